@@ -1,0 +1,1 @@
+"""Galaxy: a data-centre operating system. Start at docs/architecture.md."""

@@ -1,0 +1,1 @@
+"""The daemon of each machine: takes pods, accounts for resources, drives tasks."""

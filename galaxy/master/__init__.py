@@ -1,0 +1,1 @@
+"""Owns jobs and placements: one leader, any number of standbys."""

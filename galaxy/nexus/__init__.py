@@ -1,0 +1,1 @@
+"""Where the metadata of the cluster lives, who is leader, where the leader listens."""

@@ -1,0 +1,152 @@
+"""
+The boundary of the nexus: keys and values, compare-and-set, watches, election.
+
+Keys are paths of printable ASCII, parts joined by "/", none empty: "jobs/x".
+Providers: `galaxy.nexus.leveldb` (inside the one master),
+`galaxy.nexus.zookeeper` (an ensemble), `galaxy.nexus.memory` and
+`galaxy.nexus.failing` (tests). One contract test runs over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+
+@frozen
+class Entry:
+    """A stored value. `version` is at least 1 and grows with every write of the key."""
+
+    value: bytes
+    version: int
+
+
+@frozen
+class Put:
+    """
+    Write a key. `expect`: the version it must have; 0: it must not exist;
+    None: whatever it is.
+    """
+
+    key: str
+    value: bytes
+    expect: int | None = None
+
+
+@frozen
+class Delete:
+    """Remove a key; one that is absent already is fine unless `expect` is given."""
+
+    key: str
+    expect: int | None = None
+
+
+Change = Put | Delete
+
+
+@frozen
+class Leader:
+    """Who reigns, and where it listens."""
+
+    endpoint: str
+    epoch: int
+
+
+class NexusError(Exception):
+    """The nexus did not do what was asked; nothing was changed. Carries its cause."""
+
+
+class Conflict(NexusError):
+    """A key was not at the expected version. `key` says which."""
+
+    def __init__(self, key: str, found: int) -> None:
+        super().__init__(f"{key} is at version {found}, not at the expected one")
+        self.key = key
+        self.found = found
+
+
+class StaleEpoch(NexusError):
+    """The write was fenced: a higher epoch has begun."""
+
+
+class Unavailable(NexusError):
+    """The nexus cannot be reached or cannot write. Whether a write arrived may be unknown."""
+
+
+class ICandidate(Interface):
+    """Who stands for election. Called on the reactor's thread."""
+
+    def elected(epoch: int) -> None:
+        """This candidate reigns; `epoch` is higher than any before, ever."""
+
+    def suspended(reason: str) -> None:
+        """The reign is in doubt: decide nothing until `resumed` or `deposed`."""
+
+    def resumed() -> None:
+        """The doubt is over: the reign, with its epoch, was never lost."""
+
+    def deposed(reason: str) -> None:
+        """The reign is over. The candidacy stands again by itself and may be elected anew."""
+
+
+class ICandidacy(Interface):
+    """A candidate that stands."""
+
+    def resign() -> Deferred[None]:
+        """Give up reign and candidacy. Fires when another may be elected."""
+
+
+class IWatch(Interface):
+    """Something that is told of changes."""
+
+    def stop() -> None:
+        """Tell nothing more. Stopping twice is harmless."""
+
+
+class INexus(Interface):
+    """
+    The metadata of one cluster.
+
+    A commit is on stable storage before its deferred fires. Not promised: that
+    a watch tells of every single version; it tells that something changed.
+    """
+
+    def get(key: str) -> Deferred[Entry | None]:
+        """The value of a key; None when it does not exist."""
+
+    def scan(prefix: str) -> Deferred[dict[str, Entry]]:
+        """
+        Every key below "prefix/", in order, with its value.
+
+        The keys are whole (they begin with the prefix).
+        """
+
+    def commit(changes: Sequence[Change], epoch: int = 0) -> Deferred[None]:
+        """
+        All of the changes or none, durably.
+
+        With an epoch: only if no higher one has begun, else `StaleEpoch`.
+        Fails with `Conflict` or `Unavailable`. Commits take effect in
+        the order they were asked for.
+        """
+
+    def watch(prefix: str, changed: Callable[[str], None]) -> IWatch:
+        """Call `changed(key)` after a key at or below the prefix changed."""
+
+    def stand(candidate: ICandidate, endpoint: str) -> ICandidacy:
+        """
+        Stand for election. Once elected, `endpoint` is advertised as the
+        leader's for as long as the reign lasts.
+        """
+
+    def watch_leader(changed: Callable[[Leader | None], None]) -> IWatch:
+        """
+        Call `changed` with the leader known now, soon, and whenever it is another.
+        None: there is none.
+        """
+
+    def close() -> Deferred[None]:
+        """Resign every candidacy, stop every watch, finish what was begun."""

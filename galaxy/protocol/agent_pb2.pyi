@@ -1,0 +1,270 @@
+from galaxy.protocol import types_pb2 as _types_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PodGroup(_message.Message):
+    __slots__ = ("job_id", "version", "state", "healthy", "reason", "index", "incarnation")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    state: _types_pb2.PodState
+    healthy: bool
+    reason: str
+    index: _containers.RepeatedScalarFieldContainer[int]
+    incarnation: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., reason: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class QueryRequest(_message.Message):
+    __slots__ = ("since_revision", "instance")
+    SINCE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    since_revision: int
+    instance: str
+    def __init__(self, since_revision: _Optional[int] = ..., instance: _Optional[str] = ...) -> None: ...
+
+class JobUsage(_message.Message):
+    __slots__ = ("job_id", "millicores", "memory")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    millicores: int
+    memory: int
+    def __init__(self, job_id: _Optional[str] = ..., millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
+
+class QueryResponse(_message.Message):
+    __slots__ = ("instance", "revision", "full", "groups", "removed", "used_millicores", "used_memory", "usage")
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    instance: str
+    revision: int
+    full: bool
+    groups: _containers.RepeatedCompositeFieldContainer[PodGroup]
+    removed: _containers.RepeatedCompositeFieldContainer[PodGroup]
+    used_millicores: int
+    used_memory: int
+    usage: _containers.RepeatedCompositeFieldContainer[JobUsage]
+    def __init__(self, instance: _Optional[str] = ..., revision: _Optional[int] = ..., full: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., removed: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[JobUsage, _Mapping]]] = ...) -> None: ...
+
+class Description(_message.Message):
+    __slots__ = ("job_id", "version", "pod", "job_name", "user", "type", "restart", "retries", "replica", "priority", "min_healthy_s")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    POD_FIELD_NUMBER: _ClassVar[int]
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    RESTART_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    MIN_HEALTHY_S_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    pod: _types_pb2.PodDescriptor
+    job_name: str
+    user: str
+    type: _types_pb2.JobType
+    restart: _types_pb2.RestartPolicy
+    retries: int
+    replica: int
+    priority: int
+    min_healthy_s: float
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., pod: _Optional[_Union[_types_pb2.PodDescriptor, _Mapping]] = ..., job_name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., restart: _Optional[_Union[_types_pb2.RestartPolicy, str]] = ..., retries: _Optional[int] = ..., replica: _Optional[int] = ..., priority: _Optional[int] = ..., min_healthy_s: _Optional[float] = ...) -> None: ...
+
+class RunPodsRequest(_message.Message):
+    __slots__ = ("descriptions", "launches")
+    DESCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    LAUNCHES_FIELD_NUMBER: _ClassVar[int]
+    descriptions: _containers.RepeatedCompositeFieldContainer[Description]
+    launches: _containers.RepeatedCompositeFieldContainer[PodLaunch]
+    def __init__(self, descriptions: _Optional[_Iterable[_Union[Description, _Mapping]]] = ..., launches: _Optional[_Iterable[_Union[PodLaunch, _Mapping]]] = ...) -> None: ...
+
+class PodLaunch(_message.Message):
+    __slots__ = ("job_id", "version", "index", "incarnation")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    index: _containers.RepeatedScalarFieldContainer[int]
+    incarnation: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class PodRefusal(_message.Message):
+    __slots__ = ("job_id", "index", "incarnation", "status", "reason")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    index: int
+    incarnation: int
+    status: _types_pb2.Status
+    reason: str
+    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., incarnation: _Optional[int] = ..., status: _Optional[_Union[_types_pb2.Status, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RunPodsResponse(_message.Message):
+    __slots__ = ("refusals",)
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    refusals: _containers.RepeatedCompositeFieldContainer[PodRefusal]
+    def __init__(self, refusals: _Optional[_Iterable[_Union[PodRefusal, _Mapping]]] = ...) -> None: ...
+
+class PodKill(_message.Message):
+    __slots__ = ("job_id", "index", "incarnation")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    index: _containers.RepeatedScalarFieldContainer[int]
+    incarnation: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class KillPodsRequest(_message.Message):
+    __slots__ = ("kills", "reason")
+    KILLS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    kills: _containers.RepeatedCompositeFieldContainer[PodKill]
+    reason: str
+    def __init__(self, kills: _Optional[_Iterable[_Union[PodKill, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class KillPodsResponse(_message.Message):
+    __slots__ = ("gone",)
+    GONE_FIELD_NUMBER: _ClassVar[int]
+    gone: _containers.RepeatedCompositeFieldContainer[PodKill]
+    def __init__(self, gone: _Optional[_Iterable[_Union[PodKill, _Mapping]]] = ...) -> None: ...
+
+class ShowPodsRequest(_message.Message):
+    __slots__ = ("job_ids", "pod_ids")
+    JOB_IDS_FIELD_NUMBER: _ClassVar[int]
+    POD_IDS_FIELD_NUMBER: _ClassVar[int]
+    job_ids: _containers.RepeatedScalarFieldContainer[str]
+    pod_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_ids: _Optional[_Iterable[str]] = ..., pod_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class NamedPort(_message.Message):
+    __slots__ = ("name", "port")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    port: int
+    def __init__(self, name: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
+
+class TaskStatus(_message.Message):
+    __slots__ = ("task_id", "state", "stage", "pid", "ended", "exit_code", "signal", "oom_killed", "restarts", "cgroup", "deploy_time", "start_time", "end_time", "command", "used_millicores", "used_memory", "reason", "next_try_time")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    OOM_KILLED_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    CGROUP_FIELD_NUMBER: _ClassVar[int]
+    DEPLOY_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TRY_TIME_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    state: _types_pb2.TaskState
+    stage: str
+    pid: int
+    ended: bool
+    exit_code: int
+    signal: int
+    oom_killed: bool
+    restarts: int
+    cgroup: str
+    deploy_time: float
+    start_time: float
+    end_time: float
+    command: str
+    used_millicores: int
+    used_memory: int
+    reason: str
+    next_try_time: float
+    def __init__(self, task_id: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.TaskState, str]] = ..., stage: _Optional[str] = ..., pid: _Optional[int] = ..., ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., oom_killed: _Optional[bool] = ..., restarts: _Optional[int] = ..., cgroup: _Optional[str] = ..., deploy_time: _Optional[float] = ..., start_time: _Optional[float] = ..., end_time: _Optional[float] = ..., command: _Optional[str] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., reason: _Optional[str] = ..., next_try_time: _Optional[float] = ...) -> None: ...
+
+class PodStatus(_message.Message):
+    __slots__ = ("pod_id", "job_id", "index", "incarnation", "state", "healthy", "version", "reason", "ports", "start_time", "path", "tasks", "used_millicores", "used_memory")
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PORTS_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    pod_id: str
+    job_id: str
+    index: int
+    incarnation: int
+    state: _types_pb2.PodState
+    healthy: bool
+    version: str
+    reason: str
+    ports: _containers.RepeatedCompositeFieldContainer[NamedPort]
+    start_time: float
+    path: str
+    tasks: _containers.RepeatedCompositeFieldContainer[TaskStatus]
+    used_millicores: int
+    used_memory: int
+    def __init__(self, pod_id: _Optional[str] = ..., job_id: _Optional[str] = ..., index: _Optional[int] = ..., incarnation: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., version: _Optional[str] = ..., reason: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[NamedPort, _Mapping]]] = ..., start_time: _Optional[float] = ..., path: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[TaskStatus, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ...) -> None: ...
+
+class ShowPodsResponse(_message.Message):
+    __slots__ = ("pods",)
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    pods: _containers.RepeatedCompositeFieldContainer[PodStatus]
+    def __init__(self, pods: _Optional[_Iterable[_Union[PodStatus, _Mapping]]] = ...) -> None: ...
+
+class ReadLogRequest(_message.Message):
+    __slots__ = ("pod_id", "task", "stderr", "follow", "tail_lines")
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    pod_id: str
+    task: str
+    stderr: bool
+    follow: bool
+    tail_lines: int
+    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., stderr: _Optional[bool] = ..., follow: _Optional[bool] = ..., tail_lines: _Optional[int] = ...) -> None: ...
+
+class LogChunk(_message.Message):
+    __slots__ = ("task_id", "data")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    data: bytes
+    def __init__(self, task_id: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,86 @@
+"""
+The boundaries of the wire: a peer to call, a network to find it on.
+
+Daemons are handed an `INetwork` and never import sockets, so that a whole
+cluster can run in one process on one clock (`galaxy.protocol.loopback`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from galaxy.protocol.methods import Method, Served
+from galaxy.protocol.wire_pb2 import Hello
+
+
+class IPeer(Interface):
+    """
+    One live connection, seen from one end. Both ends may call.
+
+    When the connection ends, for whatever reason, every open call fails with
+    `GalaxyError(kRpcError)`; whether the other end carried the call out is
+    then not known.
+    """
+
+    hello: Hello = Attribute("What the other end said of itself.")
+
+    def call(
+        method: Method, request: Message, *, deadline_s: float, epoch: int = 0
+    ) -> Deferred[Any]:
+        """
+        Call the other end once.
+
+        Fires with the response message, or fails with `GalaxyError`: the
+        status the other end answered, `kDeadline` after `deadline_s` seconds,
+        or `kRpcError`. Cancelling it cancels the call at the other end.
+        """
+
+    def stream(method: Method, request: Message, *, epoch: int = 0) -> AsyncIterator[Any]:
+        """
+        Call a streaming method; iterate over its items.
+
+        The other end sends no more than a bounded number of items ahead of the
+        reader. Ends normally on kOk, else raises `GalaxyError`. Closing the
+        iterator (`aclose`) cancels the call.
+        """
+
+    def close(reason: str) -> None:
+        """Say goodbye with the reason and close. Closing twice is harmless."""
+
+    def when_closed() -> Deferred[str]:
+        """Fire with the reason once the connection has ended; at once if it has."""
+
+
+class IListening(Interface):
+    """A port that takes connections."""
+
+    address: str = Attribute("Where, as others dial it: with the real port if 0 was asked for.")
+
+    def stop() -> Deferred[None]:
+        """Take no more connections, close those taken."""
+
+
+class INetwork(Interface):
+    """
+    Finds peers by address: "HOST:PORT", "[V6]:PORT" or "unix:PATH".
+    """
+
+    def listen(address: str, hello: Hello, serve: Sequence[Served]) -> Deferred[IListening]:
+        """
+        Serve the given services to whoever connects.
+
+        Fails with `OSError` when the address cannot be taken.
+        """
+
+    def dial(address: str, hello: Hello, serve: Sequence[Served] = ()) -> Deferred[IPeer]:
+        """
+        Connect; fires when the other end's hello has come and was accepted.
+
+        `serve` is what the other end may call over this connection. Fails
+        with `GalaxyError(kRpcError)`, its reason naming the address.
+        """

@@ -1,0 +1,493 @@
+from galaxy.protocol import types_pb2 as _types_pb2
+from galaxy.protocol import agent_pb2 as _agent_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SubmitJobRequest(_message.Message):
+    __slots__ = ("job", "request_id")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    job: _types_pb2.JobDescriptor
+    request_id: str
+    def __init__(self, job: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SubmitJobResponse(_message.Message):
+    __slots__ = ("job_id", "version")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+
+class TerminateJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class TerminateJobResponse(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class JobOverview(_message.Message):
+    __slots__ = ("job_id", "name", "user", "type", "priority", "state", "update_state", "version", "replica", "deploy_step", "running", "deploying", "pending", "death", "finished", "failed", "cpu_used_millicores", "memory_used_bytes", "create_time", "update_time", "reason", "healthy")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_STATE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    DEPLOY_STEP_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYING_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    DEATH_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    CPU_USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    name: str
+    user: str
+    type: _types_pb2.JobType
+    priority: int
+    state: _types_pb2.JobState
+    update_state: _types_pb2.JobUpdateState
+    version: str
+    replica: int
+    deploy_step: int
+    running: int
+    deploying: int
+    pending: int
+    death: int
+    finished: int
+    failed: int
+    cpu_used_millicores: int
+    memory_used_bytes: int
+    create_time: float
+    update_time: float
+    reason: str
+    healthy: int
+    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., priority: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., update_state: _Optional[_Union[_types_pb2.JobUpdateState, str]] = ..., version: _Optional[str] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., running: _Optional[int] = ..., deploying: _Optional[int] = ..., pending: _Optional[int] = ..., death: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., reason: _Optional[str] = ..., healthy: _Optional[int] = ...) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ("jobs",)
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[JobOverview]
+    def __init__(self, jobs: _Optional[_Iterable[_Union[JobOverview, _Mapping]]] = ...) -> None: ...
+
+class ShowJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class JobVersion(_message.Message):
+    __slots__ = ("version", "time", "pods")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    time: float
+    pods: int
+    def __init__(self, version: _Optional[str] = ..., time: _Optional[float] = ..., pods: _Optional[int] = ...) -> None: ...
+
+class ShowJobResponse(_message.Message):
+    __slots__ = ("job", "spec", "versions")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    job: JobOverview
+    spec: _types_pb2.JobDescriptor
+    versions: _containers.RepeatedCompositeFieldContainer[JobVersion]
+    def __init__(self, job: _Optional[_Union[JobOverview, _Mapping]] = ..., spec: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., versions: _Optional[_Iterable[_Union[JobVersion, _Mapping]]] = ...) -> None: ...
+
+class ShowPodRequest(_message.Message):
+    __slots__ = ("job_id", "name", "endpoint", "pod_id")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    name: str
+    endpoint: str
+    pod_id: str
+    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ...) -> None: ...
+
+class PodOverview(_message.Message):
+    __slots__ = ("pod_id", "job_id", "job_name", "index", "incarnation", "stage", "state", "healthy", "version", "endpoint", "reason", "cpu_assigned_millicores", "memory_assigned_bytes", "pending_time", "sched_time", "status")
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CPU_ASSIGNED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_ASSIGNED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PENDING_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCHED_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    pod_id: str
+    job_id: str
+    job_name: str
+    index: int
+    incarnation: int
+    stage: _types_pb2.PodStage
+    state: _types_pb2.PodState
+    healthy: bool
+    version: str
+    endpoint: str
+    reason: str
+    cpu_assigned_millicores: int
+    memory_assigned_bytes: int
+    pending_time: float
+    sched_time: float
+    status: _agent_pb2.PodStatus
+    def __init__(self, pod_id: _Optional[str] = ..., job_id: _Optional[str] = ..., job_name: _Optional[str] = ..., index: _Optional[int] = ..., incarnation: _Optional[int] = ..., stage: _Optional[_Union[_types_pb2.PodStage, str]] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., version: _Optional[str] = ..., endpoint: _Optional[str] = ..., reason: _Optional[str] = ..., cpu_assigned_millicores: _Optional[int] = ..., memory_assigned_bytes: _Optional[int] = ..., pending_time: _Optional[float] = ..., sched_time: _Optional[float] = ..., status: _Optional[_Union[_agent_pb2.PodStatus, _Mapping]] = ...) -> None: ...
+
+class ShowPodResponse(_message.Message):
+    __slots__ = ("pods", "silent_agents")
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    SILENT_AGENTS_FIELD_NUMBER: _ClassVar[int]
+    pods: _containers.RepeatedCompositeFieldContainer[PodOverview]
+    silent_agents: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, pods: _Optional[_Iterable[_Union[PodOverview, _Mapping]]] = ..., silent_agents: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ShowTaskRequest(_message.Message):
+    __slots__ = ("job_id", "endpoint", "pod_id")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    endpoint: str
+    pod_id: str
+    def __init__(self, job_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ...) -> None: ...
+
+class TaskOverview(_message.Message):
+    __slots__ = ("pod_id", "endpoint", "status")
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    pod_id: str
+    endpoint: str
+    status: _agent_pb2.TaskStatus
+    def __init__(self, pod_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., status: _Optional[_Union[_agent_pb2.TaskStatus, _Mapping]] = ...) -> None: ...
+
+class ShowTaskResponse(_message.Message):
+    __slots__ = ("tasks", "silent_agents")
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    SILENT_AGENTS_FIELD_NUMBER: _ClassVar[int]
+    tasks: _containers.RepeatedCompositeFieldContainer[TaskOverview]
+    silent_agents: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tasks: _Optional[_Iterable[_Union[TaskOverview, _Mapping]]] = ..., silent_agents: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListAgentsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AgentOverview(_message.Message):
+    __slots__ = ("endpoint", "facts", "state", "labels", "pods", "cpu_assigned_millicores", "cpu_used_millicores", "memory_assigned_bytes", "memory_used_bytes", "reason", "heartbeat_time")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    CPU_ASSIGNED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    CPU_USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_ASSIGNED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_TIME_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    facts: _types_pb2.AgentFacts
+    state: _types_pb2.AgentState
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    pods: int
+    cpu_assigned_millicores: int
+    cpu_used_millicores: int
+    memory_assigned_bytes: int
+    memory_used_bytes: int
+    reason: str
+    heartbeat_time: float
+    def __init__(self, endpoint: _Optional[str] = ..., facts: _Optional[_Union[_types_pb2.AgentFacts, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.AgentState, str]] = ..., labels: _Optional[_Iterable[str]] = ..., pods: _Optional[int] = ..., cpu_assigned_millicores: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_assigned_bytes: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., reason: _Optional[str] = ..., heartbeat_time: _Optional[float] = ...) -> None: ...
+
+class ListAgentsResponse(_message.Message):
+    __slots__ = ("agents",)
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentOverview]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentOverview, _Mapping]]] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Amount(_message.Message):
+    __slots__ = ("total", "assigned", "used")
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    total: int
+    assigned: int
+    used: int
+    def __init__(self, total: _Optional[int] = ..., assigned: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build")
+    LEADER_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SAFE_MODE_FIELD_NUMBER: _ClassVar[int]
+    SAFE_MODE_REASON_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_ALIVE_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_DEAD_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_OFFLINE_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    PODS_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    PODS_DEPLOYING_FIELD_NUMBER: _ClassVar[int]
+    PODS_PENDING_FIELD_NUMBER: _ClassVar[int]
+    PODS_DEATH_FIELD_NUMBER: _ClassVar[int]
+    PODS_FINISHED_FIELD_NUMBER: _ClassVar[int]
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    leader: str
+    epoch: int
+    safe_mode: bool
+    safe_mode_reason: str
+    agents_total: int
+    agents_alive: int
+    agents_dead: int
+    agents_offline: int
+    cpu: Amount
+    memory: Amount
+    jobs: int
+    pods_running: int
+    pods_deploying: int
+    pods_pending: int
+    pods_death: int
+    pods_finished: int
+    build: str
+    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ...) -> None: ...
+
+class HeartBeatRequest(_message.Message):
+    __slots__ = ("endpoint", "instance", "revision", "facts")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    instance: str
+    revision: int
+    facts: _types_pb2.AgentFacts
+    def __init__(self, endpoint: _Optional[str] = ..., instance: _Optional[str] = ..., revision: _Optional[int] = ..., facts: _Optional[_Union[_types_pb2.AgentFacts, _Mapping]] = ...) -> None: ...
+
+class HeartBeatResponse(_message.Message):
+    __slots__ = ("interval_s", "send_facts")
+    INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    SEND_FACTS_FIELD_NUMBER: _ClassVar[int]
+    interval_s: float
+    send_facts: bool
+    def __init__(self, interval_s: _Optional[float] = ..., send_facts: _Optional[bool] = ...) -> None: ...
+
+class GetPendingJobsRequest(_message.Message):
+    __slots__ = ("revision", "wait_s")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    WAIT_S_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    wait_s: float
+    def __init__(self, revision: _Optional[int] = ..., wait_s: _Optional[float] = ...) -> None: ...
+
+class AgentCount(_message.Message):
+    __slots__ = ("agent", "count")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    agent: int
+    count: int
+    def __init__(self, agent: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+
+class PendingGroup(_message.Message):
+    __slots__ = ("job_id", "version", "count", "requirement", "labels", "max_per_host", "occupied", "priority", "user", "type", "pending_since", "needs_isolation", "running")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    REQUIREMENT_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PER_HOST_FIELD_NUMBER: _ClassVar[int]
+    OCCUPIED_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PENDING_SINCE_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_ISOLATION_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    count: int
+    requirement: _types_pb2.Resource
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    max_per_host: int
+    occupied: _containers.RepeatedCompositeFieldContainer[AgentCount]
+    priority: int
+    user: str
+    type: _types_pb2.JobType
+    pending_since: float
+    needs_isolation: bool
+    running: int
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., requirement: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., max_per_host: _Optional[int] = ..., occupied: _Optional[_Iterable[_Union[AgentCount, _Mapping]]] = ..., priority: _Optional[int] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., pending_since: _Optional[float] = ..., needs_isolation: _Optional[bool] = ..., running: _Optional[int] = ...) -> None: ...
+
+class GetPendingJobsResponse(_message.Message):
+    __slots__ = ("revision", "groups")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    groups: _containers.RepeatedCompositeFieldContainer[PendingGroup]
+    def __init__(self, revision: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[PendingGroup, _Mapping]]] = ...) -> None: ...
+
+class GetResourceSnapshotRequest(_message.Message):
+    __slots__ = ("reign", "since_revision")
+    REIGN_FIELD_NUMBER: _ClassVar[int]
+    SINCE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    reign: str
+    since_revision: int
+    def __init__(self, reign: _Optional[str] = ..., since_revision: _Optional[int] = ...) -> None: ...
+
+class AgentSnapshot(_message.Message):
+    __slots__ = ("agent", "endpoint", "total_millicores", "total_memory", "assigned_millicores", "assigned_memory", "used_millicores", "used_memory", "ports", "labels", "schedulable", "isolated", "pods")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    PORTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULABLE_FIELD_NUMBER: _ClassVar[int]
+    ISOLATED_FIELD_NUMBER: _ClassVar[int]
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    agent: int
+    endpoint: str
+    total_millicores: int
+    total_memory: int
+    assigned_millicores: int
+    assigned_memory: int
+    used_millicores: int
+    used_memory: int
+    ports: _containers.RepeatedScalarFieldContainer[int]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    schedulable: bool
+    isolated: bool
+    pods: int
+    def __init__(self, agent: _Optional[int] = ..., endpoint: _Optional[str] = ..., total_millicores: _Optional[int] = ..., total_memory: _Optional[int] = ..., assigned_millicores: _Optional[int] = ..., assigned_memory: _Optional[int] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., ports: _Optional[_Iterable[int]] = ..., labels: _Optional[_Iterable[str]] = ..., schedulable: _Optional[bool] = ..., isolated: _Optional[bool] = ..., pods: _Optional[int] = ...) -> None: ...
+
+class GetResourceSnapshotResponse(_message.Message):
+    __slots__ = ("reign", "revision", "full", "agents")
+    REIGN_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    reign: str
+    revision: int
+    full: bool
+    agents: _containers.RepeatedCompositeFieldContainer[AgentSnapshot]
+    def __init__(self, reign: _Optional[str] = ..., revision: _Optional[int] = ..., full: _Optional[bool] = ..., agents: _Optional[_Iterable[_Union[AgentSnapshot, _Mapping]]] = ...) -> None: ...
+
+class Placement(_message.Message):
+    __slots__ = ("job_id", "version", "agent", "count")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    agent: _containers.RepeatedScalarFieldContainer[int]
+    count: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., agent: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Obstacle(_message.Message):
+    __slots__ = ("constraint", "agents")
+    CONSTRAINT_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    constraint: str
+    agents: int
+    def __init__(self, constraint: _Optional[str] = ..., agents: _Optional[int] = ...) -> None: ...
+
+class Unplaced(_message.Message):
+    __slots__ = ("job_id", "version", "count", "obstacles", "reason")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    OBSTACLES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    count: int
+    obstacles: _containers.RepeatedCompositeFieldContainer[Obstacle]
+    reason: str
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., obstacles: _Optional[_Iterable[_Union[Obstacle, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ProposeRequest(_message.Message):
+    __slots__ = ("reign", "placements", "unplaced")
+    REIGN_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
+    UNPLACED_FIELD_NUMBER: _ClassVar[int]
+    reign: str
+    placements: _containers.RepeatedCompositeFieldContainer[Placement]
+    unplaced: _containers.RepeatedCompositeFieldContainer[Unplaced]
+    def __init__(self, reign: _Optional[str] = ..., placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., unplaced: _Optional[_Iterable[_Union[Unplaced, _Mapping]]] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("agent", "count", "status", "reason", "fresh")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
+    agent: int
+    count: int
+    status: _types_pb2.Status
+    reason: str
+    fresh: AgentSnapshot
+    def __init__(self, agent: _Optional[int] = ..., count: _Optional[int] = ..., status: _Optional[_Union[_types_pb2.Status, str]] = ..., reason: _Optional[str] = ..., fresh: _Optional[_Union[AgentSnapshot, _Mapping]] = ...) -> None: ...
+
+class ProposalAnswer(_message.Message):
+    __slots__ = ("status", "accepted", "refusals", "reason")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    status: _types_pb2.Status
+    accepted: int
+    refusals: _containers.RepeatedCompositeFieldContainer[Refusal]
+    reason: str
+    def __init__(self, status: _Optional[_Union[_types_pb2.Status, str]] = ..., accepted: _Optional[int] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ProposeResponse(_message.Message):
+    __slots__ = ("answers",)
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    answers: _containers.RepeatedCompositeFieldContainer[ProposalAnswer]
+    def __init__(self, answers: _Optional[_Iterable[_Union[ProposalAnswer, _Mapping]]] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""Proposes where pods go. Keeps nothing: any number of schedulers may run."""

@@ -1,0 +1,117 @@
+"""
+The settings file, galaxy.toml, as values.
+
+Daemons and clients read the same file; each looks at its own section.
+An unknown section or key, or a value of the wrong kind, is an error that names
+it. Flags of a daemon override what stands here.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from attrs import Attribute, evolve, fields, frozen
+
+
+class SettingsError(Exception):
+    """The file cannot be used; the sentence names file, key and remedy."""
+
+
+@frozen
+class MasterSettings:
+    """What a master goes by. Durations in seconds."""
+
+    listen: str = "127.0.0.1:7828"
+    agent_timeout_s: float = 4.0
+    heartbeat_s: float = 1.0  # the least; a large fleet is told to beat slower
+    safe_mode_share: float = 0.85  # of the known agents must have reported
+    finished_job_keep_s: float = 86400.0
+
+
+@frozen
+class SchedulerSettings:
+    """What a scheduler goes by."""
+
+    policy: str = "pack"
+
+
+@frozen
+class AgentSettings:
+    """What an agent goes by. Zero means: as the machine has it, less the reserve."""
+
+    endpoint: str = "127.0.0.1:8221"
+    data_dir: str = "agent"
+    millicores: int = 0
+    memory_bytes: int = 0
+    reserve_millicores: int = 0
+    reserve_memory_bytes: int = 256 << 20
+    dynamic_ports: str = "20000-29999"
+    default_user: str = ""  # whose rights tasks get; empty: the job's user, else the agent's own
+    cgroup: str = "galaxy"  # the group below each controller that pods go to
+    labels: tuple[str, ...] = ()
+
+
+@frozen
+class Settings:
+    """The whole file. `nexus` is a URL: leveldb:PATH or zookeeper://HOSTS/CHROOT."""
+
+    nexus: str = ""
+    masters: tuple[str, ...] = ()  # where masters listen, when the nexus cannot tell others
+    master: MasterSettings = MasterSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    agent: AgentSettings = AgentSettings()
+
+
+S = TypeVar("S", Settings, MasterSettings, SchedulerSettings, AgentSettings)
+
+
+def parse_settings(text: str, source: str) -> Settings:
+    """The settings in a TOML text; `source` names it in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{source} is not TOML: {error}") from error
+    return _section(Settings(), table, source, "")
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error}") from error
+    return parse_settings(text, str(path))
+
+
+def _section(default: S, table: dict[str, Any], source: str, prefix: str) -> S:
+    known: dict[str, Attribute[Any]] = {field.name: field for field in fields(type(default))}
+    hints = get_type_hints(type(default))
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        path = prefix + key
+        if key not in known:
+            raise SettingsError(
+                f"{source}: there is no setting {path!r}; known are {', '.join(sorted(known))}"
+            )
+        current = getattr(default, key)
+        if isinstance(current, (MasterSettings, SchedulerSettings, AgentSettings)):
+            if not isinstance(value, dict):
+                raise SettingsError(f"{source}: {path} is a section, write [{path}]")
+            changes[key] = _section(current, value, source, path + ".")
+        else:
+            changes[key] = _scalar(value, hints[key], source, path)
+    return evolve(default, **changes)
+
+
+def _scalar(value: Any, kind: Any, source: str, path: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if get_args(kind) == (str, ...):
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise SettingsError(f"{source}: {path} must be a list of strings, not {value!r}")
+    if type(value) is not kind:
+        raise SettingsError(f"{source}: {path} must be {kind.__name__}, not {value!r}")
+    return value
