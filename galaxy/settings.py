@@ -64,7 +64,8 @@ class Settings:
     agent: AgentSettings = AgentSettings()
 
 
-S = TypeVar("S", Settings, MasterSettings, SchedulerSettings, AgentSettings)
+_Section = Settings | MasterSettings | SchedulerSettings | AgentSettings
+S = TypeVar("S", bound=_Section)
 
 
 def parse_settings(text: str, source: str) -> Settings:

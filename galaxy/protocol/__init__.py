@@ -1,1 +1,1 @@
-"""What crosses the wire, and how: messages, framing, calls, connections. Knows nothing of the rest."""
+"""What crosses the wire, and how: messages, framing, calls. Knows nothing of the rest."""
