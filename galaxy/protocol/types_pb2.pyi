@@ -300,18 +300,20 @@ class TaskDescriptor(_message.Message):
     def __init__(self, binary: _Optional[bytes] = ..., source_type: _Optional[_Union[SourceType, str]] = ..., start_command: _Optional[str] = ..., stop_command: _Optional[str] = ..., requirement: _Optional[_Union[Resource, _Mapping]] = ..., envs: _Optional[_Iterable[str]] = ..., mem_isolation_type: _Optional[_Union[MemIsolationType, str]] = ..., cpu_isolation_type: _Optional[_Union[CpuIsolationType, str]] = ..., namespace_isolation: _Optional[bool] = ..., sha256: _Optional[str] = ..., stop_timeout_s: _Optional[float] = ..., health: _Optional[_Union[HealthCheck, _Mapping]] = ...) -> None: ...
 
 class PodDescriptor(_message.Message):
-    __slots__ = ("tasks", "requirement", "labels", "version", "namespace_isolation")
+    __slots__ = ("tasks", "requirement", "labels", "version", "namespace_isolation", "require_isolation")
     TASKS_FIELD_NUMBER: _ClassVar[int]
     REQUIREMENT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_ISOLATION_FIELD_NUMBER: _ClassVar[int]
+    REQUIRE_ISOLATION_FIELD_NUMBER: _ClassVar[int]
     tasks: _containers.RepeatedCompositeFieldContainer[TaskDescriptor]
     requirement: Resource
     labels: _containers.RepeatedScalarFieldContainer[str]
     version: str
     namespace_isolation: bool
-    def __init__(self, tasks: _Optional[_Iterable[_Union[TaskDescriptor, _Mapping]]] = ..., requirement: _Optional[_Union[Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., namespace_isolation: _Optional[bool] = ...) -> None: ...
+    require_isolation: bool
+    def __init__(self, tasks: _Optional[_Iterable[_Union[TaskDescriptor, _Mapping]]] = ..., requirement: _Optional[_Union[Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., namespace_isolation: _Optional[bool] = ..., require_isolation: _Optional[bool] = ...) -> None: ...
 
 class UpdatePolicy(_message.Message):
     __slots__ = ("min_healthy_s", "healthy_deadline_s", "auto_revert")
