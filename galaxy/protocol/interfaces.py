@@ -7,15 +7,47 @@ cluster can run in one process on one clock (`galaxy.protocol.loopback`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from google.protobuf.message import Message
-from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from galaxy.protocol.methods import Method, Served
 from galaxy.protocol.wire_pb2 import Hello
+
+if TYPE_CHECKING:  # the command line imports this, and not Twisted
+    from twisted.internet.defer import Deferred
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Stream(Protocol[T_co]):
+    """
+    The items of a streaming call, to be iterated over once.
+
+    Whoever stops before the end closes it (`contextlib.aclosing`), which
+    cancels the call. An async generator has this shape too.
+    """
+
+    def __aiter__(self) -> Self: ...
+
+    def __anext__(self) -> Awaitable[T_co]:
+        """Give the next item; StopAsyncIteration at the end, or GalaxyError."""
+
+    def aclose(self) -> Awaitable[None]:
+        """Want no more items. Closing twice is harmless."""
+
+
+class BlockingStream(Protocol[T_co]):
+    """The same for one who waits: the next item blocks."""
+
+    def __iter__(self) -> Self: ...
+
+    def __next__(self) -> T_co: ...
+
+    def close(self) -> None:
+        """Want no more items. Closing twice is harmless."""
 
 
 class IPeer(Interface):
@@ -40,9 +72,9 @@ class IPeer(Interface):
         or `kRpcError`. Cancelling it cancels the call at the other end.
         """
 
-    def stream(method: Method, request: Message, *, epoch: int = 0) -> AsyncIterator[Any]:
+    def stream(method: Method, request: Message, *, epoch: int = 0) -> Stream[Any]:
         """
-        Call a streaming method; iterate over its items.
+        Call a streaming method, at once; iterate over its items.
 
         The other end sends no more than a bounded number of items ahead of the
         reader. Ends normally on kOk, else raises `GalaxyError`. Closing the
@@ -54,6 +86,25 @@ class IPeer(Interface):
 
     def when_closed() -> Deferred[str]:
         """Fire with the reason once the connection has ended; at once if it has."""
+
+
+class IBlockingPeer(Interface):
+    """
+    A connection of a program without a reactor: the same calls, but they wait.
+
+    Whatever fails raises `GalaxyError`, with the same statuses as for `IPeer`.
+    """
+
+    hello: Hello = Attribute("What the other end said of itself.")
+
+    def call(method: Method, request: Message, *, deadline_s: float, epoch: int = 0) -> Any:
+        """Call the other end once; the response message."""
+
+    def stream(method: Method, request: Message, *, epoch: int = 0) -> BlockingStream[Any]:
+        """Call a streaming method; iterate over its items."""
+
+    def close() -> None:
+        """End the connection. Closing twice is harmless."""
 
 
 class IListening(Interface):
