@@ -1,0 +1,125 @@
+"""
+What the four twistd commands have in common: options, and a decent end at start.
+
+Each daemon's `tap.py` subclasses `DaemonOptions` and stays a parts list.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import MultiService
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import IReactorCore, IReactorTCP
+from twisted.logger import Logger
+from twisted.python import usage
+
+from galaxy.settings import Settings, SettingsError, read_settings
+
+UNUSABLE = 78
+"""The exit status that says: do not start me again before a person has looked (EX_CONFIG)."""
+
+_log = Logger()
+
+
+class DaemonOptions(usage.Options):
+    """--config and --manhole, which every daemon takes."""
+
+    optParameters: list[list[Any]] = [
+        ["config", "c", None, "The settings file (galaxy.toml). Flags override what it says."],
+        ["manhole", None, None, "Open an SSH shell into this process on this loopback port.", int],
+        [
+            "manhole-keys",
+            None,
+            "~/.ssh/authorized_keys",
+            "Public keys that may enter through the manhole.",
+        ],
+        [
+            "manhole-dir",
+            None,
+            "~/.local/state/galaxy/manhole",
+            "Where the manhole keeps its host keys.",
+        ],
+    ]
+
+    settings: Settings
+
+    def postOptions(self) -> None:
+        """Read the settings file; a mistake in it is an error of usage."""
+        super().postOptions()
+        try:
+            path = self["config"]
+            self.settings = read_settings(Path(path)) if path else Settings()
+        except SettingsError as error:
+            raise usage.UsageError(str(error)) from error
+
+
+def with_manhole(
+    parts: MultiService, options: DaemonOptions, namespace: dict[str, Any], reactor: IReactorTCP
+) -> None:
+    """Add the manhole to a daemon's parts, if its options ask for one."""
+    if options["manhole"] is None:
+        return
+    from galaxy.manhole import manhole_factory
+
+    factory = manhole_factory(
+        Path(options["manhole-keys"]).expanduser(),
+        Path(options["manhole-dir"]).expanduser(),
+        namespace,
+    )
+    manhole = StreamServerEndpointService(
+        TCP4ServerEndpoint(reactor, options["manhole"], interface="127.0.0.1"), factory
+    )
+    manhole.setName("manhole")
+    manhole.setServiceParent(parts)
+
+
+def claim_directory(path: Path, purpose: str) -> None:
+    """
+    Make sure that a directory exists and can be written, or leave with status 78.
+
+    Called before twistd goes to the background, so that the sentence reaches
+    the terminal of whoever started the daemon.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        refuse_to_start(
+            f"{purpose} cannot be kept in {path}: {error.strerror}. "
+            "Make the directory writable, free space there, or name another one."
+        )
+
+
+def refuse_to_start(sentence: str) -> NoReturn:
+    """Say why on stderr and leave with status 78. For use before the reactor runs."""
+    print(f"galaxy: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - to the terminal
+    raise SystemExit(UNUSABLE)
+
+
+def give_up(reactor: IReactorCore, sentence: str) -> None:
+    """
+    Stop the running reactor because this daemon can not do its work; exit with status 78.
+
+    twistd has no way to hand on an exit status, so it is set as the last thing
+    that the interpreter does.
+    """
+    _log.critical("{sentence}", sentence=sentence)
+    print(f"galaxy: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - to the terminal
+    atexit.register(_exit_unusable)
+    reactor.stop()
+
+
+def _exit_unusable() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(UNUSABLE)
