@@ -1,0 +1,356 @@
+"""
+What makes a job description sound, complete and nameable. Pure.
+
+Clients check before they send, the master checks before it believes; both ask
+here, so that a file that `galaxy validate` accepts is not refused later.
+Paths in problems are spelled as in a job file: `pod.tasks[0].requirement.memory`.
+
+`problems` may be asked about anything that parses as a `JobDescriptor`: every
+field may hold nonsense, and all of it is reported at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from galaxy.protocol import types_pb2 as pb
+
+INLINE_LIMIT_BYTES = 8 << 20
+"""The most that the inline packages of one job may weigh together."""
+
+IO_WEIGHTS = range(10, 1001)
+PORTS = range(1, 65536)
+URL_SCHEMES = ("file", "http", "https", "ftp")
+
+_PORT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_LABEL = re.compile(r"[^\s,]{1,64}")
+_VERSION = re.compile(r"[^\s/]{1,64}")
+
+_PRIORITIES = {pb.kLongRun: 70, pb.kSystem: 100, pb.kBatch: 25}
+_STOP_TIMEOUT_S = 10.0
+_IO_WEIGHT = 500
+
+
+@frozen
+class Problem:
+    """One thing that is wrong: where in the job file, and a sentence."""
+
+    path: str
+    text: str
+
+
+def default_priority(job_type: pb.JobType) -> int:
+    """What a job that names no priority gets: services come before batch work."""
+    return _PRIORITIES.get(job_type, 0)
+
+
+def pod_version(pod: pb.PodDescriptor) -> str:
+    """The version of a pod description that names none: a hash of all it says."""
+    unnamed = pb.PodDescriptor()
+    unnamed.CopyFrom(pod)
+    unnamed.ClearField("version")
+    return hashlib.sha256(unnamed.SerializeToString(deterministic=True)).hexdigest()[:12]
+
+
+def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
+    """
+    A copy with all filled in that the rest of Galaxy need not guess.
+
+    The restart policy by type, port names, shares of tasks that ask for nothing,
+    ports that only a task names, times of health checks, and the version.
+    Doing it twice changes nothing. `deploy_step` 0 stays: no bound.
+    """
+    full = pb.JobDescriptor()
+    full.CopyFrom(job)
+    pod = full.pod
+    if full.restart == pb.kRestartByType:
+        batch = full.type == pb.kBatch
+        full.restart = pb.kRestartOnFailure if batch else pb.kRestartAlways
+    if full.type == pb.kSystem:
+        full.replica = 0
+    full.update.min_healthy_s = full.update.min_healthy_s or 1.0
+    full.update.healthy_deadline_s = full.update.healthy_deadline_s or 300.0
+    _name_ports(pod.requirement.ports)
+    _share_out(pod)
+    for task in pod.tasks:
+        _name_ports(task.requirement.ports)
+        task.requirement.io_weight = task.requirement.io_weight or _IO_WEIGHT
+        task.stop_timeout_s = task.stop_timeout_s or _STOP_TIMEOUT_S
+        _fill_health(task)
+        known = {port.port or port.name for port in pod.requirement.ports}
+        pod.requirement.ports.extend(
+            port for port in task.requirement.ports if (port.port or port.name) not in known
+        )
+    pod.version = pod.version or pod_version(pod)
+    return full
+
+
+def problems(job: pb.JobDescriptor) -> tuple[Problem, ...]:
+    """All that is wrong with a job; empty if it may be submitted."""
+    full = with_defaults(job)
+    # A default hides that a kSystem job was given a number of replicas.
+    full.replica = job.replica
+    return (*_job_problems(full), *_pod_problems(full))
+
+
+# -- defaults ------------------------------------------------------------------
+
+
+def _name_ports(ports: Iterable[pb.Port]) -> None:
+    for position, port in enumerate(ports):
+        if not port.name:
+            port.name = str(position if port.dynamic else port.port)
+
+
+def _share_out(pod: pb.PodDescriptor) -> None:
+    """Tasks that ask for no processor or memory divide what the others leave."""
+    total = pod.requirement
+    for resource, offered in (
+        ("millicores", total.millicores),
+        ("memory", total.memory - max(0, total.tmpfs.size)),
+    ):
+        asked = [getattr(task.requirement, resource) for task in pod.tasks]
+        left = offered - sum(max(0, amount) for amount in asked)
+        for task, amount in zip(pod.tasks, asked, strict=True):
+            if amount == 0:
+                setattr(task.requirement, resource, max(0, left // asked.count(0)))
+
+
+def _fill_health(task: pb.TaskDescriptor) -> None:
+    if not task.HasField("health"):
+        return
+    health = task.health
+    health.interval_s = health.interval_s or 5.0
+    health.timeout_s = health.timeout_s or 2.0
+    health.grace_s = health.grace_s or 30.0
+    health.failures = health.failures or 3
+    if health.http_port:
+        health.http_path = health.http_path or "/"
+
+
+# -- what is wrong -------------------------------------------------------------
+
+
+def _job_problems(job: pb.JobDescriptor) -> Iterator[Problem]:
+    if not job.name.strip():
+        yield Problem("name", "a job needs a name")
+    elif len(job.name) > 100 or not job.name.isprintable():
+        yield Problem("name", "a name is at most 100 printable characters")
+    if job.type == pb.kJobTypeUnset:
+        yield Problem("type", "a job needs a type: kLongRun, kBatch or kSystem")
+    elif job.type not in pb.JobType.values():
+        yield Problem("type", f"there is no job type {int(job.type)}")
+    if job.type == pb.kSystem and job.replica > 1:
+        yield Problem("replica", "a kSystem job has one pod on every agent: leave replica out")
+    if job.restart not in pb.RestartPolicy.values():
+        yield Problem("restart", f"there is no restart policy {int(job.restart)}")
+    for name in ("priority", "replica", "deploy_step", "max_per_host", "retries"):
+        yield from _not_negative(name, getattr(job, name))
+    yield from _duration("update.min_healthy", job.update.min_healthy_s)
+    yield from _duration("update.healthy_deadline", job.update.healthy_deadline_s)
+    if job.update.healthy_deadline_s < job.update.min_healthy_s:
+        yield Problem(
+            "update.healthy_deadline", "the deadline comes before min_healthy: no pod can meet it"
+        )
+
+
+def _pod_problems(job: pb.JobDescriptor) -> Iterator[Problem]:
+    pod = job.pod
+    if not _VERSION.fullmatch(pod.version) or not pod.version.isprintable():
+        yield Problem("pod.version", "a version is 1 to 64 characters without spaces and slashes")
+    for position, label in enumerate(pod.labels):
+        if not _LABEL.fullmatch(label):
+            yield Problem(
+                f"labels[{position}]",
+                f"{label!r} is no label: 1 to 64 characters without spaces and commas",
+            )
+    yield from _resource_problems("pod.requirement", pod.requirement)
+    if not pod.tasks:
+        yield Problem("pod.tasks", "a pod needs at least one task")
+    port_names = frozenset(port.name for port in pod.requirement.ports)
+    for number, task in enumerate(pod.tasks):
+        path = f"pod.tasks[{number}]"
+        yield from _resource_problems(f"{path}.requirement", task.requirement)
+        yield from _task_problems(path, task, optional_start=job.type == pb.kBatch)
+        if task.HasField("health"):
+            yield from _health_problems(f"{path}.health", task.health, port_names)
+    yield from _sum_problems(pod)
+
+
+def _sum_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
+    total = pod.requirement
+    millicores = sum(task.requirement.millicores for task in pod.tasks)
+    if millicores > total.millicores:
+        yield Problem(
+            "pod.requirement.millicores",
+            f"the tasks ask for {millicores} millicores together, the pod has {total.millicores}",
+        )
+    memory = sum(task.requirement.memory for task in pod.tasks)
+    if memory + total.tmpfs.size > total.memory:
+        with_tmpfs = " and tmpfs" if total.tmpfs.size else ""
+        yield Problem(
+            "pod.requirement.memory",
+            f"the tasks{with_tmpfs} ask for {memory + total.tmpfs.size} bytes together,"
+            f" the pod has {total.memory}",
+        )
+    inline = sum(len(t.binary) for t in pod.tasks if t.source_type == pb.kSourceTypeBinary)
+    if inline > INLINE_LIMIT_BYTES:
+        yield Problem(
+            "pod.tasks",
+            f"the packages inside the job weigh {inline} bytes, at most {INLINE_LIMIT_BYTES} are"
+            " taken: put them where agents can fetch them, and give the URL (kSourceTypeFTP)",
+        )
+
+
+def _resource_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
+    for name in ("millicores", "memory"):
+        if getattr(resource, name) < 1:
+            yield Problem(f"{path}.{name}", f"must be at least 1, not {getattr(resource, name)}")
+    for name in ("read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps"):
+        yield from _not_negative(f"{path}.{name}", getattr(resource, name))
+    if resource.io_weight and resource.io_weight not in IO_WEIGHTS:
+        yield Problem(f"{path}.io_weight", f"must be 10 to 1000, not {resource.io_weight}")
+    if resource.HasField("tmpfs"):
+        yield from _volume(f"{path}.tmpfs", "size", resource.tmpfs.size, resource.tmpfs.path)
+    for kind, volumes in (("disks", resource.disks), ("ssds", resource.ssds)):
+        for number, volume in enumerate(volumes):
+            yield from _volume(f"{path}.{kind}[{number}]", "quota", volume.quota, volume.path)
+    yield from _port_problems(f"{path}.ports", resource.ports)
+
+
+def _volume(path: str, size_name: str, size: int, where: str) -> Iterator[Problem]:
+    if size < 1:
+        yield Problem(f"{path}.{size_name}", f"must be at least 1 byte, not {size}")
+    if not where or "\0" in where or ".." in where.split("/"):
+        yield Problem(f"{path}.path", "must name a directory, without '..'")
+
+
+def _port_problems(path: str, ports: Sequence[pb.Port]) -> Iterator[Problem]:
+    names: dict[str, int] = {}
+    numbers: dict[int, int] = {}
+    for position, port in enumerate(ports):
+        here = f"{path}[{position}]"
+        if port.dynamic and port.port:
+            yield Problem(here, "a dynamic port has no number")
+        elif not port.dynamic and port.port not in PORTS:
+            yield Problem(here, f"a port is 1 to 65535 or dynamic, not {port.port}")
+        elif not port.dynamic and numbers.setdefault(port.port, position) != position:
+            yield Problem(here, f"port {port.port} is asked for twice")
+            continue
+        if not _PORT_NAME.fullmatch(port.name):
+            yield Problem(here, f"{port.name!r} is no port name: letters, digits, '_' and '-'")
+        # Names end up in the environment as GALAXY_PORT_<NAME>.
+        elif names.setdefault(_environment_name(port.name), position) != position:
+            yield Problem(here, f"two ports are named {port.name!r}")
+
+
+def _environment_name(port_name: str) -> str:
+    return port_name.upper().replace("-", "_")
+
+
+def _task_problems(
+    path: str, task: pb.TaskDescriptor, *, optional_start: bool
+) -> Iterator[Problem]:
+    if not (task.start_command.strip() or optional_start):
+        yield Problem(f"{path}.start_command", "there is nothing to run")
+    for name in ("start_command", "stop_command"):
+        if "\0" in getattr(task, name):
+            yield Problem(f"{path}.{name}", "a command cannot hold a NUL character")
+    if task.mem_isolation_type not in pb.MemIsolationType.values():
+        yield Problem(f"{path}.mem_isolation_type", "there is no such type")
+    if task.cpu_isolation_type not in pb.CpuIsolationType.values():
+        yield Problem(f"{path}.cpu_isolation_type", "there is no such type")
+    yield from _duration(f"{path}.stop_timeout", task.stop_timeout_s)
+    for position, entry in enumerate(task.envs):
+        name, equals, value = entry.partition("=")
+        if not (equals and _ENV_NAME.fullmatch(name)) or "\0" in value:
+            yield Problem(f"{path}.envs[{position}]", f"{entry!r} does not look like NAME=value")
+    yield from _package_problems(path, task)
+
+
+def _package_problems(path: str, task: pb.TaskDescriptor) -> Iterator[Problem]:
+    check = _PACKAGES.get(task.source_type)
+    if check is None:
+        yield Problem(
+            f"{path}.source_type",
+            "must be kSourceTypeBinary (a file), kSourceTypeFTP (a URL) or kSourceTypeCommand",
+        )
+    elif text := check(task.binary):
+        yield Problem(f"{path}.binary", text)
+    if not task.sha256:
+        return
+    if not _SHA256.fullmatch(task.sha256):
+        yield Problem(f"{path}.sha256", "must be 64 hexadecimal digits")
+    elif task.source_type == pb.kSourceTypeCommand:
+        yield Problem(f"{path}.sha256", "a kSourceTypeCommand has no package to check")
+    elif task.source_type == pb.kSourceTypeBinary and task.binary:
+        actual = hashlib.sha256(task.binary).hexdigest()
+        if actual != task.sha256.lower():
+            yield Problem(f"{path}.sha256", f"the package's is {actual}")
+
+
+def _archive_fault(binary: bytes) -> str:
+    return "" if binary else "the package is empty"
+
+
+def _url_fault(binary: bytes) -> str:
+    try:
+        url = urlsplit(binary.decode("ascii"))
+    except ValueError:
+        return "is not a URL"
+    if url.scheme not in URL_SCHEMES:
+        return f"{binary.decode('ascii')!r} must begin with {', '.join(URL_SCHEMES)}://"
+    if url.scheme == "file":
+        return "" if url.path.startswith("/") else "a file URL needs an absolute path"
+    return "" if url.hostname else "the URL names no host"
+
+
+def _command_fault(binary: bytes) -> str:
+    try:
+        command = binary.decode("utf-8")
+    except UnicodeDecodeError:
+        return "the deploy command is not text"
+    return "a command cannot hold a NUL character" if "\0" in command else ""
+
+
+_PACKAGES: dict[int, Callable[[bytes], str]] = {
+    pb.kSourceTypeBinary: _archive_fault,
+    pb.kSourceTypeFTP: _url_fault,
+    pb.kSourceTypeCommand: _command_fault,
+}
+
+
+def _health_problems(
+    path: str, health: pb.HealthCheck, port_names: frozenset[str]
+) -> Iterator[Problem]:
+    kinds = [kind for kind in ("command", "tcp_port", "http_port") if getattr(health, kind)]
+    if len(kinds) != 1:
+        yield Problem(path, "needs exactly one of command, tcp and http")
+    for kind in ("tcp", "http"):
+        port = getattr(health, f"{kind}_port")
+        if port and port not in port_names and not (port.isdecimal() and int(port) in PORTS):
+            known = ", ".join(sorted(port_names)) or "none"
+            yield Problem(f"{path}.{kind}", f"the pod has no port {port!r}; its ports: {known}")
+    if health.http_path and not health.http_path.startswith("/"):
+        yield Problem(f"{path}.http", f"the path {health.http_path!r} must begin with '/'")
+    for name in ("interval", "timeout", "grace"):
+        yield from _duration(f"{path}.{name}", getattr(health, f"{name}_s"))
+    yield from _not_negative(f"{path}.failures", health.failures)
+
+
+def _not_negative(path: str, value: float) -> Iterator[Problem]:
+    if value < 0:
+        yield Problem(path, f"must be 0 or more, not {value}")
+
+
+def _duration(path: str, seconds: float) -> Iterator[Problem]:
+    if not (math.isfinite(seconds) and seconds >= 0):
+        yield Problem(path, f"must be 0 seconds or more, not {seconds}")
