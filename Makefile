@@ -1,13 +1,37 @@
 # The README's two commands are `make up` and `make test`; the rest serves them.
 PYTHON ?= python3
 BIN := .venv/bin
+TRIAL := $(BIN)/python -m twisted.trial
+# Each package of tests by name: what is not in this list or below is found missing by a test.
+UNIT := $(filter-out tests.integration,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))))
+UNIT += $(subst /,.,$(patsubst %.py,%,$(wildcard tests/test_*.py)))
 
 .PHONY: setup up down test lint types layers unit functional proto bench
 
 setup: .venv/ready
 
-proto:
-	$(BIN)/python -m galaxy.protocol.generate
+.venv/ready: requirements.lock pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Galaxy needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Say which: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "This Python cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --only-binary plyvel $$(grep '^plyvel==' requirements.lock) \
+	  || $(BIN)/python -m pip --quiet --disable-pip-version-check install $$(grep '^plyvel==' requirements.lock) \
+	  || { echo "plyvel has no ready-made build for this Python: install libleveldb-dev and a C++ compiler, then again." >&2; exit 1; }
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install -r requirements.lock
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation \
+	  --config-settings editable_mode=compat -e .
+	@touch $@
+
+up: setup
+	@$(BIN)/python -m galaxy.client.showcase
+
+down:
+	@$(BIN)/galaxy down
+
+# Everything, in the order in which a mistake is cheapest to find.
+test: setup lint types layers unit functional
 
 lint:
 	$(BIN)/ruff check .
@@ -18,3 +42,16 @@ types:
 
 layers:
 	$(BIN)/lint-imports
+
+unit:
+	$(TRIAL) --temp-directory=_trial_temp.unit $(UNIT)
+
+functional:
+	$(TRIAL) --temp-directory=_trial_temp.functional tests.integration
+
+# The messages and services, made anew from the .proto files.
+proto:
+	$(BIN)/python -m galaxy.protocol.generate
+
+bench: setup
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -130,8 +130,8 @@ def manhole_factory(
         b"ssh-rsa": _host_key(state / "host_rsa", lambda: rsa.generate_private_key(65537, 3072)),
     }
     # conch's annotations say bytes; what it reads are keys
-    factory.publicKeys = {name: key.public() for name, key in host_keys.items()}  # type: ignore[misc]
-    factory.privateKeys = host_keys
+    factory.publicKeys = {name: key.public() for name, key in host_keys.items()}
+    factory.privateKeys = host_keys  # type: ignore[assignment]
     return factory
 
 
