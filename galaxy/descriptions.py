@@ -71,6 +71,9 @@ def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
     full = pb.JobDescriptor()
     full.CopyFrom(job)
     pod = full.pod
+    # Of what was said, not of what is filled in: a newer release with another
+    # default is no new version of anybody's pods.
+    pod.version = pod.version or pod_version(pod)
     if full.restart == pb.kRestartByType:
         batch = full.type == pb.kBatch
         full.restart = pb.kRestartOnFailure if batch else pb.kRestartAlways
@@ -89,7 +92,6 @@ def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
         pod.requirement.ports.extend(
             port for port in task.requirement.ports if (port.port or port.name) not in known
         )
-    pod.version = pod.version or pod_version(pod)
     return full
 
 
