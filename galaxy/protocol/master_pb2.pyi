@@ -491,3 +491,51 @@ class ProposeResponse(_message.Message):
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
     answers: _containers.RepeatedCompositeFieldContainer[ProposalAnswer]
     def __init__(self, answers: _Optional[_Iterable[_Union[ProposalAnswer, _Mapping]]] = ...) -> None: ...
+
+class StoredVersion(_message.Message):
+    __slots__ = ("number", "version", "time")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    version: str
+    time: float
+    def __init__(self, number: _Optional[int] = ..., version: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
+
+class StoredJob(_message.Message):
+    __slots__ = ("job_id", "descriptor_without_pod", "state", "versions", "request_id", "create_time", "update_time", "end_time", "reason")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTOR_WITHOUT_POD_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    descriptor_without_pod: _types_pb2.JobDescriptor
+    state: _types_pb2.JobState
+    versions: _containers.RepeatedCompositeFieldContainer[StoredVersion]
+    request_id: str
+    create_time: float
+    update_time: float
+    end_time: float
+    reason: str
+    def __init__(self, job_id: _Optional[str] = ..., descriptor_without_pod: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., versions: _Optional[_Iterable[_Union[StoredVersion, _Mapping]]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., end_time: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class StoredAgent(_message.Message):
+    __slots__ = ("endpoint", "admit_time")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    ADMIT_TIME_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    admit_time: float
+    def __init__(self, endpoint: _Optional[str] = ..., admit_time: _Optional[float] = ...) -> None: ...
+
+class StoredFinished(_message.Message):
+    __slots__ = ("first", "bits")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    BITS_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    bits: bytes
+    def __init__(self, first: _Optional[int] = ..., bits: _Optional[bytes] = ...) -> None: ...

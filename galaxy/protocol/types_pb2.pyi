@@ -352,15 +352,17 @@ class JobDescriptor(_message.Message):
     def __init__(self, name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[JobType, str]] = ..., priority: _Optional[int] = ..., pod: _Optional[_Union[PodDescriptor, _Mapping]] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., max_per_host: _Optional[int] = ..., restart: _Optional[_Union[RestartPolicy, str]] = ..., retries: _Optional[int] = ..., update: _Optional[_Union[UpdatePolicy, _Mapping]] = ...) -> None: ...
 
 class AgentFacts(_message.Message):
-    __slots__ = ("hostname", "total", "isolation", "isolation_reason", "build")
+    __slots__ = ("hostname", "total", "isolation", "isolation_reason", "build", "labels")
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_REASON_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     hostname: str
     total: Resource
     isolation: str
     isolation_reason: str
     build: str
-    def __init__(self, hostname: _Optional[str] = ..., total: _Optional[_Union[Resource, _Mapping]] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ..., build: _Optional[str] = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, hostname: _Optional[str] = ..., total: _Optional[_Union[Resource, _Mapping]] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ..., build: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
