@@ -1,0 +1,1 @@
+"""What a machine does with pods, and what it remembers."""

@@ -1,0 +1,1 @@
+"""Processes in containers: started once, watched, ended, accounted for."""

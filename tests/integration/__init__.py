@@ -1,0 +1,1 @@
+"""Real daemons, real cgroups, real files, killed with -9."""

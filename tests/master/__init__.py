@@ -1,0 +1,1 @@
+"""What the master decides, and that it says so only when it is written down."""

@@ -1,0 +1,1 @@
+"""One contract over every provider of the nexus."""

@@ -1,0 +1,1 @@
+"""The wire: bytes in, messages out, and what strangers may try."""

@@ -1,0 +1,1 @@
+"""Where pods go, and the laws of it."""
