@@ -1,7 +1,8 @@
 """
 The boundary of the nexus: keys and values, compare-and-set, watches, election.
 
-Keys are paths of printable ASCII, parts joined by "/", none empty: "jobs/x".
+Keys are paths of printable ASCII, parts joined by "/", none empty: "jobs/x"
+(the rules: `galaxy.nexus.keys`; breaking one raises ValueError).
 Providers: `galaxy.nexus.leveldb` (inside the one master),
 `galaxy.nexus.zookeeper` (an ensemble), `galaxy.nexus.memory` and
 `galaxy.nexus.failing` (tests). One contract test runs over all of them.
@@ -49,7 +50,7 @@ Change = Put | Delete
 
 @frozen
 class Leader:
-    """Who reigns, and where it listens."""
+    """Who reigns, and where it listens. Epoch 0: whoever said so did not know it."""
 
     endpoint: str
     epoch: int
@@ -76,6 +77,21 @@ class Unavailable(NexusError):
     """The nexus cannot be reached or cannot write. Whether a write arrived may be unknown."""
 
 
+class CannotOpen(Exception):
+    """
+    A store or nexus cannot be used as it was configured.
+
+    The sentence names the place, the cause and the remedy; a daemon prints it
+    and exits with 78 (EX_CONFIG).
+    """
+
+    def __init__(self, place: str, cause: str, remedy: str) -> None:
+        super().__init__(f"cannot use {place}: {cause}; {remedy}")
+        self.place = place
+        self.cause = cause
+        self.remedy = remedy
+
+
 class ICandidate(Interface):
     """Who stands for election. Called on the reactor's thread."""
 
@@ -96,7 +112,12 @@ class ICandidacy(Interface):
     """A candidate that stands."""
 
     def resign() -> Deferred[None]:
-        """Give up reign and candidacy. Fires when another may be elected."""
+        """
+        Give up reign and candidacy. Fires when another may be elected.
+
+        The candidate is told nothing more, not even `deposed`. Resigning twice
+        is harmless.
+        """
 
 
 class IWatch(Interface):
@@ -106,12 +127,40 @@ class IWatch(Interface):
         """Tell nothing more. Stopping twice is harmless."""
 
 
-class INexus(Interface):
+class IDiscovery(Interface):
+    """
+    Where the leader is found, by agents, schedulers, monitors and clients.
+
+    Providers: every nexus that can be reached from more than one process, and
+    `galaxy.nexus.static` for those who were told addresses and nothing else.
+    """
+
+    def watch_leader(changed: Callable[[Leader | None], None]) -> IWatch:
+        """
+        Call `changed` with the leader known now, soon, and whenever it is another.
+        None: there is none. Soon: on a later turn of the reactor, never from within.
+        """
+
+    def unreachable(endpoint: str) -> None:
+        """
+        Say that `endpoint` did not answer, or answered that it is not the leader.
+
+        A discovery that guesses offers another; one that knows does nothing.
+        How long to wait between attempts is for whoever dials to decide.
+        """
+
+    def close() -> Deferred[None]:
+        """Stop every watch, finish what was begun."""
+
+
+class INexus(IDiscovery):
     """
     The metadata of one cluster.
 
     A commit is on stable storage before its deferred fires. Not promised: that
     a watch tells of every single version; it tells that something changed.
+    Also not promised: that a key that was deleted and written again goes on
+    with its versions; it may begin at 1.
     """
 
     def get(key: str) -> Deferred[Entry | None]:
@@ -119,14 +168,15 @@ class INexus(Interface):
 
     def scan(prefix: str) -> Deferred[dict[str, Entry]]:
         """
-        Every key below "prefix/", in order, with its value.
+        Every key below "prefix/", in order, with its value; "" means all keys.
 
-        The keys are whole (they begin with the prefix).
+        The keys are whole (they begin with the prefix). Each value is one that
+        was committed; what is committed meanwhile may be seen in part.
         """
 
     def commit(changes: Sequence[Change], epoch: int = 0) -> Deferred[None]:
         """
-        All of the changes or none, durably.
+        All of the changes or none, durably. No key twice.
 
         With an epoch: only if no higher one has begun, else `StaleEpoch`.
         Fails with `Conflict` or `Unavailable`. Commits take effect in
@@ -134,18 +184,15 @@ class INexus(Interface):
         """
 
     def watch(prefix: str, changed: Callable[[str], None]) -> IWatch:
-        """Call `changed(key)` after a key at or below the prefix changed."""
+        """
+        Call `changed(key)` after a key at or below the prefix changed, whoever
+        changed it; with the prefix itself when it is not known which key.
+        """
 
     def stand(candidate: ICandidate, endpoint: str) -> ICandidacy:
         """
         Stand for election. Once elected, `endpoint` is advertised as the
         leader's for as long as the reign lasts.
-        """
-
-    def watch_leader(changed: Callable[[Leader | None], None]) -> IWatch:
-        """
-        Call `changed` with the leader known now, soon, and whenever it is another.
-        None: there is none.
         """
 
     def close() -> Deferred[None]:
