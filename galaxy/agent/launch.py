@@ -1,0 +1,130 @@
+"""
+How a process of a task is started: command, environment, directory, limits. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from galaxy import names
+from galaxy.agent.records import Pod
+from galaxy.agent.steps import Execute
+from galaxy.agent.tasks import STOP_PROCESS
+from galaxy.protocol.agent_pb2 import Description
+from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
+from galaxy.protocol.types_pb2 import TaskDescriptor, kSourceTypeCommand
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NOT_IN_A_NAME = re.compile(r"[^A-Z0-9_]")
+
+
+@frozen
+class Places:
+    """Where the files of one pod are: `<pods>/<pod>.<incarnation>/<task number>/`."""
+
+    directory: Path
+
+    def workspace(self, number: int) -> Path:
+        """The working directory of a task; it belongs to the task's user."""
+        return self.directory / str(number)
+
+    def output(self, number: int, *, stderr: bool) -> Path:
+        """The file that a task's output is appended to, across restarts."""
+        return self.directory / f"{number}.{'stderr' if stderr else 'stdout'}"
+
+
+@frozen
+class Launcher:
+    """What all starts on this machine have in common: who we are, how to unpack."""
+
+    agent: str
+    unpack: tuple[str, ...]
+
+    def request(
+        self, pod: Pod, description: Description, step: Execute, places: Places, archive: Path
+    ) -> ExecuteRequest:
+        """
+        The start of a process of a task: "deploy.N", "main.N" or "stop".
+
+        `archive` is where the task's package is in the machine's cache.
+        """
+        number = step.number
+        task = description.pod.tasks[number]
+        workspace = str(places.workspace(number))
+        request = ExecuteRequest(
+            container=pod.key.container(number),
+            name=step.name,
+            envs=environment(pod, description, number, workspace, self.agent),
+            cwd=workspace,
+            user=pod.user,
+            stdout_path=str(places.output(number, stderr=False)),
+            stderr_path=str(places.output(number, stderr=True)),
+            limits=_limits(task),
+        )
+        if step.name == STOP_PROCESS:
+            request.command = task.stop_command
+        elif step.name.startswith("main."):
+            request.command = task.start_command
+        elif task.source_type == kSourceTypeCommand:
+            request.command = task.binary.decode("utf-8", "replace")
+        else:
+            # Started with the engine's rights: it shuts itself in, and then takes the user's.
+            request.command = self._unpack_command(archive, workspace, pod.user)
+            request.user = ""
+        return request
+
+    def _unpack_command(self, archive: Path, workspace: str, user: str) -> str:
+        chosen = ["--user", user] if user else []
+        return "exec " + shlex.join([*self.unpack, *chosen, str(archive), workspace])
+
+
+def environment(
+    pod: Pod, description: Description, number: int, workspace: str, agent: str
+) -> list[str]:
+    """The whole environment of a task's processes; what the user set comes last and wins."""
+    pod_id = pod.key.pod_id
+    task_id = names.task_id(pod_id, number)
+    table = {
+        "PATH": PATH,
+        "HOME": workspace,
+        "GALAXY_JOB_ID": pod.key.job_id,
+        "GALAXY_JOB_NAME": description.job_name,
+        "GALAXY_POD_ID": pod_id,
+        "GALAXY_POD_INDEX": str(pod.key.index),
+        "GALAXY_TASK_ID": task_id,
+        "GALAXY_VERSION": pod.version,
+        "GALAXY_AGENT": agent,
+        "POD_ID": pod_id,
+        "TASK_ID": task_id,
+        "POD_VERSION": pod.version,
+        **_port_variables(pod.ports),
+    }
+    for setting in description.pod.tasks[number].envs:
+        name, equals, value = setting.partition("=")
+        if name and equals:
+            table[name] = value
+    return [f"{name}={value}" for name, value in table.items()]
+
+
+def _port_variables(ports: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Each port by its position, and by its name where it has one."""
+    by_position = {f"GALAXY_PORT_{place}": str(number) for place, (_, number) in enumerate(ports)}
+    by_name = {
+        f"GALAXY_PORT_{_NOT_IN_A_NAME.sub('_', name.upper())}": str(number)
+        for name, number in ports
+        if name
+    }
+    return {**by_position, **by_name}
+
+
+def _limits(task: TaskDescriptor) -> Limits:
+    return Limits(
+        millicores=task.requirement.millicores,
+        memory=task.requirement.memory,
+        cpu_isolation_type=task.cpu_isolation_type,
+    )

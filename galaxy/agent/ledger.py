@@ -1,0 +1,94 @@
+"""
+What the master may ask for: every pod, or what changed since a revision. Pure.
+
+Revisions count within one run of the agent. A pod that is gone leaves a
+tombstone, so that a delta can tell of it; the oldest tombstones are dropped, and
+whoever asks for what lies before them is told everything.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from galaxy.agent.pods import Summary
+from galaxy.agent.records import PodKey
+from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
+from galaxy.protocol.types_pb2 import kPodStateUnset
+
+T = TypeVar("T")
+
+MOST_TOMBSTONES = 10_000
+
+
+class Ledger:
+    """The last word on each pod, in the order in which it was said."""
+
+    def __init__(self, instance: str, most_tombstones: int = MOST_TOMBSTONES) -> None:
+        self.instance = instance
+        self.revision = 1  # 0 is what a caller has who has nothing
+        self._most_tombstones = most_tombstones
+        self._forgotten_up_to = 0
+        self._said: OrderedDict[PodKey, tuple[int, Summary]] = OrderedDict()
+        self._gone: OrderedDict[PodKey, tuple[int, str]] = OrderedDict()
+
+    def say(self, key: PodKey, summary: Summary) -> bool:
+        """Note how a pod stands; whether that is news."""
+        known = self._said.get(key)
+        if known is not None and known[1] == summary:
+            return False
+        self.revision += 1
+        self._said[key] = (self.revision, summary)
+        self._said.move_to_end(key)
+        self._gone.pop(key, None)
+        return True
+
+    def bury(self, key: PodKey) -> None:
+        """Note that a pod is gone."""
+        known = self._said.pop(key, None)
+        if known is None:
+            return
+        self.revision += 1
+        self._gone[key] = (self.revision, known[1].version)
+        while len(self._gone) > self._most_tombstones:
+            self._forgotten_up_to = self._gone.popitem(last=False)[1][0]
+
+    def answer(self, instance: str, since: int) -> QueryResponse:
+        """What a caller lacks who was told everything up to a revision of an instance."""
+        full = not since or instance != self.instance or since < self._forgotten_up_to
+        since = 0 if full else since
+        gone = [] if full else list(_after(self._gone, since))
+        return QueryResponse(
+            instance=self.instance,
+            revision=self.revision,
+            full=full,
+            groups=_groups(_after(self._said, since)),
+            removed=_groups((key, Summary(version, kPodStateUnset)) for key, version in gone),
+        )
+
+
+def _after(told: OrderedDict[PodKey, tuple[int, T]], since: int) -> Iterator[tuple[PodKey, T]]:
+    for key in reversed(told):
+        revision, what = told[key]
+        if revision <= since:
+            return
+        yield key, what
+
+
+def _groups(pods: Iterable[tuple[PodKey, Summary]]) -> list[PodGroup]:
+    """Pods of one job that are alike, together."""
+    groups: dict[tuple[str, Summary], PodGroup] = {}
+    for key, summary in pods:
+        group = groups.get((key.job_id, summary))
+        if group is None:
+            group = groups[key.job_id, summary] = PodGroup(
+                job_id=key.job_id,
+                version=summary.version,
+                state=summary.state,
+                healthy=summary.healthy,
+                reason=summary.reason,
+            )
+        group.index.append(key.index)
+        group.incarnation.append(key.incarnation)
+    return list(groups.values())

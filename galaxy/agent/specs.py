@@ -1,0 +1,95 @@
+"""
+What of a pod's description decides how its tasks are run, as plain values.
+
+The machines read these and never a protobuf message. Pure.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+
+from galaxy.protocol.agent_pb2 import Description
+from galaxy.protocol.types_pb2 import (
+    TaskDescriptor,
+    kBatch,
+    kRestartAlways,
+    kRestartNever,
+    kRestartOnFailure,
+    kSourceTypeCommand,
+)
+
+DEFAULT_STOP_TIMEOUT_S = 30.0
+MOST_RESTARTS = 10
+
+
+class Deploying(Enum):
+    """How a task's files come to its workspace."""
+
+    NOTHING = "nothing"
+    PACKAGE = "package"  # an archive, inline or by URL
+    COMMAND = "command"
+
+
+class Restart(Enum):
+    """What to do when a main process has ended."""
+
+    ALWAYS = "always"
+    ON_FAILURE = "on failure"
+    NEVER = "never"
+
+
+@frozen
+class TaskSpec:
+    """How one task is to be run."""
+
+    deploying: Deploying = Deploying.NOTHING
+    restart: Restart = Restart.ALWAYS
+    most_restarts: int = MOST_RESTARTS  # without a quiet time between them
+    has_stop_command: bool = False
+    stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+
+
+@frozen
+class PodSpec:
+    """How the tasks of a pod are to be run, and when it counts as healthy."""
+
+    tasks: tuple[TaskSpec, ...]
+    min_healthy_s: float = 0.0
+
+
+def pod_spec(description: Description) -> PodSpec:
+    """What a description asks for."""
+    return PodSpec(
+        tuple(_task_spec(description, task) for task in description.pod.tasks),
+        description.min_healthy_s,
+    )
+
+
+def _task_spec(description: Description, task: TaskDescriptor) -> TaskSpec:
+    return TaskSpec(
+        deploying=_deploying(task),
+        restart=_restart(description),
+        most_restarts=description.retries if description.type == kBatch else MOST_RESTARTS,
+        has_stop_command=bool(task.stop_command.strip()),
+        stop_timeout_s=task.stop_timeout_s or DEFAULT_STOP_TIMEOUT_S,
+    )
+
+
+def _deploying(task: TaskDescriptor) -> Deploying:
+    if not task.binary.strip():
+        return Deploying.NOTHING
+    if task.source_type == kSourceTypeCommand:
+        return Deploying.COMMAND
+    return Deploying.PACKAGE
+
+
+def _restart(description: Description) -> Restart:
+    given = {
+        kRestartAlways: Restart.ALWAYS,
+        kRestartOnFailure: Restart.ON_FAILURE,
+        kRestartNever: Restart.NEVER,
+    }
+    by_type = Restart.ON_FAILURE if description.type == kBatch else Restart.ALWAYS
+    return given.get(description.restart, by_type)

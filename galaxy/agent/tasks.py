@@ -1,0 +1,312 @@
+"""
+The task machine: an enum of phases, a table of moves, and what is read from sight.
+
+`advance` takes a task as far as what is observed allows; `next_step` then
+says what is to be done for it. Both are pure and are called by
+`galaxy.agent.reconcile` alone.
+
+Note: seen and not seen
+    A process is wanted by a record first and started second. When gce's picture,
+    which is complete, lacks it, then either it has yet to be started, or it was
+    lost with all of gce's memory (the machine rebooted). `Task.seen` tells the two
+    apart: it is written down as soon as the process has been observed. A lost
+    process counts as a failed attempt; starting it under the same name would run
+    an attempt twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from random import Random
+
+from attrs import evolve, frozen
+
+from galaxy.agent.records import End, Phase, Task
+from galaxy.agent.restarts import Again, Finished, GivenUp, Verdict, deploy_verdict, verdict
+from galaxy.agent.specs import Deploying, TaskSpec
+from galaxy.agent.steps import (
+    Done,
+    Execute,
+    Failed,
+    Fetch,
+    Life,
+    Process,
+    Remove,
+    Sight,
+    Step,
+    Stop,
+    Sweep,
+)
+
+
+@frozen
+class Around:
+    """All that a task's next move depends on, besides its record."""
+
+    number: int
+    spec: TaskSpec
+    sight: Sight
+    stopping: bool
+    now: float
+    rng: Random
+
+    def done(self, step: Step) -> bool:
+        """Whether a step was carried out."""
+        return isinstance(self.sight.outcomes.get(step), Done)
+
+
+class Event(Enum):
+    """What moves a task on."""
+
+    FETCH = "the package is wanted"
+    DEPLOY = "the files are to be put in place"
+    RUN = "the main process is to be started"
+    AGAIN = "it failed and is tried again later"
+    FINISH = "it did what it was for"
+    GIVE_UP = "it is not tried again here"
+    STOP = "it is to stop, and has a stop command"
+    KILL = "what is left is to be ended"
+    REMOVE = "nothing of it is alive"
+    REMOVED = "its container is gone"
+
+
+MOVES: Mapping[tuple[Phase, Event], Phase] = {
+    (Phase.NEW, Event.FETCH): Phase.FETCHING,
+    (Phase.NEW, Event.DEPLOY): Phase.DEPLOYING,
+    (Phase.NEW, Event.RUN): Phase.RUNNING,
+    (Phase.NEW, Event.REMOVE): Phase.REMOVING,
+    (Phase.FETCHING, Event.DEPLOY): Phase.DEPLOYING,
+    (Phase.FETCHING, Event.AGAIN): Phase.RETRYING,
+    (Phase.FETCHING, Event.GIVE_UP): Phase.FAILED,
+    (Phase.FETCHING, Event.REMOVE): Phase.REMOVING,
+    (Phase.DEPLOYING, Event.RUN): Phase.RUNNING,
+    (Phase.DEPLOYING, Event.AGAIN): Phase.RETRYING,
+    (Phase.DEPLOYING, Event.GIVE_UP): Phase.FAILED,
+    (Phase.DEPLOYING, Event.KILL): Phase.KILLING,
+    (Phase.RETRYING, Event.FETCH): Phase.FETCHING,
+    (Phase.RETRYING, Event.DEPLOY): Phase.DEPLOYING,
+    (Phase.RETRYING, Event.REMOVE): Phase.REMOVING,
+    (Phase.RUNNING, Event.AGAIN): Phase.WAITING,
+    (Phase.RUNNING, Event.FINISH): Phase.FINISHED,
+    (Phase.RUNNING, Event.GIVE_UP): Phase.FAILED,
+    (Phase.RUNNING, Event.STOP): Phase.STOPPING,
+    (Phase.RUNNING, Event.KILL): Phase.KILLING,
+    (Phase.WAITING, Event.RUN): Phase.RUNNING,
+    (Phase.WAITING, Event.REMOVE): Phase.REMOVING,
+    (Phase.FINISHED, Event.REMOVE): Phase.REMOVING,
+    (Phase.FAILED, Event.REMOVE): Phase.REMOVING,
+    (Phase.STOPPING, Event.KILL): Phase.KILLING,
+    (Phase.KILLING, Event.REMOVE): Phase.REMOVING,
+    (Phase.REMOVING, Event.REMOVED): Phase.GONE,
+}
+
+STOP_PROCESS = "stop"
+
+
+class IllegalMove(Exception):
+    """The table has no such move: a fault in this module."""
+
+
+def moved(task: Task, event: Event) -> Task:
+    """The task in the phase that the table names."""
+    if (task.phase, event) not in MOVES:
+        raise IllegalMove(f"a task that is {task.phase.value} has no move for: {event.value}")
+    return evolve(task, phase=MOVES[task.phase, event])
+
+
+def process_name(task: Task) -> str:
+    """The name of the process that the phase is about; "" if it is about none."""
+    if task.phase is Phase.DEPLOYING:
+        return f"deploy.{task.tries}"
+    if task.phase is Phase.STOPPING:
+        return STOP_PROCESS
+    return main_name(task) if task.phase is Phase.RUNNING else ""
+
+
+def main_name(task: Task) -> str:
+    """The name of the main process of the present attempt."""
+    return f"main.{task.attempt}"
+
+
+def advance(task: Task, around: Around) -> Task:
+    """The task after all that has happened to it, moves and notes alike."""
+    while True:
+        after = _next(task, around)
+        if after == task:
+            return task
+        task = after
+
+
+def next_step(task: Task, number: int, sight: Sight) -> Step | None:
+    """What is to be done for the task now; at most one thing at a time."""
+    if task.phase is Phase.FETCHING:
+        return Fetch(number)
+    if task.phase is Phase.KILLING:
+        return Stop(number, task.stop_deadline)
+    if task.phase is Phase.REMOVING:
+        return Remove(number)
+    name = process_name(task)
+    if name:
+        return None if task.seen or name in sight.processes else Execute(number, name)
+    return None if task.swept else Sweep(number, task.attempt)
+
+
+def wake_at(task: Task) -> float | None:
+    """When the task must be looked at again though nothing happened; None: never."""
+    if task.phase in (Phase.WAITING, Phase.RETRYING):
+        return task.next_try
+    return task.stop_deadline if task.phase is Phase.STOPPING else None
+
+
+def _next(task: Task, around: Around) -> Task:
+    """The task after at most one move."""
+    if not task.swept and around.done(Sweep(around.number, task.attempt)):
+        return evolve(task, swept=True)
+    if around.stopping and task.phase not in _LEAVING:
+        return _leave(task, around)
+    return _IN_PHASE[task.phase](task, around)
+
+
+def _begin(task: Task, around: Around) -> Task:
+    if around.spec.deploying is Deploying.NOTHING:
+        return _start(task, Event.RUN)
+    task = evolve(task, tries=task.tries + 1, deploy_time=task.deploy_time or around.now)
+    packaged = around.spec.deploying is Deploying.PACKAGE
+    return _start(task, Event.FETCH if packaged else Event.DEPLOY)
+
+
+def _start(task: Task, event: Event) -> Task:
+    return evolve(moved(task, event), seen=False, next_try=0.0, reason="")
+
+
+def _fetching(task: Task, around: Around) -> Task:
+    outcome = around.sight.outcomes.get(Fetch(around.number))
+    if outcome is None:
+        return task
+    if isinstance(outcome, Done):
+        return _start(task, Event.DEPLOY)
+    return _after_failed_deploy(task, around, outcome)
+
+
+def _deploying(task: Task, around: Around) -> Task:
+    process = _look(task, around)
+    if process is None:
+        return task
+    if process.end is None:
+        return evolve(task, seen=True)
+    if process.end.well:
+        return _start(task, Event.RUN)
+    failure = Failed(f"could not be deployed: it {process.end}")
+    return _after_failed_deploy(evolve(task, end=process.end), around, failure)
+
+
+def _retrying(task: Task, around: Around) -> Task:
+    return _begin(task, around) if around.now >= task.next_try else task
+
+
+def _running(task: Task, around: Around) -> Task:
+    process = _look(task, around)
+    if process is None or process.life is Life.STARTING:
+        return task
+    started = process.start_time or task.start_time
+    end = process.end
+    if end is None:
+        return evolve(task, seen=True, start_time=started)
+    ran_s = (end.time or around.now) - started if started and not end.failure else 0.0
+    follows = verdict(
+        around.spec, end, ran_s=ran_s, streak=task.streak, now=around.now, rng=around.rng
+    )
+    task = evolve(task, start_time=started, end=end, swept=False)
+    if isinstance(follows, Again):
+        task = evolve(task, streak=follows.streak)
+    return _after(task, follows, str(end))
+
+
+def _waiting(task: Task, around: Around) -> Task:
+    if around.now < task.next_try or not task.swept:
+        return task
+    again = evolve(task, attempt=task.attempt + 1, restarts=task.restarts + 1)
+    return _start(again, Event.RUN)
+
+
+def _stopping(task: Task, around: Around) -> Task:
+    main = around.sight.processes.get(main_name(task))
+    command = _look(task, around)
+    if main is None or main.end is not None:
+        return moved(task, Event.KILL)
+    if (command is not None and command.end is not None) or around.now >= task.stop_deadline:
+        return moved(task, Event.KILL)
+    return task if command is None else evolve(task, seen=True)
+
+
+def _killing(task: Task, around: Around) -> Task:
+    gone = around.done(Stop(around.number, task.stop_deadline))
+    return moved(task, Event.REMOVE) if gone else task
+
+
+def _removing(task: Task, around: Around) -> Task:
+    return moved(task, Event.REMOVED) if around.done(Remove(around.number)) else task
+
+
+def _stay(task: Task, _around: Around) -> Task:
+    return task
+
+
+_IN_PHASE: Mapping[Phase, Callable[[Task, Around], Task]] = {
+    Phase.NEW: _begin,
+    Phase.FETCHING: _fetching,
+    Phase.DEPLOYING: _deploying,
+    Phase.RETRYING: _retrying,
+    Phase.RUNNING: _running,
+    Phase.WAITING: _waiting,
+    Phase.FINISHED: _stay,
+    Phase.FAILED: _stay,
+    Phase.STOPPING: _stopping,
+    Phase.KILLING: _killing,
+    Phase.REMOVING: _removing,
+    Phase.GONE: _stay,
+}
+
+_LEAVING = frozenset({Phase.STOPPING, Phase.KILLING, Phase.REMOVING, Phase.GONE})
+
+
+def _leave(task: Task, around: Around) -> Task:
+    if task.at_rest:
+        return moved(task, Event.REMOVE)
+    main = around.sight.processes.get(main_name(task))
+    alive = main is not None and main.end is None
+    task = evolve(task, stop_deadline=around.now + around.spec.stop_timeout_s)
+    if task.phase is Phase.RUNNING and around.spec.has_stop_command and alive:
+        return evolve(moved(task, Event.STOP), seen=False)
+    return moved(task, Event.KILL)
+
+
+def _after_failed_deploy(task: Task, around: Around, failure: Failed) -> Task:
+    follows = deploy_verdict(failure, tries=task.tries, now=around.now, rng=around.rng)
+    return _after(task, follows, failure.reason)
+
+
+def _after(task: Task, follows: Verdict, reason: str) -> Task:
+    """The task after an attempt to deploy or to run it has ended."""
+    match follows:
+        case Again(time=time):
+            return evolve(moved(task, Event.AGAIN), next_try=time, reason=reason)
+        case Finished():
+            return evolve(moved(task, Event.FINISH), reason="")
+        case GivenUp(reason=why):
+            return evolve(moved(task, Event.GIVE_UP), reason=why)
+
+
+def _look(task: Task, around: Around) -> Process | None:
+    """The process of the phase; one that is lost, or was refused, as ended. None: wait."""
+    name = process_name(task)
+    if name in around.sight.processes:
+        return around.sight.processes[name]
+    if task.seen:
+        lost = "was lost: the container engine knows nothing of it (did the machine restart?)"
+        return Process(Life.ENDED, end=End(time=around.now, failure=lost))
+    outcome = around.sight.outcomes.get(Execute(around.number, name))
+    if isinstance(outcome, Failed):
+        return Process(Life.ENDED, end=End(time=around.now, failure=outcome.reason))
+    return None

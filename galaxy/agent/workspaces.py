@@ -1,0 +1,93 @@
+"""
+The directories of pods, on disk.
+
+    <data>/pods/<pod>.<incarnation>/<task number>/    a task's workspace
+                                   /<task number>.stdout, .stderr
+    <data>/dead/<pod>.<incarnation>/                  the same, of pods that are forgotten
+
+A dead pod's directory is moved, so that what it wrote can still be read, and the
+oldest are removed when there are more than a few.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from galaxy.agent.launch import Places
+from galaxy.agent.records import PodKey
+
+KEEP_DEAD = 20
+
+InThread = Callable[[Callable[[], None]], Deferred[Any]]
+
+
+class Workspaces:
+    """Makes, finds and buries the directories of pods below `data`."""
+
+    def __init__(self, data: Path, in_thread: InThread, keep_dead: int = KEEP_DEAD) -> None:
+        self._pods = data / "pods"
+        self._dead = data / "dead"
+        self._in_thread = in_thread
+        self._keep_dead = keep_dead
+
+    def prepare(self) -> None:
+        """Make the directories that hold all others. Raises `OSError`."""
+        for directory in (self._pods, self._dead):
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(0o711)  # a task's user gets to its own, and cannot look around
+
+    def places(self, key: PodKey) -> Places:
+        """Where the files of a pod are, whether or not they are there yet."""
+        return Places(self._pods / key.name)
+
+    def find(self, key: PodKey) -> Places:
+        """Where the files of a pod are, dead or alive."""
+        alive = self.places(key)
+        return alive if alive.directory.exists() else Places(self._dead / key.name)
+
+    def make(self, key: PodKey, number: int, user: str) -> None:
+        """
+        See that a task has its workspace, belonging to its user. Raises `OSError`,
+        and `KeyError` when there is no such user.
+        """
+        workspace = self.places(key).workspace(number)
+        workspace.parent.mkdir(mode=0o711, exist_ok=True)
+        try:
+            workspace.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        if user:
+            account = pwd.getpwnam(user)
+            os.chown(workspace, account.pw_uid, account.pw_gid)
+
+    def bury(self, key: PodKey) -> Deferred[Any]:
+        """Move a pod's directory to the dead ones; remove the oldest of those in a thread."""
+        alive = self._pods / key.name
+        dead = self._dead / key.name
+        if alive.exists():
+            shutil.rmtree(dead, ignore_errors=True)
+            alive.rename(dead)
+            os.utime(dead)
+        return self._in_thread(self._collect)
+
+    def orphans(self, known: set[str]) -> list[Path]:
+        """Directories of pods that nobody knows: a crash came between forgetting and burying."""
+        return [path for path in self._pods.iterdir() if path.name not in known]
+
+    def bury_orphans(self, known: set[str]) -> None:
+        """Move directories that no pod of these names claims to the dead ones."""
+        for path in self.orphans(known):
+            shutil.rmtree(self._dead / path.name, ignore_errors=True)
+            path.rename(self._dead / path.name)
+
+    def _collect(self) -> None:
+        newest_first = sorted(self._dead.iterdir(), key=lambda path: -path.stat().st_mtime)
+        for path in newest_first[self._keep_dead :]:
+            shutil.rmtree(path, ignore_errors=True)
