@@ -34,7 +34,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LABEL = re.compile(r"[^\s,]{1,64}")
 _VERSION = re.compile(r"[^\s/]{1,64}")
 
-_PRIORITIES = {pb.kLongRun: 70, pb.kSystem: 100, pb.kBatch: 25}
+_PRIORITIES: dict[int, int] = {pb.kLongRun: 70, pb.kSystem: 100, pb.kBatch: 25}
 _STOP_TIMEOUT_S = 10.0
 _IO_WEIGHT = 500
 
@@ -47,7 +47,7 @@ class Problem:
     text: str
 
 
-def default_priority(job_type: pb.JobType) -> int:
+def default_priority(job_type: int) -> int:
     """What a job that names no priority gets: services come before batch work."""
     return _PRIORITIES.get(job_type, 0)
 
@@ -185,24 +185,33 @@ def _pod_problems(job: pb.JobDescriptor) -> Iterator[Problem]:
         if task.HasField("health"):
             yield from _health_problems(f"{path}.health", task.health, port_names)
     yield from _sum_problems(pod)
+    yield from _weight_problems(pod)
 
 
 def _sum_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
-    total = pod.requirement
-    millicores = sum(task.requirement.millicores for task in pod.tasks)
-    if millicores > total.millicores:
-        yield Problem(
-            "pod.requirement.millicores",
-            f"the tasks ask for {millicores} millicores together, the pod has {total.millicores}",
-        )
-    memory = sum(task.requirement.memory for task in pod.tasks)
-    if memory + total.tmpfs.size > total.memory:
-        with_tmpfs = " and tmpfs" if total.tmpfs.size else ""
-        yield Problem(
-            "pod.requirement.memory",
-            f"the tasks{with_tmpfs} ask for {memory + total.tmpfs.size} bytes together,"
-            f" the pod has {total.memory}",
-        )
+    asked = pod.requirement
+    for name, unit, total, tmpfs in (
+        ("millicores", "millicores", asked.millicores, 0),
+        ("memory", "bytes", asked.memory, max(0, asked.tmpfs.size)),
+    ):
+        if total < 1:
+            yield Problem(f"pod.requirement.{name}", f"must be at least 1, not {total}")
+            continue
+        amounts = [getattr(task.requirement, name) for task in pod.tasks]
+        for number, amount in enumerate(amounts):
+            if amount < 1:
+                left_out = "nothing is left for this task" if amount == 0 else "cannot be negative"
+                yield Problem(f"pod.tasks[{number}].requirement.{name}", left_out)
+        together = tmpfs + sum(max(0, amount) for amount in amounts)
+        if together > total:
+            yield Problem(
+                f"pod.requirement.{name}",
+                f"the tasks{' and tmpfs' if tmpfs else ''} ask for {together} {unit} together,"
+                f" the pod has {total}",
+            )
+
+
+def _weight_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
     inline = sum(len(t.binary) for t in pod.tasks if t.source_type == pb.kSourceTypeBinary)
     if inline > INLINE_LIMIT_BYTES:
         yield Problem(
@@ -213,9 +222,6 @@ def _sum_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
 
 
 def _resource_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
-    for name in ("millicores", "memory"):
-        if getattr(resource, name) < 1:
-            yield Problem(f"{path}.{name}", f"must be at least 1, not {getattr(resource, name)}")
     for name in ("read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps"):
         yield from _not_negative(f"{path}.{name}", getattr(resource, name))
     if resource.io_weight and resource.io_weight not in IO_WEIGHTS:
@@ -309,7 +315,8 @@ def _url_fault(binary: bytes) -> str:
     except ValueError:
         return "is not a URL"
     if url.scheme not in URL_SCHEMES:
-        return f"{binary.decode('ascii')!r} must begin with {', '.join(URL_SCHEMES)}://"
+        schemes = "://, ".join(URL_SCHEMES)
+        return f"{binary.decode('ascii')!r} must begin with one of {schemes}://"
     if url.scheme == "file":
         return "" if url.path.startswith("/") else "a file URL needs an absolute path"
     return "" if url.hostname else "the URL names no host"
