@@ -1,0 +1,155 @@
+"""
+Which agents can hold a pod, and why the others cannot. Pure.
+
+One small checker a constraint, the cheap and the lasting first. Each looks
+only at what the ones before it left over, so an agent is counted once, against
+the first thing that rules it out. The same checkers mask agents for placing and
+explain to people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from attrs import frozen
+
+from galaxy.resources import Lack
+from galaxy.scheduler.fleet import Bools, Fleet, Ints
+from galaxy.scheduler.groups import MIB, Shape
+
+
+@frozen
+class Removed:
+    """How many agents a constraint ruled out that none before it had."""
+
+    constraint: str  # "label ssd", "cpu", ...
+    agents: int
+
+
+@frozen
+class NearMiss:
+    """The agent that came nearest, and what it lacks."""
+
+    endpoint: str
+    lacks: tuple[Lack, ...]
+
+
+@frozen
+class Survey:
+    """Every agent accounted for: those that can hold one pod, and what removed the rest."""
+
+    agents: int
+    able: int
+    removed: tuple[Removed, ...]
+    nearest: NearMiss | None  # None: nothing but cpu or memory stood in nobody's way
+
+
+def lasting(fleet: Fleet, shape: Shape) -> Iterator[tuple[str, Bools]]:
+    """Constraints that placing pods does not change; each with the agents that meet it."""
+    yield "schedulable", fleet.schedulable
+    if shape.needs_isolation:
+        yield "isolation", fleet.isolated
+    for label in shape.labels:
+        yield f"label {label}", fleet.labels.get(label, np.zeros(len(fleet), np.bool_))
+
+
+def passing(
+    fleet: Fleet, shape: Shape, occupied: Ints | None, max_per_host: int
+) -> Iterator[tuple[str, Bools]]:
+    """Constraints that placing pods does change; each with the agents that meet it."""
+    if max_per_host and occupied is not None:
+        yield "max_per_host", occupied < max_per_host
+    for port in shape.ports:
+        if port in fleet.ports:
+            yield f"port {port}", ~fleet.ports[port]
+    yield "cpu", fleet.free_cpu >= shape.millicores
+    yield "memory", fleet.free_memory >= shape.memory_mib
+
+
+def lasting_mask(fleet: Fleet, shape: Shape) -> Bools:
+    """The agents that meet every lasting constraint."""
+    mask = np.ones(len(fleet), np.bool_)
+    for _, meets in lasting(fleet, shape):
+        mask &= meets
+    return mask
+
+
+def survey(
+    fleet: Fleet, shape: Shape, occupied: Ints | None = None, max_per_host: int = 0
+) -> Survey:
+    """
+    Account for every agent.
+
+    `occupied`: by row, how many pods of the job are there, where `max_per_host`
+    holds.
+    """
+    mask = np.ones(len(fleet), np.bool_)
+    short = np.zeros(len(fleet), np.bool_)
+    removed = []
+    checkers = (*lasting(fleet, shape), *passing(fleet, shape, occupied, max_per_host))
+    for constraint, meets in checkers:
+        out = mask & ~meets
+        count = int(np.count_nonzero(out))
+        if count:
+            removed.append(Removed(constraint, count))
+            mask &= meets
+            if constraint in {"cpu", "memory"}:
+                short |= out
+    return Survey(
+        len(fleet), int(np.count_nonzero(mask)), tuple(removed), _nearest(fleet, shape, short)
+    )
+
+
+def sentence(seen: Survey) -> str:
+    """
+    Why there is no place, for people.
+
+    "4 of 6 agents lack label ssd, 1 lacks memory (nearest: 10.0.0.2:8221 lacks
+    1.5 GiB of memory)"
+    """
+    if not seen.agents:
+        return "there are no agents"
+    parts: list[str] = []
+    for removed in seen.removed:
+        first = f"{removed.agents} of {seen.agents} agents" if not parts else str(removed.agents)
+        parts.append(f"{first} {_predicate(removed.constraint, one=removed.agents == 1)}")
+    if seen.able:
+        parts.append(f"{seen.able} can hold one" if parts else "there is room")
+    text = ", ".join(parts)
+    if seen.nearest is None:
+        return text
+    lacks = " and ".join(str(lack) for lack in seen.nearest.lacks)
+    return f"{text} (nearest: {seen.nearest.endpoint} {lacks})"
+
+
+def _predicate(constraint: str, *, one: bool) -> str:
+    lack = "lacks" if one else "lack"
+    if constraint == "schedulable":
+        return "takes no pods" if one else "take no pods"
+    if constraint == "max_per_host":
+        return f"{'holds' if one else 'hold'} as many pods of the job as max_per_host allows"
+    if constraint.startswith("port "):
+        return f"{'has' if one else 'have'} {constraint} taken"
+    return f"{lack} {constraint}"
+
+
+def _nearest(fleet: Fleet, shape: Shape, short: Bools) -> NearMiss | None:
+    """
+    Of the agents that only lack cpu or memory, the one that lacks the least.
+
+    Least: the larger of the two lacks, each as a share of what is asked.
+    """
+    rows = np.flatnonzero(short)
+    if not len(rows):
+        return None
+    cpu = shape.millicores - fleet.free_cpu[rows].astype(np.int64)
+    memory = shape.memory_mib - fleet.free_memory[rows].astype(np.int64)
+    share = np.maximum(cpu / max(1, shape.millicores), memory / max(1, shape.memory_mib))
+    best = int(share.argmin())
+    lacks = []
+    if cpu[best] > 0:
+        lacks.append(Lack("cpu", int(cpu[best])))
+    if memory[best] > 0:
+        lacks.append(Lack("memory", int(memory[best]) * MIB))
+    return NearMiss(fleet.endpoints[int(rows[best])], tuple(lacks))

@@ -1,0 +1,76 @@
+"""
+What waits for machines, as values: a shape, and groups of pods of that shape. Pure.
+
+Everything that placing one pod looks at is in its `Shape`; two pods of equal
+shape are the same to the fleet, whoever owns them, and share all scoring.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from galaxy.protocol.master_pb2 import PendingGroup
+from galaxy.resources import Resources, from_message
+
+MIB = 1 << 20
+
+
+@frozen(cache_hash=True)
+class Shape:
+    """
+    What one pod asks of a machine.
+
+    Memory is whole MiB, rounded up, so that the fleet's columns can be 32 bits
+    wide. Dynamic ports are the agent's to find and are not looked at.
+    """
+
+    millicores: int = 0
+    memory_mib: int = 0
+    ports: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    needs_isolation: bool = False
+
+
+@frozen
+class Group:
+    """`count` pods of one job and version that are alike and wait."""
+
+    job_id: str
+    version: str
+    count: int
+    shape: Shape
+    max_per_host: int = 0  # 0: no bound
+    occupied: tuple[tuple[int, int], ...] = ()  # (agent, pods of the job there)
+    priority: int = 0
+    user: str = ""
+    running: int = 0  # pods of the job that have a machine
+    pending_since: float = 0.0
+
+
+def shape_of(amount: Resources, labels: tuple[str, ...], needs_isolation: bool) -> Shape:
+    """The shape of a pod that asks for `amount` on a machine with all `labels`."""
+    return Shape(
+        amount.millicores,
+        min(-(-amount.memory_bytes // MIB), (1 << 31) - 1),
+        tuple(sorted(amount.ports)),
+        tuple(sorted(set(labels))),
+        needs_isolation,
+    )
+
+
+def group_from_message(message: PendingGroup) -> Group:
+    """The group the master tells of."""
+    return Group(
+        job_id=message.job_id,
+        version=message.version,
+        count=message.count,
+        shape=shape_of(
+            from_message(message.requirement), tuple(message.labels), message.needs_isolation
+        ),
+        max_per_host=message.max_per_host,
+        occupied=tuple((item.agent, item.count) for item in message.occupied),
+        priority=message.priority,
+        user=message.user,
+        running=message.running,
+        pending_since=message.pending_since,
+    )

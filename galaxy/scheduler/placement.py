@@ -1,0 +1,174 @@
+"""
+Where pods of a group go: scores kept per shape, renewed where rows changed. Pure.
+
+A `Placer` belongs to one fleet and one policy and outlives single plans; it
+only ever caches what could be computed anew.
+
+Note: what one placement costs
+    A group's placement looks at every agent once, vectorised. A single pod's
+    renews the scores of the rows that changed since its shape was placed last,
+    and takes the least of the kept scores. A shape that nothing can hold costs
+    one comparison until the fleet gains something.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from attrs import define, field
+
+from galaxy.scheduler.feasibility import lasting_mask
+from galaxy.scheduler.fleet import Bools, Fleet, Floats, Ints, Rows
+from galaxy.scheduler.groups import Shape
+from galaxy.scheduler.score import Policy
+
+_INFINITE = np.float32(np.inf)
+_MOST_KEPT = 256  # shapes; each keeps some 5 bytes a row
+_TIE = 1e-4
+
+
+@define(eq=False)
+class _Kept:
+    """The scores of one shape: infinite where a pod does not fit now."""
+
+    mask: Bools
+    bias: Floats
+    scores: Floats
+    kinds: int
+    position: int
+    renewed: bool = False
+    full_at: int = -1  # the fleet's gains when nothing could hold it
+
+
+@define(eq=False)
+class Placer:
+    """
+    Places pods of a shape on the best agents by a policy.
+
+    `jitter` is how far a score may be blurred at random: a little breaks
+    ties, more keeps several schedulers out of each other's way.
+    """
+
+    fleet: Fleet
+    policy: Policy
+    rng: random.Random
+    jitter: float = _TIE
+    _kept: dict[Shape, _Kept] = field(factory=dict, init=False)
+    _noise: Floats = field(factory=lambda: np.zeros(0, np.float32), init=False)
+
+    def blur(self, jitter: float) -> None:
+        """Blur scores anew, this far; never less than breaks ties."""
+        self.jitter = max(jitter, _TIE)
+        self._noise = np.zeros(0, np.float32)
+        self._kept.clear()
+
+    def place(
+        self, shape: Shape, count: int, there: Ints | None = None, max_per_host: int = 0
+    ) -> tuple[Rows, Ints]:
+        """
+        Take room for up to `count` pods: the rows and how many on each, in row order.
+
+        `there`: by row, how many pods of the job are there already; needed
+        where `max_per_host` is given. The fleet is changed.
+        """
+        kept = self._current(shape)
+        rows = np.flatnonzero(kept.scores < _INFINITE)
+        if not len(rows):
+            kept.full_at = self.fleet.gains
+            return rows, rows.astype(np.int32)
+        room = self._room(shape, rows, count)
+        if there is not None:
+            there = there[rows]
+            if max_per_host:
+                room = np.minimum(room, np.maximum(max_per_host - there, 0))
+        scores = self.policy.score(self.fleet, shape, rows, np.maximum(room, 1))
+        scores += kept.bias[rows]
+        counts = self.policy.deal(scores, room, there, count)
+        chosen = counts > 0
+        rows, counts = rows[chosen], counts[chosen]
+        self.fleet.take(rows, counts, shape)
+        return rows, counts
+
+    def place_one(self, shape: Shape) -> int | None:
+        """Take room for one pod: its row, or None."""
+        kept = self._current(shape)
+        if not len(kept.scores):
+            return None
+        row = int(kept.scores.argmin())
+        if kept.scores[row] == _INFINITE:
+            kept.full_at = self.fleet.gains
+            return None
+        self.fleet.take_one(row, shape)
+        return row
+
+    def is_full(self, shape: Shape) -> bool:
+        """Whether it is known, without looking, that nothing can hold the shape."""
+        kept = self._kept.get(shape)
+        return kept is not None and kept.full_at == self.fleet.gains
+
+    def _room(self, shape: Shape, rows: Rows, count: int) -> Ints:
+        """How many of `count` pods each row could hold, alone."""
+        room = np.full(len(rows), 1 if shape.ports else count, np.int32)
+        if shape.millicores:
+            np.minimum(room, self.fleet.free_cpu[rows] // np.int32(shape.millicores), out=room)
+        if shape.memory_mib:
+            np.minimum(room, self.fleet.free_memory[rows] // np.int32(shape.memory_mib), out=room)
+        return room
+
+    def _current(self, shape: Shape) -> _Kept:
+        kept = self._kept.get(shape)
+        fleet = self.fleet
+        if kept is None or kept.kinds != fleet.kinds:
+            kept = self._begin(shape)
+        if not kept.renewed:
+            self._renew(kept, shape, slice(None))
+        elif kept.position != fleet.position:
+            changed = fleet.changed_since(kept.position)
+            if changed is None:
+                self._renew(kept, shape, slice(None))
+            else:
+                self._renew(kept, shape, np.array(changed, np.intp))
+        return kept
+
+    def _begin(self, shape: Shape) -> _Kept:
+        fleet = self.fleet
+        if len(self._noise) != len(fleet):
+            seeded = np.random.default_rng(self.rng.getrandbits(64))
+            self._noise = seeded.random(len(fleet), np.float32) * np.float32(self.jitter)
+        bias = self._noise
+        if self.policy.unasked_label:
+            unasked = sum(
+                (
+                    column.astype(np.float32)
+                    for label, column in fleet.labels.items()
+                    if label not in shape.labels
+                ),
+                start=np.zeros(len(fleet), np.float32),
+            )
+            bias = bias + unasked * np.float32(self.policy.unasked_label)
+        if len(self._kept) >= _MOST_KEPT and shape not in self._kept:
+            del self._kept[next(iter(self._kept))]
+        kept = _Kept(
+            mask=lasting_mask(fleet, shape),
+            bias=bias,
+            scores=np.empty(len(fleet), np.float32),
+            kinds=fleet.kinds,
+            position=-1,
+        )
+        self._kept[shape] = kept
+        return kept
+
+    def _renew(self, kept: _Kept, shape: Shape, rows: Rows | slice) -> None:
+        fleet = self.fleet
+        able = kept.mask[rows] & (fleet.free_cpu[rows] >= shape.millicores)
+        able &= fleet.free_memory[rows] >= shape.memory_mib
+        for port in shape.ports:
+            if port in fleet.ports:
+                able &= ~fleet.ports[port][rows]
+        scores = self.policy.score(fleet, shape, rows, 1)
+        scores += kept.bias[rows]
+        scores[~able] = _INFINITE
+        kept.scores[rows] = scores
+        kept.position = fleet.position
+        kept.renewed = True
