@@ -1,0 +1,239 @@
+"""
+The client of programs that wait: the command line, scripts.
+
+The same call table as everywhere, around a plain socket. Twisted is not
+imported, which is most of what a short command would spend its time on.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Self
+
+from google.protobuf.message import Message
+from zope.interface import implementer
+
+from galaxy.protocol.addresses import UnixAddress, parse_address
+from galaxy.protocol.call_table import CallTable, Phase
+from galaxy.protocol.calls import Answered, Ended, Event, Failed, Greeted, ItemCame
+from galaxy.protocol.counters import WireCounters
+from galaxy.protocol.interfaces import IBlockingPeer
+from galaxy.protocol.limits import Limits
+from galaxy.protocol.methods import Method
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import Status
+from galaxy.protocol.wire_pb2 import Hello
+
+_CHUNK = 1 << 18
+_FOREVER = float("inf")
+
+
+class _Reply:
+    """What became of one call so far."""
+
+    def __init__(self) -> None:
+        self.items: deque[Message] = deque()
+        self.over = False
+        self.response: Message | None = None
+        self.error: GalaxyError | None = None
+
+    def something(self) -> bool:
+        return self.over or bool(self.items)
+
+
+class BlockingItems:
+    """The items of a streaming call: a `BlockingStream`."""
+
+    def __init__(self, peer: BlockingPeer, call_id: int, reply: _Reply) -> None:
+        self._peer = peer
+        self._call_id = call_id
+        self._reply = reply
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        reply = self._reply
+        self._peer.wait(reply.something)
+        if reply.items:
+            self._peer.taken(self._call_id)
+            return reply.items.popleft()
+        error, reply.error = reply.error, None
+        if error is not None:
+            raise error
+        raise StopIteration
+
+    def close(self) -> None:
+        """Want no more items."""
+        reply = self._reply
+        reply.items.clear()
+        reply.error = None
+        if not reply.over:
+            reply.over = True
+            self._peer.cancel(self._call_id)
+
+
+@implementer(IBlockingPeer)
+class BlockingPeer:
+    """
+    A connection to one address. It is there, with the hello exchanged, once
+    this is constructed; raises GalaxyError(kRpcError), naming the address.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        hello: Hello,
+        *,
+        timeout_s: float = 10.0,
+        limits: Limits | None = None,
+        counters: WireCounters | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.hello = Hello()
+        self._address = address
+        self._now = now
+        self._ended: str | None = None
+        self._writing = b""
+        self._table = CallTable(
+            hello, {}, limits=limits or Limits(), counters=counters or WireCounters(), now=now()
+        )
+        by = now() + timeout_s
+        try:
+            self._socket = _connected(address, timeout_s)
+        except (OSError, ValueError) as problem:
+            reason = f"{address}: {getattr(problem, 'strerror', None) or problem}"
+            raise GalaxyError(Status.kRpcError, reason) from None
+        self._socket.setblocking(False)
+        self.wait(lambda: self._table.phase is not Phase.GREETING, by)
+        if self._table.phase is not Phase.OPEN:
+            self._hang_up("no hello in time")
+            raise GalaxyError(Status.kRpcError, f"{address}: {self._ended}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def call(self, method: Method, request: Message, *, deadline_s: float, epoch: int = 0) -> Any:
+        """Call the other end once, and wait."""
+        reply = _Reply()
+        self._ask(method, request, deadline_s, epoch, reply)
+        self.wait(reply.something)
+        if reply.error is not None:
+            raise reply.error
+        return reply.response
+
+    def stream(self, method: Method, request: Message, *, epoch: int = 0) -> BlockingItems:
+        """Call a streaming method; iterate over its items."""
+        reply = _Reply()
+        return BlockingItems(self, self._ask(method, request, _FOREVER, epoch, reply), reply)
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._ended is None:
+            self._table.goodbye("done")
+            self._exchange(0.0)
+            self._hang_up("closed")
+
+    # For BlockingItems.
+
+    def wait(self, until: Callable[[], bool], by: float = _FOREVER) -> None:
+        """Move bytes until it is so, or the connection has ended, or it is `by`."""
+        while not until() and self._ended is None:
+            now = self._now()
+            if now >= by:
+                return
+            self._carry_out(self._table.tick(now))
+            if until():
+                return
+            wake = self._table.next_wake()
+            self._exchange(min(by, _FOREVER if wake is None else wake) - now)
+
+    def taken(self, call_id: int) -> None:
+        """An item was read."""
+        self._table.outgoing.taken(call_id)
+
+    def cancel(self, call_id: int) -> None:
+        """A stream is not wanted any more."""
+        self._table.outgoing.cancel(call_id)
+        if self._ended is None:
+            self._exchange(0.0)
+
+    def _ask(
+        self, method: Method, request: Message, deadline_s: float, epoch: int, reply: _Reply
+    ) -> int:
+        if self._ended is not None:
+            raise GalaxyError(Status.kRpcError, f"{self._address}: {self._ended}")
+        return self._table.outgoing.call(method, request, deadline_s, epoch, self._now(), reply)
+
+    def _exchange(self, seconds: float) -> None:
+        """Write what can be written, read what has come, waiting at most so long."""
+        self._writing += self._table.outbox.take()
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._writing else 0))
+        ready = poll.poll(None if seconds == _FOREVER else max(0.0, seconds) * 1000)
+        try:
+            for _, what in ready:
+                if what & select.POLLOUT:
+                    sent = self._socket.send(self._writing)
+                    self._writing = self._writing[sent:]
+                if what & ~select.POLLOUT:
+                    self._read()
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            self._hang_up(f"the connection was lost: {problem.strerror}")
+
+    def _read(self) -> None:
+        data = self._socket.recv(_CHUNK)
+        if data:
+            self._carry_out(self._table.receive(data, self._now()))
+        else:
+            self._hang_up("the other end closed the connection")
+
+    def _carry_out(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case Answered(reply, response):
+                    reply.response = response
+                    reply.over = True
+                case ItemCame(reply, item):
+                    reply.items.append(item)
+                case Failed(reply, error):
+                    reply.error = error
+                    reply.over = True
+                case Greeted(hello):
+                    self.hello = hello
+                case Ended(reason):
+                    self._exchange(0.0)
+                    self._hang_up(reason)
+                case _:
+                    pass  # nothing is served here: no calls come, and none are withdrawn
+
+    def _hang_up(self, reason: str) -> None:
+        if self._ended is None:
+            self._ended = reason
+            self._socket.close()
+            self._carry_out(self._table.end(f"{self._address}: {reason}"))
+
+
+def _connected(text: str, timeout_s: float) -> socket.socket:
+    address = parse_address(text)
+    if isinstance(address, UnixAddress):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(timeout_s)
+        try:
+            connection.connect(address.path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+    connection = socket.create_connection((address.host, address.port), timeout=timeout_s)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
