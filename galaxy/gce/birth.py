@@ -1,0 +1,169 @@
+"""
+From the fork to the exec: how the keeper's child becomes the task.
+
+The record's directory is the working directory (see `galaxy.gce.keeper`).
+Everything that can fail says, in one sentence, which step it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import time
+from typing import NoReturn
+
+from galaxy.gce.kernel import die_with_parent, renounce_privileges
+from galaxy.gce.procfs import start_time
+
+SPEC, CLAIM, STARTED, ENDED = "spec", "claim", "started", "ended"
+TAKEN = b"\0"  # said instead of a reason: another keeper has this process
+
+_IGNORED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGCHLD,
+)
+_OPEN_FILES = 65536
+
+
+class _RefusedError(Exception):
+    """The task cannot be started; says why."""
+
+
+def bear(keeper: int, say: int) -> NoReturn:
+    """
+    Claim the record and become the task of `keeper`, or write the reason to `say`.
+
+    `say` is closed by a successful exec.
+    """
+    try:
+        die_with_parent()
+        if os.getppid() != keeper:
+            os._exit(0)
+        os.setsid()
+        os.symlink(f"{keeper}:{start_time(keeper)}", CLAIM)
+    except FileExistsError:
+        os.write(say, TAKEN)
+        os._exit(0)
+    except OSError as error:
+        os.write(say, f"cannot claim the process: {error.strerror}".encode())
+        os._exit(127)
+    try:
+        _become(keeper)
+    except _RefusedError as error:
+        os.write(say, str(error).encode()[:4096])
+    except BaseException as error:  # noqa: BLE001  (nothing may return into the keeper's code)
+        os.write(say, f"cannot start the process: {error!r}".encode()[:4096])
+    os._exit(127)
+
+
+def oom_kills(path: str) -> int:
+    """How many processes of a group the kernel has killed for memory; 0 if unknown."""
+    if not path:
+        return 0
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                if line.startswith(b"oom_kill "):
+                    return int(line.split()[1])
+    except FileNotFoundError:
+        pass  # the group was removed: whoever did it has killed what was in it
+    return 0
+
+
+def _become(keeper: int) -> NoReturn:
+    os.umask(0o022)
+    with open(SPEC, "rb") as file:
+        spec = json.load(file)
+    stdio = (os.open(os.devnull, os.O_RDONLY), _output(spec["stdout"]), _output(spec["stderr"]))
+    with _Step("cannot join its control groups"):
+        for path in spec["join"]:
+            fd = os.open(path, os.O_WRONLY)
+            os.write(fd, b"0")
+            os.close(fd)
+    with _Step("cannot set the limits of a process"):
+        _limit()
+    with _Step("cannot record the start"):
+        _record_start(spec)
+    for target, fd in enumerate(stdio):
+        os.dup2(fd, target)
+    if spec["uid"] is not None:
+        with _Step(f"cannot become user {spec['uid']}"):
+            os.setgroups(spec["groups"])
+            os.setgid(spec["gid"])
+            os.setuid(spec["uid"])
+    with _Step("cannot be tied to its keeper"):
+        die_with_parent()
+        if os.getppid() != keeper:
+            os._exit(0)
+    if os.getuid() != 0:
+        with _Step("cannot renounce privileges"):
+            renounce_privileges()
+    with _Step(f"cannot enter {spec['cwd']}"):
+        os.chdir(spec["cwd"])
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_DFL)
+    with _Step("cannot execute /bin/sh"):
+        environment = dict(item.split("=", 1) for item in spec["envs"])
+        os.execve("/bin/sh", ["/bin/sh", "-c", spec["command"]], environment)  # noqa: S606
+
+
+class _Step:
+    """What is being tried, for the reason if it fails."""
+
+    def __init__(self, failure: str) -> None:
+        self._failure = failure
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OSError):
+            where = f" ({error.filename})" if error.filename else ""
+            raise _RefusedError(f"{self._failure}: {error.strerror}{where}") from error
+
+
+def _output(path: str) -> int:
+    """
+    A file to append to; never through a symbolic link, never a device or a pipe.
+
+    It is opened with the engine's rights, so that the directory of the logs need
+    not be writable by the task.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    failure = f"cannot write the output to {path}"
+    with _Step(failure):
+        fd = os.open(path, flags, 0o644)
+    found = os.fstat(fd)
+    if (found.st_mode & 0o170000) != 0o100000 or found.st_nlink != 1:
+        raise _RefusedError(f"{failure}: it is not a file of its own")
+    os.set_blocking(fd, True)
+    return fd
+
+
+def _limit() -> None:
+    """As far as the hard limits allow: many open files, no core files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
+def _record_start(spec: dict[str, str]) -> None:
+    pid = os.getpid()
+    started = {
+        "pid": pid,
+        "start": start_time(pid),
+        "time": time.time(),
+        "oom_kills": oom_kills(spec["oom_events"]),
+    }
+    fd = os.open(STARTED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.write(fd, json.dumps(started).encode())
+    os.close(fd)

@@ -1,0 +1,158 @@
+"""Control groups of version 2: one group a container, in the one hierarchy there is."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Collection
+from itertools import pairwise
+from pathlib import Path
+
+from zope.interface import implementer
+
+from galaxy.gce.cgroups import (
+    Allowance,
+    CgroupError,
+    Entrance,
+    ICgroups,
+    Usage,
+    levels,
+    make,
+    read,
+    read_flat,
+    read_number,
+    read_pids,
+    remove_group,
+    remove_if_empty,
+    subgroups,
+    write,
+    write_if_there,
+)
+from galaxy.gce.procfs import send_signal
+
+CPU_PERIOD_US = 100_000
+_LEAST_QUOTA_US = 1_000
+_WANTED = ("cpu", "memory", "pids")
+
+Setting = tuple[str, str]
+
+
+def settings(allowance: Allowance) -> tuple[Setting, ...]:
+    """The (file, value) pairs that make an allowance hold."""
+    quota = "max"
+    weight = 100
+    if allowance.millicores:
+        weight = min(10_000, max(1, allowance.millicores // 10))
+        if not allowance.soft_cpu:
+            quota = str(max(_LEAST_QUOTA_US, allowance.millicores * CPU_PERIOD_US // 1000))
+    return (
+        ("cpu.max", f"{quota} {CPU_PERIOD_US}"),
+        ("cpu.weight", str(weight)),
+        ("memory.max", str(allowance.memory_bytes or "max")),
+        ("memory.swap.max", "0" if allowance.memory_bytes else "max"),
+        ("pids.max", str(allowance.pids or "max")),
+    )
+
+
+@implementer(ICgroups)
+class CgroupsV2:
+    """The groups below `base` in the hierarchy mounted at `mount`."""
+
+    isolation = "cgroup-v2"
+
+    def __init__(self, mount: str, base: str) -> None:
+        """Make the base group and hand controllers down to it; `CgroupError` if not allowed."""
+        self._mount = Path(mount)
+        self._base = base
+        self._root = self._mount / base
+        groups = [self._mount, *levels(self._mount, base)]
+        for group, below in pairwise(groups):
+            _hand_down(group)
+            make(below)
+        _hand_down(self._root)
+        handed_down = read(self._root / "cgroup.subtree_control").split()
+        missing = [name for name in _WANTED if name not in handed_down]
+        if len(missing) == len(_WANTED):
+            self.close()
+            raise CgroupError(f"no controller is handed down to {self._root}")
+        self.reason = f"no controller for {', '.join(missing)} is handed down" if missing else ""
+
+    def create(self, container: str, allowance: Allowance) -> Entrance:
+        """Make and limit the group."""
+        group = self._root / container
+        make(group)
+        for name, value in settings(allowance):
+            if (group / name).exists():
+                write(group / name, value)
+        return Entrance((str(group / "cgroup.procs"),), str(group / "memory.events"))
+
+    def path(self, container: str) -> str:
+        """Where the group is below the mount."""
+        return f"/{self._base}/{container}"
+
+    def pids(self, container: str, keepers: Collection[int]) -> list[int]:
+        """The processes in the group, and in groups made below it."""
+        found: set[int] = set()
+        _collect(self._root / container, found)
+        return sorted(found)
+
+    def kill_all(self, container: str, keepers: Collection[int]) -> None:
+        """Have the kernel kill the group at once; one by one before Linux 5.14."""
+        group = self._root / container
+        if (group / "cgroup.kill").exists():
+            write_if_there(group / "cgroup.kill", "1")
+            return
+        self.freeze(container)
+        try:
+            send_signal(self.pids(container, keepers), signal.SIGKILL)
+        finally:
+            self.thaw(container)
+
+    def freeze(self, container: str) -> None:
+        """Freeze the group."""
+        self._freezer(container, "1")
+
+    def thaw(self, container: str) -> None:
+        """Thaw the group."""
+        self._freezer(container, "0")
+
+    def usage(self, container: str, keepers: Collection[int]) -> Usage:
+        """Read the group's counters."""
+        group = self._root / container
+        memory = read_flat(group / "memory.stat")
+        return Usage(
+            cpu_ns=read_flat(group / "cpu.stat").get("usage_usec", 0) * 1000,
+            memory_bytes=memory.get("anon", 0) + memory.get("shmem", 0),
+            memory_with_cache_bytes=read_number(group / "memory.current"),
+            pids=read_number(group / "pids.current"),
+        )
+
+    def containers(self) -> list[str]:
+        """The groups found."""
+        return subgroups(self._root)
+
+    def remove(self, container: str) -> None:
+        """Remove the group."""
+        remove_group(self._root / container)
+
+    def close(self) -> None:
+        """Remove the empty base group."""
+        remove_if_empty(self._mount, self._base)
+
+    def _freezer(self, container: str, state: str) -> None:
+        path = self._root / container / "cgroup.freeze"
+        write_if_there(path, state)
+
+
+def _hand_down(group: Path) -> None:
+    """Enable the controllers that we want and that the group has, for the groups in it."""
+    control = group / "cgroup.subtree_control"
+    enabled = read(control).split()
+    for name in read(group / "cgroup.controllers").split():
+        if name in _WANTED and name not in enabled:
+            write(control, f"+{name}")
+
+
+def _collect(group: Path, found: set[int]) -> None:
+    found.update(read_pids(group / "cgroup.procs"))
+    for below in subgroups(group):
+        _collect(group / below, found)

@@ -1,0 +1,207 @@
+"""
+The boundary of the control groups: what gce asks of the kernel for a container.
+
+Providers: `galaxy.gce.cgroup_v1`, `galaxy.gce.cgroup_v2`, and
+`galaxy.gce.cgroup_none` where there is no tree to write to. Which one it is, the
+mounts decide (`galaxy.gce.containment`).
+
+Every provider keeps its groups below one base group of each hierarchy and
+touches nothing that is not below it.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from attrs import frozen
+from zope.interface import Attribute, Interface
+
+
+@frozen
+class Allowance:
+    """What the processes of a container may use together. Zero: no limit."""
+
+    millicores: int = 0
+    memory_bytes: int = 0
+    pids: int = 0
+    soft_cpu: bool = False  # may use what is idle
+
+
+@frozen
+class Usage:
+    """What the processes of a container used and use."""
+
+    cpu_ns: int = 0
+    memory_bytes: int = 0  # without page cache
+    memory_with_cache_bytes: int = 0
+    pids: int = 0
+
+
+@frozen
+class Entrance:
+    """
+    How a process enters a container.
+
+    `join` are the files that it writes "0" to, `oom_events` is the file whose
+    "oom_kill" line counts the kernel's killings for memory; empty: none.
+    """
+
+    join: tuple[str, ...] = ()
+    oom_events: str = ""
+
+
+class CgroupError(Exception):
+    """The kernel refused; nothing is promised of the group but that `remove` cleans it up."""
+
+
+class ICgroups(Interface):
+    """
+    The control groups of containers.
+
+    `keepers` are the pids of the living keepers of the container's processes,
+    for the provider that has nothing else to go by. What is no longer there
+    is no error: groups vanish under whoever reads them.
+    """
+
+    isolation: str = Attribute('"cgroup-v1", "cgroup-v2" or "none".')
+    reason: str = Attribute("Why it is not more, in words; may be empty.")
+
+    def create(container: str, allowance: Allowance) -> Entrance:
+        """
+        Make the groups of a container, or find them, and set the limits.
+
+        Raises `CgroupError` naming the file that the kernel refused.
+        """
+
+    def path(container: str) -> str:
+        """Where the container's groups are below each mount; empty: nowhere."""
+
+    def pids(container: str, keepers: Collection[int]) -> list[int]:
+        """Every living process of the container."""
+
+    def kill_all(container: str, keepers: Collection[int]) -> None:
+        """
+        SIGKILL to every process of the container, frozen and stopped ones too.
+
+        What forks meanwhile may escape: call again until `pids` is empty.
+        """
+
+    def freeze(container: str) -> None:
+        """Stop the processes of a container where they are."""
+
+    def thaw(container: str) -> None:
+        """Let them go on."""
+
+    def usage(container: str, keepers: Collection[int]) -> Usage:
+        """What the container uses."""
+
+    def containers() -> list[str]:
+        """The containers that have groups, whoever made them."""
+
+    def remove(container: str) -> None:
+        """Remove the groups. Raises `CgroupError` while something lives in them."""
+
+    def close() -> None:
+        """Remove the base group if it holds no container."""
+
+
+def write(path: Path, value: str) -> None:
+    """Write a control file."""
+    try:
+        path.write_text(value, encoding="ascii")
+    except OSError as error:
+        raise CgroupError(f"cannot write {value!r} to {path}: {error.strerror}") from error
+
+
+def write_if_there(path: Path, value: str) -> None:
+    """Write a control file, unless it is not, or no longer, there."""
+    try:
+        path.write_text(value, encoding="ascii")
+    except OSError as error:
+        if not _is_gone(error):
+            raise CgroupError(f"cannot write {value!r} to {path}: {error.strerror}") from error
+
+
+def read(path: Path) -> str:
+    """Read a control file; empty when the group or the file is not there."""
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        if _is_gone(error):
+            return ""
+        raise CgroupError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_number(path: Path) -> int:
+    """The one number in a control file; 0 when it is not there."""
+    return int(read(path) or 0)
+
+
+def read_flat(path: Path) -> dict[str, int]:
+    """The numbers in a file of "name number" lines."""
+    pairs = (line.split() for line in read(path).splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+
+def read_pids(path: Path) -> list[int]:
+    """The pids in a file that lists one a line."""
+    return [int(line) for line in read(path).split()]
+
+
+def make(path: Path) -> bool:
+    """Make a group; whether it is new."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if path.is_dir():
+            return False
+        raise CgroupError(f"{path} is a control file, not a group: choose another name") from None
+    except OSError as error:
+        raise CgroupError(f"cannot make the group {path}: {error.strerror}") from error
+    return True
+
+
+def remove_group(path: Path) -> None:
+    """Remove a group and those below it."""
+    for below in subgroups(path):
+        remove_group(path / below)
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise CgroupError(f"cannot remove the group {path}: {error.strerror}") from error
+
+
+def remove_if_empty(mount: Path, base: str) -> None:
+    """Remove the base group and its parents, up to the mount, as far as they hold nothing."""
+    path = mount / base
+    while path != mount:
+        try:
+            path.rmdir()
+        except OSError:
+            return
+        path = path.parent
+
+
+def subgroups(path: Path) -> list[str]:
+    """The names of the groups in a group."""
+    try:
+        return sorted(entry.name for entry in path.iterdir() if entry.is_dir())
+    except FileNotFoundError:
+        return []
+
+
+def levels(mount: Path, base: str) -> Iterable[Path]:
+    """The groups on the way from the mount (left out) to the base group, outermost first."""
+    path = mount
+    for part in base.split("/"):
+        path /= part
+        yield path
+
+
+def _is_gone(error: OSError) -> bool:
+    """ENODEV: the group was removed after the file was opened."""
+    return error.errno in {errno.ENOENT, errno.ENODEV}

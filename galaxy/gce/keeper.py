@@ -1,0 +1,152 @@
+"""
+The keeper: the parent of one task process, which needs nobody to do its work.
+
+Forked by the cradle (`galaxy.gce.cradle`). Its working directory is the record
+of the process (`galaxy.gce.records` is gce's view of the same files):
+
+    spec     by gce, complete before the cradle was asked: what to run
+    claim    a symbolic link to "PID:STARTTIME" of the keeper. Its creation is
+             atomic and happens once: no process is ever started twice
+    started  complete before the task's command may begin
+    ended    by the keeper, whole or absent: how it ended, or why it never ran
+
+So: no claim, nothing ran; a claim without `started`, the command never ran;
+`started` without `ended` and no such keeper, its end is lost.
+
+The keeper stays outside the task's control groups and keeps its rights: what
+freezes, starves or kills the task does not reach it. When the command has
+ended, the keeper kills whatever the command left behind before it goes itself:
+a keeper that is gone means that nothing of its process lives.
+
+Memory is why it reads as it does. A keeper shares the cradle's pages until it
+writes to them, and in Python to touch an object is to write to it. So the child,
+whose memory exec throws away, does all the work of starting (`galaxy.gce.birth`);
+and what the keeper does after the end no longer counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from galaxy.gce.birth import ENDED, SPEC, STARTED, TAKEN, bear, oom_kills
+from galaxy.gce.kernel import adopt_orphans, await_children, name_process
+from galaxy.gce.procfs import descendants, send_signal
+
+_DISK_RETRY_S = 1.0
+
+
+def keep(directory: str, lock: int, report: int, message: bytes) -> None:
+    """
+    Be the keeper of the process recorded in `directory`; returns when all is over.
+
+    `lock` is closed once the record is claimed. `message` is written to `report`
+    once the record says that the process started, or why it did not.
+    """
+    os.setsid()
+    os.chdir(directory)
+    name_process(b"galaxy-keeper")
+    await_children()
+    adopt_orphans()
+    outcome, say = os.pipe()
+    keeper = os.getpid()
+    task = os.fork()
+    if task == 0:
+        bear(keeper, say)
+    os.close(say)
+    failure = os.read(outcome, 4096)  # empty: exec closed the other end
+    os.close(outcome)
+    os.close(lock)
+    if failure == TAKEN:
+        return
+    if failure:
+        os.waitpid(task, 0)
+        write_failed(failure.decode(errors="replace"))
+        _tell(report, message)
+        return
+    _tell(report, message)
+    pid = 0
+    while pid != task:
+        pid, status, usage = os.wait4(-1, 0)
+    code, number = _ending(status)
+    _write_ended(
+        {
+            "code": code,
+            "signal": number,
+            "core": os.WCOREDUMP(status),
+            "oom": bool(code or number) and _oom_killed(),
+            "time": time.time(),
+            "user_cpu_s": usage.ru_utime,
+            "system_cpu_s": usage.ru_stime,
+            "max_rss": usage.ru_maxrss * 1024,
+        }
+    )
+    _kill_leftovers()
+
+
+def write_failed(reason: str) -> None:
+    """Record, in the working directory, that the command never ran."""
+    _write_ended({"failed": reason, "time": time.time()})
+
+
+def _tell(report: int, message: bytes) -> None:
+    try:  # noqa: SIM105  (contextlib is more than a keeper should carry)
+        os.write(report, message)
+    except OSError:
+        pass  # gce is gone: the next one reads the record
+    os.close(report)
+
+
+def _ending(status: int) -> tuple[int, int]:
+    """Exit code and signal in a wait status; one of them is 0."""
+    return (0, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), 0)
+
+
+def _oom_killed() -> bool:
+    """Whether the kernel killed for memory in the task's group while the task ran."""
+    try:
+        with open(SPEC, "rb") as spec, open(STARTED, "rb") as started:
+            before = json.load(started)["oom_kills"]
+            return oom_kills(json.load(spec)["oom_events"]) > before
+    except FileNotFoundError:
+        return False  # the record is being removed: nobody will ask
+
+
+def _write_ended(values: dict[str, object]) -> None:
+    """
+    Write the end, whole or not at all, however long the disk takes.
+
+    A full disk is waited for: this process is all that knows. A directory that
+    is gone means that nobody will ask.
+    """
+    temporary = ENDED + ".new"
+    while True:
+        try:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                os.write(fd, json.dumps(values).encode())
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.rename(temporary, ENDED)
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(_DISK_RETRY_S)
+        else:
+            return
+
+
+def _kill_leftovers() -> None:
+    """Kill what the command left running, wherever it hid: all of it descends from here."""
+    me = os.getpid()
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] != 0:
+                continue
+        except ChildProcessError:
+            return
+        send_signal(descendants({me}), signal.SIGKILL)
+        os.waitpid(-1, 0)

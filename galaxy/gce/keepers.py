@@ -1,0 +1,66 @@
+"""Keepers, watched by pidfd: the kernel tells when one goes, whoever its parent is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from galaxy.gce.interfaces import IKeepers, IKeeperWatch
+from galaxy.gce.procfs import start_time
+from galaxy.gce.records import Claim
+
+
+@implementer(IKeepers)
+class PidfdKeepers:
+    """Watches with one descriptor a keeper."""
+
+    def __init__(self, reactor: IReactorFDSet) -> None:
+        self._reactor = reactor
+
+    def watch(self, claim: Claim, gone: Callable[[], None]) -> IKeeperWatch | None:
+        """
+        Watch it, unless it has gone.
+
+        The pid is opened first and its start time compared after: from then on
+        the descriptor means that process and no later one.
+        """
+        try:
+            fd = os.pidfd_open(claim.pid)
+        except ProcessLookupError:
+            return None
+        if start_time(claim.pid) != claim.start:
+            os.close(fd)
+            return None
+        return _Watch(self._reactor, fd, gone)
+
+
+@implementer(IKeeperWatch, IReadDescriptor)
+class _Watch:
+    def __init__(self, reactor: IReactorFDSet, fd: int, gone: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._fd = fd
+        self._gone = gone
+        reactor.addReader(self)
+
+    def stop(self) -> None:
+        if self._fd >= 0:
+            self._reactor.removeReader(self)
+            os.close(self._fd)
+            self._fd = -1
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def doRead(self) -> None:
+        self.stop()
+        self._gone()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.stop()
+
+    def logPrefix(self) -> str:
+        return "keeper"

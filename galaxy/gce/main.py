@@ -1,0 +1,70 @@
+"""
+The engine's process.
+
+    python -m galaxy.gce --socket PATH --dir DIR --cgroup NAME --pidfile PATH [--log PATH]
+
+Whoever starts it puts it into a session of its own. It serves as soon as the
+socket answers. SIGTERM: it leaves, and what it started runs on. Exit codes: 75,
+another gce serves DIR; 78, something that was given cannot be used.
+
+Twisted is imported after the cradle was started: both take their time at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from galaxy.gce.options import parse_options
+from galaxy.gce.spawn import spawn_cradle
+
+_LOCK = "gce.lock"
+EX_TEMPFAIL, EX_CONFIG = 75, 78
+
+
+def main() -> NoReturn:
+    """Run until SIGTERM."""
+    options = parse_options(sys.argv[1:])
+    os.umask(0o077)
+    try:
+        options.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (options.directory / "containers").mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(options.directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        _try_to_write(options.directory / "probe")
+        if options.log is not None:
+            _write_output_to(options.log)
+    except OSError as error:
+        _leave(
+            EX_CONFIG,
+            f"{error.filename or options.directory} cannot be used: {error.strerror}. "
+            "Make it writable, free space there, or name another one.",
+        )
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _leave(EX_TEMPFAIL, f"another gce serves {options.directory} already.")
+    cradle = spawn_cradle(options.directory)
+
+    from galaxy.gce.run import run
+
+    sys.exit(run(options, cradle))
+
+
+def _try_to_write(path: Path) -> None:
+    path.write_bytes(b"\0" * 4096)
+    path.unlink()
+
+
+def _write_output_to(path: Path) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
+def _leave(code: int, sentence: str) -> NoReturn:
+    print(f"gce: {sentence}", file=sys.stderr)  # noqa: T201  (there is no log yet)
+    sys.exit(code)

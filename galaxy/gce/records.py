@@ -1,0 +1,184 @@
+"""
+What is on disk of each process: gce's view of the files that keepers write.
+
+    ROOT/CONTAINER/NAME/{spec,claim,started,ended}
+
+What each file means stands at the head of `galaxy.gce.keeper`. A spec that is cut
+short was never asked for; a `started` or `ended` that is cut short (they are
+written whole: only a crash of the machine does that) says nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import asdict, fields, frozen
+
+from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED
+
+
+@frozen
+class ProcessId:
+    """A process: its name within its container."""
+
+    container: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.container}/{self.name}"
+
+
+@frozen
+class Spec:
+    """What to run. `boot`: of which boot of the machine the record tells."""
+
+    boot: str
+    command: str
+    envs: tuple[str, ...]
+    cwd: str
+    stdout: str
+    stderr: str
+    uid: int | None = None  # None: the engine's own rights
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    join: tuple[str, ...] = ()
+    oom_events: str = ""
+
+
+@frozen
+class Claim:
+    """Which process is the keeper; the start time tells it from a later one of the same pid."""
+
+    pid: int
+    start: int
+
+
+@frozen
+class Started:
+    """The task's own process. `time` is the clock's, in seconds."""
+
+    pid: int
+    start: int
+    time: float
+    oom_kills: int = 0
+
+
+@frozen
+class Ended:
+    """How a process ended; or, with `failed`, why it never ran."""
+
+    time: float
+    code: int = 0
+    signal: int = 0
+    core: bool = False
+    oom: bool = False
+    user_cpu_s: float = 0.0
+    system_cpu_s: float = 0.0
+    max_rss: int = 0
+    failed: str = ""
+
+
+@frozen
+class Record:
+    """All that is on disk of a process. None: not there (yet)."""
+
+    spec: Spec | None = None
+    claim: Claim | None = None
+    started: Started | None = None
+    ended: Ended | None = None
+
+
+T = TypeVar("T", Spec, Started, Ended)
+
+
+class Records:
+    """The records below one directory. Methods raise OSError where the disk does."""
+
+    def __init__(self, directory: Path) -> None:
+        """Make the directory; finish removals that were cut short."""
+        self.root = directory / "containers"
+        self._trash = directory / "trash"
+        self._numbers = itertools.count()
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._trash.mkdir(mode=0o700, exist_ok=True)
+        for entry in self._trash.iterdir():
+            shutil.rmtree(entry)
+        for entry in self.root.iterdir():
+            if not any(entry.iterdir()):
+                entry.rmdir()
+
+    def write_spec(self, process: ProcessId, spec: Spec) -> None:
+        """Record that a process is wanted. On an error nothing of it remains."""
+        directory = self._directory(process)
+        directory.mkdir(parents=True)
+        try:
+            (directory / SPEC).write_text(json.dumps(asdict(spec)), encoding="utf-8")
+        except OSError:
+            self.forget_process(process)
+            raise
+
+    def read_claim(self, process: ProcessId) -> Claim | None:
+        """The keeper that claimed a process."""
+        try:
+            pid, _, start = os.readlink(self._directory(process) / CLAIM).partition(":")
+        except FileNotFoundError:
+            return None
+        return Claim(int(pid), int(start))
+
+    def read(self, process: ProcessId, spec: Spec | None = None) -> Record:
+        """All there is of a process; the spec is not read again if it is given."""
+        directory = self._directory(process)
+        claim = self.read_claim(process)
+        return Record(
+            spec or _read(directory / SPEC, Spec),
+            claim,
+            _read(directory / STARTED, Started),
+            _read(directory / ENDED, Ended),
+        )
+
+    def processes(self) -> Iterator[ProcessId]:
+        """Every process that has a record."""
+        for container in sorted(self.root.iterdir()):
+            for process in sorted(container.iterdir()):
+                yield ProcessId(container.name, process.name)
+
+    def forget_process(self, process: ProcessId) -> None:
+        """Remove the record of one process, and its container's directory with the last."""
+        self._discard(self._directory(process))
+        if not any((self.root / process.container).iterdir()):
+            (self.root / process.container).rmdir()
+
+    def forget(self, container: str) -> None:
+        """Remove the records of a container, all at once however we are killed."""
+        if (self.root / container).is_dir():
+            self._discard(self.root / container)
+
+    def _discard(self, directory: Path) -> None:
+        trashed = self._trash / str(next(self._numbers))
+        directory.rename(trashed)
+        shutil.rmtree(trashed)
+
+    def _directory(self, process: ProcessId) -> Path:
+        return self.root / process.container / process.name
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    """The value in a file, less what a newer gce put there; None: not there, or cut short."""
+    try:
+        stored: dict[str, Any] = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    known: dict[str, Any] = {
+        field.name: tuple(stored[field.name])
+        if isinstance(stored[field.name], list)
+        else stored[field.name]
+        for field in fields(kind)
+        if field.name in stored
+    }
+    return kind(**known)

@@ -1,0 +1,89 @@
+"""What is asked of gce, checked and put in gce's own words."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+
+from galaxy.gce.cgroups import Allowance
+from galaxy.gce.records import ProcessId, Spec
+from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermission
+
+DEFAULT_PIDS = 4096
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_LONGEST_COMMAND = 128 * 1024 - 1  # the kernel's limit of one argument
+
+
+def process_id(request: ExecuteRequest) -> ProcessId:
+    """The names, if they can be used as names of directories."""
+    return ProcessId(
+        checked_name("container", request.container), checked_name("name", request.name)
+    )
+
+
+def checked_name(what: str, name: str) -> str:
+    """A name of the protocol's alphabet; `kInputError` otherwise."""
+    if not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise GalaxyError(
+            kInputError,
+            f"the {what} {name!r} is not 1 to 200 letters, digits, '_', '-' or '.'",
+        )
+    return name
+
+
+def allowance(limits: Limits) -> Allowance:
+    """The limits of a container; `kInputError` if one is negative."""
+    for field in ("millicores", "memory", "pids"):
+        if getattr(limits, field) < 0:
+            raise GalaxyError(kInputError, f"the limit {field} is negative")
+    return Allowance(
+        millicores=limits.millicores,
+        memory_bytes=limits.memory,
+        pids=limits.pids or DEFAULT_PIDS,
+        soft_cpu=limits.cpu_isolation_type == kCpuIsolationSoft,
+    )
+
+
+def spec(request: ExecuteRequest) -> Spec:
+    """What to run, with the user's rights as numbers; `kInputError`, `kPermission`."""
+    for field in ("cwd", "stdout_path", "stderr_path"):
+        path = getattr(request, field)
+        if not path.startswith("/") or "\0" in path:
+            raise GalaxyError(kInputError, f"{field} is {path!r}, not an absolute path")
+    if "\0" in request.command or len(request.command.encode()) > _LONGEST_COMMAND:
+        raise GalaxyError(kInputError, "the command is longer than 128 KiB, or has a zero byte")
+    for env in request.envs:
+        name, equals, _ = env.partition("=")
+        if not name or not equals or "\0" in env:
+            raise GalaxyError(kInputError, f"the environment's {env!r} is not NAME=value")
+    uid, gid, groups = _rights(request.user)
+    return Spec(
+        boot="",
+        command=request.command,
+        envs=tuple(request.envs),
+        cwd=request.cwd,
+        stdout=request.stdout_path,
+        stderr=request.stderr_path,
+        uid=uid,
+        gid=gid,
+        groups=groups,
+    )
+
+
+def _rights(user: str) -> tuple[int | None, int, tuple[int, ...]]:
+    if not user:
+        return None, 0, ()
+    try:
+        entry = pwd.getpwnam(user)
+    except (KeyError, ValueError):
+        raise GalaxyError(kInputError, f"this machine has no user {user!r}") from None
+    if os.geteuid() != 0:
+        if entry.pw_uid == os.geteuid():
+            return None, 0, ()
+        raise GalaxyError(
+            kPermission, f"without root nothing can be run as {user}: leave the user out"
+        )
+    return entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(user, entry.pw_gid))

@@ -1,0 +1,107 @@
+"""The parts of a real engine, in the order in which they start, on the reactor."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from importlib import metadata
+from typing import Any
+
+from attrs import define
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
+from twisted.python.failure import Failure
+
+from galaxy.gce.containment import find_cgroups
+from galaxy.gce.keepers import PidfdKeepers
+from galaxy.gce.launcher import CradleLauncher
+from galaxy.gce.options import Options
+from galaxy.gce.procfs import boot_id
+from galaxy.gce.records import Records
+from galaxy.gce.service import GceService
+from galaxy.gce.spawn import Cradle, spawn_cradle
+from galaxy.gce.supervisor import Supervisor
+from galaxy.protocol.methods import Served
+from galaxy.protocol.services import GCE
+from galaxy.protocol.tcp import TcpNetwork
+from galaxy.protocol.wire_pb2 import Hello
+
+EX_CONFIG = 78
+
+_log = Logger()
+
+
+@define
+class _Outcome:
+    exit_code: int = 0
+
+
+def run(options: Options, cradle: Cradle) -> int:
+    """Serve until SIGTERM; the exit code."""
+    from twisted.internet import reactor
+
+    globalLogBeginner.beginLoggingTo(
+        [textFileLogObserver(sys.stdout)], redirectStandardIO=False, discardBuffer=True
+    )
+    outcome = _Outcome()
+
+    def begin() -> None:
+        serving = Deferred.fromCoroutine(_serve(reactor, options, cradle))
+        serving.addErrback(_give_up, reactor, outcome)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    return outcome.exit_code
+
+
+async def _serve(reactor: Any, options: Options, cradle: Cradle) -> None:
+    supervisor = make_supervisor(reactor, options, cradle)
+    reactor.addSystemEventTrigger("before", "shutdown", supervisor.stop)
+    await supervisor.start()
+    build = _build()
+    service = GceService(supervisor, reactor, build)
+    listening = await TcpNetwork(reactor).listen(
+        f"unix:{options.socket}",
+        Hello(role="gce", name=f"gce of {options.directory}", build=build),
+        [Served(GCE, service)],
+    )
+    # "before" triggers run in this order and are waited for.
+    reactor.addSystemEventTrigger("before", "shutdown", listening.stop)
+    options.pidfile.write_text(f"{os.getpid()}\n", encoding="ascii")
+    reactor.addSystemEventTrigger("after", "shutdown", partial(options.pidfile.unlink, True))
+    cgroups = supervisor.cgroups
+    _log.info(
+        "serving {socket}; isolation: {isolation} {reason}",
+        socket=options.socket,
+        isolation=cgroups.isolation,
+        reason=cgroups.reason,
+    )
+
+
+def make_supervisor(reactor: Any, options: Options, cradle: Cradle | None) -> Supervisor:
+    """A supervisor of real processes; without a cradle it starts one."""
+    return Supervisor(
+        records=Records(options.directory),
+        cgroups=find_cgroups(options.cgroup),
+        launcher=CradleLauncher(reactor, partial(spawn_cradle, options.directory), cradle),
+        keepers=PidfdKeepers(reactor),
+        clock=reactor,
+        boot=boot_id(),
+    )
+
+
+def _give_up(failure: Failure, reactor: Any, outcome: _Outcome) -> None:
+    outcome.exit_code = EX_CONFIG
+    if failure.check(OSError):
+        _log.critical("gce cannot serve: {error}", error=failure.getErrorMessage())
+    else:
+        _log.failure("gce cannot serve", failure)
+    reactor.stop()
+
+
+def _build() -> str:
+    try:
+        return metadata.version("galaxy")
+    except metadata.PackageNotFoundError:
+        return "not installed"

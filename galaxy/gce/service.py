@@ -1,0 +1,94 @@
+"""The service Gce on real processes: requests in, the supervisor's doings out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from galaxy.gce.requests import allowance, checked_name, process_id, spec
+from galaxy.gce.supervisor import Supervisor
+from galaxy.protocol.calls import Call
+from galaxy.protocol.gce_pb2 import (
+    ContainerUsage,
+    DescribeRequest,
+    DescribeResponse,
+    ExecuteRequest,
+    ExecuteResponse,
+    ProcessChange,
+    RemoveRequest,
+    RemoveResponse,
+    StopRequest,
+    StopResponse,
+    UsageRequest,
+    UsageResponse,
+    WatchRequest,
+)
+from galaxy.protocol.services import IGce
+
+
+@implementer(IGce)
+class GceService:
+    """Answers for the service Gce."""
+
+    def __init__(self, supervisor: Supervisor, clock: IReactorTime, build: str) -> None:
+        self._supervisor = supervisor
+        self._clock = clock
+        self._build = build
+
+    async def describe(self, request: DescribeRequest, call: Call) -> DescribeResponse:
+        """What this gce can do, and who it is."""
+        cgroups = self._supervisor.cgroups
+        return DescribeResponse(
+            pid=os.getpid(),
+            build=self._build,
+            isolation=cgroups.isolation,
+            isolation_reason=cgroups.reason,
+        )
+
+    async def execute(self, request: ExecuteRequest, call: Call) -> ExecuteResponse:
+        """Answers when the process runs, or is known never to."""
+        status, existed = await self._supervisor.execute(
+            process_id(request), spec(request), allowance(request.limits)
+        )
+        return ExecuteResponse(process=status, existed=existed)
+
+    async def watch(
+        self, request: WatchRequest, call: Call, send: Callable[[ProcessChange], Awaitable[None]]
+    ) -> None:
+        """Everything, then every change; a slow reader gets the newest of what it missed."""
+        feed = self._supervisor.watch()
+        try:
+            while True:
+                await send(self._supervisor.change(await feed.next()))
+        finally:
+            self._supervisor.unwatch(feed)
+
+    async def stop(self, request: StopRequest, call: Call) -> StopResponse:
+        """Answers when nothing lives in the container."""
+        name = checked_name("container", request.container)
+        await self._supervisor.stop_container(name, request.grace_s)
+        return StopResponse()
+
+    async def remove(self, request: RemoveRequest, call: Call) -> RemoveResponse:
+        """Answers when nothing of the container remains."""
+        await self._supervisor.remove(checked_name("container", request.container))
+        return RemoveResponse()
+
+    async def usage(self, request: UsageRequest, call: Call) -> UsageResponse:
+        """Containers that are not known are left out."""
+        return UsageResponse(
+            usages=[
+                ContainerUsage(
+                    container=name,
+                    cpu_ns=used.cpu_ns,
+                    memory=used.memory_bytes,
+                    memory_with_cache=used.memory_with_cache_bytes,
+                    pids=used.pids,
+                )
+                for name, used in self._supervisor.usage(request.containers)
+            ],
+            time=self._clock.seconds(),
+        )

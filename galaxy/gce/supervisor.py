@@ -1,0 +1,383 @@
+"""
+Carries out what `galaxy.gce.lifecycle` decides, for every container of one machine.
+
+Called by `galaxy.gce.service`. Its law: what is to be done is on disk before it is
+done, and what is known of a process is what its record says; so a gce that is
+killed between any two lines is continued by the next one's `_settle`.
+
+A stop is the exception: it lasts as long as this gce, and who asked for it asks
+again.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from galaxy.gce.cgroups import Allowance, CgroupError, Entrance, ICgroups, Usage
+from galaxy.gce.feed import Feed, News
+from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher
+from galaxy.gce.lifecycle import (
+    LOOK_AGAIN_S,
+    OVER,
+    Life,
+    Step,
+    Stopping,
+    Verdict,
+    begin_stop,
+    look_again_in,
+    status,
+    stop_step,
+    verdict,
+)
+from galaxy.gce.procfs import send_signal
+from galaxy.gce.records import Claim, ProcessId, Record, Records, Spec
+from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kAgentError, kConflict, kPersistenceError
+
+_REMOVAL_TRIES = 40
+
+
+@define(eq=False)
+class _Process:
+    id: ProcessId
+    record: Record
+    verdict: Verdict = Verdict.STARTING
+    watch: IKeeperWatch | None = None
+    begun: list[Deferred[None]] = field(factory=list)  # who waits for it to run, or not to
+
+
+@define(eq=False)
+class _Container:
+    name: str
+    processes: dict[str, _Process] = field(factory=dict)
+    allowance: Allowance | None = None  # None: not set by this gce, nor `entrance`
+    entrance: Entrance | None = None
+    stopping: Stopping | None = None
+    stopped: list[Deferred[None]] = field(factory=list)  # who waits for the stop
+    look: IDelayedCall | None = None
+    removing: int = 0
+
+    def keepers(self) -> list[int]:
+        return [
+            process.record.claim.pid
+            for process in self.processes.values()
+            if process.watch is not None and process.record.claim is not None
+        ]
+
+
+class Supervisor:
+    """Every container and process of this machine."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        cgroups: ICgroups,
+        launcher: ILauncher,
+        keepers: IKeepers,
+        clock: IReactorTime,
+        boot: str,
+    ) -> None:
+        self.cgroups = cgroups
+        self._records = records
+        self._launcher = launcher
+        self._keepers = keepers
+        self._clock = clock
+        self._boot = boot
+        self._containers: dict[str, _Container] = {}
+        self._feeds: list[Feed] = []
+        self._ready: Deferred[None] | None = Deferred()
+
+    def start(self) -> Deferred[None]:
+        """Adopt what earlier gces left; fires when everything is known."""
+        assert self._ready is not None
+        ready = self._ready
+        self._launcher.start(self._settle, self._news)
+        return ready
+
+    def stop(self) -> None:
+        """Leave; what runs, runs on. A base group without containers goes too."""
+        self._launcher.stop()
+        for process in self._all():
+            if process.watch is not None:
+                process.watch.stop()
+        if not self._containers:
+            self.cgroups.close()
+
+    async def execute(
+        self, process_id: ProcessId, spec: Spec, allowance: Allowance
+    ) -> tuple[ProcessStatus, bool]:
+        """
+        Start a process, once; its status when it runs or never will, and whether it was
+        known already. `spec` lacks the entrance and the boot.
+        """
+        known = self._find(process_id)
+        process = known or self._begin(process_id, spec, allowance)
+        if process.verdict not in OVER and process.verdict is not Verdict.RUNNING:
+            begun: Deferred[None] = Deferred()
+            process.begun.append(begun)
+            await begun
+        return self._status(process), known is not None
+
+    async def stop_container(self, name: str, grace_s: float) -> None:
+        """SIGTERM, after the grace SIGKILL; returns when nothing lives in the container."""
+        container = self._containers.get(name)
+        if container is None:
+            return
+        container.stopping = begin_stop(container.stopping, grace_s, self._clock.seconds())
+        stopped: Deferred[None] = Deferred()
+        container.stopped.append(stopped)
+        self._continue_stop(container)
+        await stopped
+
+    async def remove(self, name: str) -> None:
+        """Kill what lives, remove the groups, forget the records."""
+        container = self._containers.get(name)
+        if container is None:
+            return
+        container.removing += 1
+        try:
+            for tries_left in reversed(range(_REMOVAL_TRIES)):
+                await self.stop_container(name, 0)
+                if self._containers.get(name) is not container:
+                    return  # another call removed it meanwhile
+                if self._remove_now(container, last_try=tries_left == 0):
+                    return
+                await deferLater(self._clock, LOOK_AGAIN_S)
+        finally:
+            container.removing -= 1
+
+    def usage(self, names: Iterable[str]) -> Iterator[tuple[str, Usage]]:
+        """The usage of the named containers that exist; of all, if none is named."""
+        for name in list(names) or list(self._containers):
+            container = self._containers.get(name)
+            if container is not None:
+                yield name, self.cgroups.usage(name, container.keepers())
+
+    def watch(self) -> Feed:
+        """A feed of everything; to be given back to `unwatch`."""
+        feed = Feed()
+        self._feeds.append(feed)
+        return feed
+
+    def unwatch(self, feed: Feed) -> None:
+        """Feed it no more."""
+        self._feeds.remove(feed)
+
+    def change(self, news: News) -> ProcessChange:
+        """News in the words of the protocol, as things are now."""
+        if news.complete:
+            found = list(self._all())
+        else:
+            candidates = (self._find(changed) for changed in news.changed)
+            found = [process for process in candidates if process is not None]
+        return ProcessChange(
+            processes=[self._status(process) for process in found],
+            complete=news.complete,
+            removed_containers=news.removed,
+        )
+
+    def _begin(self, process_id: ProcessId, spec: Spec, allowance: Allowance) -> _Process:
+        name = process_id.container
+        container = self._containers.get(name) or _Container(name)
+        if container.stopping is not None or container.removing:
+            raise GalaxyError(kConflict, f"the container {name} is being stopped")
+        try:
+            entrance = self._enter(container, allowance)
+            spec = evolve(spec, boot=self._boot, join=entrance.join, oom_events=entrance.oom_events)
+            self._records.write_spec(process_id, spec)
+        except CgroupError as error:
+            self._discard_groups(container)
+            raise GalaxyError(kAgentError, str(error)) from error
+        except OSError as error:
+            self._discard_groups(container)
+            reason = f"cannot record the process {process_id}: {error}"
+            raise GalaxyError(kPersistenceError, reason) from error
+        self._containers[name] = container
+        process = _Process(process_id, Record(spec))
+        container.processes[process_id.name] = process
+        self._launcher.launch(process_id)
+        self._changed(process)
+        return process
+
+    def _enter(self, container: _Container, allowance: Allowance) -> Entrance:
+        """The way into a container, made if need be, with these limits from now on."""
+        if container.entrance is None or container.allowance != allowance:
+            container.entrance = self.cgroups.create(container.name, allowance)
+            container.allowance = allowance
+        return container.entrance
+
+    def _discard_groups(self, container: _Container) -> None:
+        """A container that came to nothing leaves no groups."""
+        if container.processes:
+            return
+        try:
+            self.cgroups.remove(container.name)
+        except CgroupError as error:
+            self._log.warn("groups of {name} remain: {error}", name=container.name, error=error)
+
+    def _settle(self) -> None:
+        """See to whatever is not over, now that nothing asked for earlier is under way."""
+        ready, self._ready = self._ready, None
+        try:
+            if ready is not None:
+                self._adopt()
+            for process in list(self._all()):
+                if process.verdict not in OVER:
+                    self._look(process, settled=True)
+        except OSError:
+            if ready is None:
+                raise
+            ready.errback(Failure())
+            return
+        if ready is not None:
+            self._remove_unwanted_groups()
+            ready.callback(None)
+
+    def _adopt(self) -> None:
+        for known in list(self._records.processes()):
+            container = self._containers.setdefault(known.container, _Container(known.container))
+            container.processes[known.name] = _Process(known, Record())
+
+    def _remove_unwanted_groups(self) -> None:
+        """A gce that was killed between making a group and recording why left it behind."""
+        for name in self.cgroups.containers():
+            if name not in self._containers:
+                self._log.info("removing the groups of {name}, which nobody wants", name=name)
+                self._containers[name] = _Container(name)
+                Deferred.fromCoroutine(self.remove(name)).addErrback(
+                    lambda failure: self._log.failure("removing unwanted groups", failure)
+                )
+
+    def _news(self, process_id: ProcessId) -> None:
+        process = self._find(process_id)
+        if process is not None:
+            self._look(process)
+
+    def _look(self, process: _Process, *, settled: bool = False) -> None:
+        """Read the record of a process, and do what its verdict asks for."""
+        if process.watch is None:
+            claim = self._records.read_claim(process.id)
+            if claim is not None:
+                process.watch = self._watch(process, claim)
+        process.record = self._records.read(process.id, process.record.spec)
+        process.verdict = verdict(
+            process.record,
+            boot=self._boot,
+            keeper_lives=process.watch is not None,
+            settled=settled,
+        )
+        if process.verdict is Verdict.VOID:
+            self._forget(process)
+            return
+        if process.verdict is Verdict.WANTED:
+            process.verdict = Verdict.STARTING
+            self._launcher.launch(process.id)
+        elif process.verdict is Verdict.LOST:
+            self._log.warn("the end of {process} is not known", process=str(process.id))
+        self._changed(process)
+
+    def _watch(self, process: _Process, claim: Claim) -> IKeeperWatch | None:
+        def gone() -> None:
+            process.watch = None
+            self._look(process)
+
+        return self._keepers.watch(claim, gone)
+
+    def _changed(self, process: _Process) -> None:
+        for feed in self._feeds:
+            feed.changed(process.id)
+        if process.verdict is not Verdict.STARTING:
+            begun, process.begun = process.begun, []
+            for waiting in begun:
+                waiting.callback(None)
+        container = self._containers[process.id.container]
+        if container.stopping is not None:
+            self._continue_stop(container)
+
+    def _continue_stop(self, container: _Container) -> None:
+        """Take the next step of a stop, and come back for the one after it."""
+        if container.look is not None and container.look.active():
+            container.look.cancel()
+        container.look = None
+        assert container.stopping is not None
+        now = self._clock.seconds()
+        try:
+            done = self._step(container, container.stopping, now)
+        except CgroupError as error:
+            self._log.warn("stopping {name}: {error}", name=container.name, error=error)
+            done = False
+        if done:
+            container.stopping = None
+            stopped, container.stopped = container.stopped, []
+            for waiting in stopped:
+                if not waiting.called:
+                    waiting.callback(None)
+        else:
+            container.look = self._clock.callLater(
+                look_again_in(container.stopping, now), self._continue_stop, container
+            )
+
+    def _step(self, container: _Container, stopping: Stopping, now: float) -> bool:
+        """Carry out one step of a stop; whether it was the last."""
+        keepers = container.keepers()
+        step = stop_step(stopping, self._life(container, keepers), now)
+        if step is Step.TERM:
+            container.stopping = evolve(stopping, termed=True)
+            send_signal(self.cgroups.pids(container.name, keepers), signal.SIGTERM)
+        elif step is Step.KILL:
+            self.cgroups.kill_all(container.name, keepers)
+        return step is Step.DONE
+
+    def _life(self, container: _Container, keepers: list[int]) -> Life:
+        verdicts = {process.verdict for process in container.processes.values()}
+        running = bool(keepers) or bool(self.cgroups.pids(container.name, keepers))
+        return Life(starting=Verdict.STARTING in verdicts, running=running)
+
+    def _remove_now(self, container: _Container, *, last_try: bool) -> bool:
+        """Whether it worked; the kernel may need a moment to see that a group is empty."""
+        try:
+            self.cgroups.remove(container.name)
+            self._records.forget(container.name)
+        except CgroupError as error:
+            if last_try:
+                raise GalaxyError(kAgentError, str(error)) from error
+            return False
+        except OSError as error:
+            raise GalaxyError(
+                kPersistenceError, f"cannot forget {container.name}: {error}"
+            ) from error
+        del self._containers[container.name]
+        for feed in self._feeds:
+            feed.removed(container.name)
+        return True
+
+    def _forget(self, process: _Process) -> None:
+        container = self._containers[process.id.container]
+        del container.processes[process.id.name]
+        self._records.forget_process(process.id)
+        if not container.processes:
+            del self._containers[process.id.container]
+
+    def _status(self, process: _Process) -> ProcessStatus:
+        cgroup = self.cgroups.path(process.id.container)
+        return status(process.id, process.verdict, process.record, cgroup)
+
+    def _find(self, process_id: ProcessId) -> _Process | None:
+        container = self._containers.get(process_id.container)
+        return None if container is None else container.processes.get(process_id.name)
+
+    def _all(self) -> Iterator[_Process]:
+        for container in self._containers.values():
+            yield from container.processes.values()
