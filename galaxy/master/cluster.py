@@ -1,0 +1,236 @@
+"""
+The picture of the whole, as one reign has it: jobs, machines, what waits. Pure.
+
+It is rebuilt at the beginning of each reign from the nexus and from the agents'
+reports, and dropped at its end. The shell calls `settle` after every change and
+carries out what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import heappop, heappush
+
+from attrs import define, field, frozen
+
+from galaxy.master import safemode
+from galaxy.master.directory import Directory
+from galaxy.master.events import Journal
+from galaxy.master.fleet import Agent, Fleet
+from galaxy.master.jobs import ENDED, Job
+from galaxy.master.pods import Event, change, create, vanish
+from galaxy.master.queue import Queue
+from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
+from galaxy.master.safemode import SafeMode
+from galaxy.protocol.agent_pb2 import QueryResponse
+from galaxy.protocol.types_pb2 import kDead, kInit
+from galaxy.settings import MasterSettings
+
+INCARNATIONS_PER_EPOCH = 1 << 10
+
+
+def last_incarnation_before(epoch: int) -> int:
+    """
+    The incarnation after which a slot's first in this reign comes.
+
+    A reign may have to place a slot of which it knows only that it should exist,
+    because the agent that has it is silent. Its number must be higher than any
+    that an earlier reign gave, so that of two copies it is clear which is the
+    later one. Slots that agents report go on from the reported number.
+    """
+    return (max(1, epoch) - 1) * INCARNATIONS_PER_EPOCH
+
+
+@frozen
+class Balance:
+    """What settling asks the shell to write down. Each item is repeated until it is done."""
+
+    ended: tuple[tuple[Job, Shortfall], ...] = ()  # jobs that are to take another state
+    forgotten: tuple[Job, ...] = ()  # jobs whose records may go
+
+
+@define(eq=False)
+class Cluster:
+    """
+    One reign's picture.
+
+    `awaited`: agents known from the nexus that have neither reported nor been
+    given up. Whatever they have is not known.
+    """
+
+    epoch: int
+    reign: str
+    settings: MasterSettings
+    began: float
+    fleet: Fleet
+    queue: Queue
+    jobs: Directory = field(factory=Directory)
+    journal: Journal = field(factory=Journal)
+    safe_mode: SafeMode = safemode.OFF
+    awaited: set[Agent] = field(factory=set)
+    known: int = 0  # agents known from the nexus when the reign began
+    given_up: int = 0  # of them
+    _ended: list[tuple[float, str]] = field(factory=list)  # a heap: (end_time, job_id)
+
+    @classmethod
+    def begin(
+        cls,
+        *,
+        epoch: int,
+        reign: str,
+        settings: MasterSettings,
+        jobs: Iterable[Job],
+        endpoints: Iterable[str],
+        now: float,
+    ) -> Cluster:
+        """The picture at the beginning of a reign: what the nexus knows, and nothing else."""
+        fleet = Fleet(settings.agent_timeout_s, settings.heartbeat_s)
+        cluster = cls(epoch, reign, settings, now, fleet, Queue(epoch))
+        for job in jobs:
+            cluster.jobs.add(job)
+            cluster.note_end(job)
+            cluster.journal.jobs[job] = None
+        for endpoint in endpoints:
+            agent = fleet.admit(endpoint, now)
+            fleet.turn(cluster.journal, agent, kInit, "known from the nexus", now)
+            cluster.awaited.add(agent)
+        cluster.known = len(fleet)
+        # They have to notice that the master is another, and all come at once.
+        patience = 2 * settings.agent_timeout_s + cluster.known / 500
+        for agent in cluster.awaited:
+            fleet.expect(agent, now + patience)
+        cluster.safe_mode = safemode.at_start(cluster.known)
+        return cluster
+
+    @property
+    def ignorance(self) -> Ignorance:
+        """What is known to be unknown."""
+        return Ignorance(self.safe_mode.on, bool(self.awaited))
+
+    # -- who has reported ------------------------------------------------------------
+
+    def reported(self, agent: Agent) -> None:
+        """The agent's pods are known now."""
+        self._no_longer_awaited({agent}, given_up=False)
+
+    def give_up(self, agents: set[Agent]) -> None:
+        """These will not report, as far as one can tell."""
+        self._no_longer_awaited(agents, given_up=True)
+
+    def _no_longer_awaited(self, agents: set[Agent], *, given_up: bool) -> None:
+        before = len(self.awaited)
+        self.awaited -= agents
+        if len(self.awaited) == before:
+            return
+        if given_up:
+            self.given_up += before - len(self.awaited)
+        was_on = self.safe_mode.on
+        reported = self.known - self.given_up - len(self.awaited)
+        self.safe_mode = safemode.revised(
+            self.safe_mode, self.known, reported, self.given_up, self.settings.safe_mode_share
+        )
+        if not self.awaited or was_on != self.safe_mode.on:
+            self.reconsider()
+
+    def reconsider(self) -> None:
+        """What is known to be unknown has changed: look at everything once."""
+        for job in self.jobs:
+            self.journal.jobs[job] = None
+        for agent in self.fleet:
+            if agent.untold or agent.kills:
+                self.journal.outgoing[agent] = None
+
+    # -- machines that fall silent ---------------------------------------------------
+
+    def bury(self, agent: Agent, reason: str, now: float) -> None:
+        """Give a machine up: what ran there is to run elsewhere, what was leaving has left."""
+        self.fleet.turn(self.journal, agent, kDead, reason, now)
+        for pod in tuple(agent.pods):
+            vanish(self.journal, pod, f"agent {agent.endpoint} is dead: {reason}", now, "master")
+        agent.kills.clear()
+        agent.strangers.clear()
+        agent.described.clear()
+        self.count_usage(agent, QueryResponse())
+        # Whatever it says when it comes back is news.
+        agent.instance, agent.merged, agent.announced = "", 0, ("", 0)
+        self.give_up({agent})
+
+    def overdue(self, now: float) -> list[Agent]:
+        """Agents that may be awaited no longer, though they are alive: they never reported."""
+        if self.awaited and now - self.began >= 10 * self.settings.agent_timeout_s:
+            return list(self.awaited)
+        return []
+
+    # -- settling ---------------------------------------------------------------------
+
+    def settle(self, now: float) -> Balance:
+        """
+        Bring every job that changed to what it should be, as far as memory goes.
+
+        Afterwards the queue holds what there is to place, and agents that must be
+        told something are in `journal.outgoing`.
+        """
+        ended: dict[Job, Shortfall] = {}
+        forgotten: dict[Job, None] = {}
+        ignorance = self.ignorance
+        while self.journal.jobs:
+            changed, self.journal.jobs = self.journal.jobs, {}
+            for job in changed:
+                lack = shortfall(job, ignorance)
+                self._carry_out(job, lack, now)
+                if lack.state is not None:
+                    ended[job] = lack
+                if lack.forget:
+                    forgotten[job] = None
+                if not ignorance.safe_mode:
+                    self.queue.update(job)
+        if self.journal.room:
+            self.journal.room = False
+            self.queue.room_appeared()
+        self.stamp()
+        return Balance(tuple(ended.items()), tuple(forgotten))
+
+    def _carry_out(self, job: Job, lack: Shortfall, now: float) -> None:
+        for index in lack.create:
+            create(self.journal, job, index, last_incarnation_before(self.epoch), now)
+        for index in lack.stop:
+            change(self.journal, job.pods[index], Event.STOPPED, lack.why, now)
+
+    def stamp(self) -> None:
+        """Let schedulers see what changed of machines."""
+        moved, self.journal.moved = self.journal.moved, {}
+        self.fleet.stamp(moved)
+
+    def count_usage(self, agent: Agent, report: QueryResponse) -> None:
+        """What an agent measured, instead of what it measured before."""
+        agent.used_millicores = report.used_millicores
+        agent.used_memory = report.used_memory
+        for usages, sign in ((agent.usage.usage, -1), (report.usage, 1)):
+            for usage in usages:
+                job = self.jobs.get(usage.job_id)
+                if job is not None:
+                    job.used_millicores += sign * usage.millicores
+                    job.used_memory += sign * usage.memory
+        agent.usage = QueryResponse(usage=report.usage)
+
+    def note_end(self, job: Job) -> None:
+        """Remember when a job ended, if it did."""
+        if job.state in ENDED:
+            heappush(self._ended, (job.end_time, job.job_id))
+
+    def first_ended(self) -> Job | None:
+        """Of the jobs that have ended and are still kept, the one that ended first."""
+        while self._ended:
+            job = self.jobs.get(self._ended[0][1])
+            if job is not None and job.state in ENDED:
+                return job
+            heappop(self._ended)
+        return None
+
+    def drop(self, job: Job) -> None:
+        """A job is no more, in the nexus and here."""
+        self.jobs.remove(job)
+        self.journal.jobs.pop(job, None)
+        for version in job.versions:
+            for agent in self.fleet:
+                agent.described.discard(version)

@@ -1,0 +1,214 @@
+"""
+Tells agents what to run and what to stop, until they have answered.
+
+One command at a time to an agent, stops before starts, so that what arrives is
+in the order it was meant. What was not answered stays to be told, and goes again
+with a later heartbeat; (job, index, incarnation) makes a repeat harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from galaxy.master.cluster import Cluster
+from galaxy.master.fleet import Agent, Attempt
+from galaxy.master.jobs import Version, description
+from galaxy.master.lines import Lines, Pool
+from galaxy.master.pods import Pod
+from galaxy.master.report import refuse, remove
+from galaxy.protocol.agent_pb2 import (
+    KillPodsRequest,
+    PodKill,
+    PodLaunch,
+    RunPodsRequest,
+    RunPodsResponse,
+)
+from galaxy.protocol.services import AgentStub
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import Status, kDead, kStageRunning
+
+IN_FLIGHT = 64
+BATCH_PODS = 2000
+BATCH_DESCRIPTION_BYTES = 12 << 20
+PAUSE_S = 2.0
+"""How long an agent that refused a pod is offered none."""
+
+
+class Courier:
+    """
+    RunPods and KillPods.
+
+    `changed()` is called when an answer changed the picture; `stale(reason)` when
+    an agent has seen a later reign.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        cluster: Cluster,
+        lines: Lines,
+        changed: Callable[[], None],
+        stale: Callable[[str], None],
+    ) -> None:
+        self._clock = clock
+        self._cluster = cluster
+        self._lines = lines
+        self._changed = changed
+        self._stale = stale
+        self._stopped = False
+        self._pool = Pool("commands", IN_FLIGHT, self._deliver)
+
+    def attend(self, agent: Agent) -> None:
+        """Tell the agent what it is to be told, if it can and may be told now."""
+        if agent.untold or agent.kills:
+            self._pool.want(agent)
+
+    def stop(self) -> None:
+        """Tell nobody anything more."""
+        self._stopped = True
+        self._pool.stop()
+
+    def _may_tell(self, agent: Agent) -> bool:
+        # Before its report is merged it is not known what the agent has.
+        return not (
+            self._stopped
+            or self._cluster.safe_mode.on
+            or not agent.instance
+            or agent.state == kDead
+        )
+
+    async def _deliver(self, agent: Agent) -> None:
+        try:
+            while self._may_tell(agent):
+                stub = self._lines.stub(agent)
+                if stub is None:
+                    return
+                if agent.kills:
+                    await self._kill(stub, agent)
+                elif not (agent.untold and await self._run(stub, agent)):
+                    return
+        except GalaxyError as error:
+            self._log.info(
+                "agent {endpoint} did not take a command: {error}",
+                endpoint=agent.endpoint,
+                error=error,
+            )
+            if error.status == Status.kStaleEpoch:
+                self._stale(error.reason)
+
+    async def _kill(self, stub: AgentStub, agent: Agent) -> None:
+        attempts = frozenset(islice(agent.kills, BATCH_PODS))
+        response = await stub.kill_pods(_kill_request(attempts), epoch=self._cluster.epoch)
+        agent.kills -= attempts
+        now = self._clock.seconds()
+        for gone in response.gone:
+            remove(self._cluster, agent, gone.job_id, gone.index, gone.incarnation, now)
+        self._changed()
+
+    async def _run(self, stub: AgentStub, agent: Agent) -> bool:
+        """Whether to go on: False when the rest should wait for a heartbeat."""
+        batch, versions = _batch(agent)
+        if not batch:
+            return bool(agent.untold)
+        request = _run_request(batch, versions)
+        response = await stub.run_pods(request, epoch=self._cluster.epoch)
+        refused = {(each.job_id, each.index, each.incarnation) for each in response.refusals}
+        if agent.instance:
+            agent.described.update(versions)
+        for pods in batch.values():
+            for pod, incarnation in pods:
+                if (pod.job.job_id, pod.index, incarnation) in refused:
+                    continue
+                if pod.incarnation == incarnation and pod.agent is agent:
+                    agent.untold.discard(pod)
+        again = self._refused(agent, versions, response)
+        self._changed()
+        return again
+
+    def _refused(self, agent: Agent, sent: list[Version], response: RunPodsResponse) -> bool:
+        now = self._clock.seconds()
+        again = True
+        for refusal in response.refusals:
+            job = self._cluster.jobs.get(refusal.job_id)
+            pod = job.pods.get(refusal.index) if job is not None else None
+            if pod is None or pod.agent is not agent or pod.incarnation != refusal.incarnation:
+                continue
+            if refusal.status == Status.kNotFound and pod.version not in sent:
+                agent.described.discard(pod.version)
+            elif refusal.status == Status.kConflict:
+                again = False  # an earlier attempt of the slot is still leaving
+            else:
+                refuse(self._cluster, agent, pod, refusal.reason, now)
+                self._pause(agent, now)
+        return again
+
+    def _pause(self, agent: Agent, now: float) -> None:
+        agent.pause_until = now + PAUSE_S
+        self._cluster.journal.moved[agent] = None
+        self._clock.callLater(PAUSE_S, self._resume, agent)
+
+    def _resume(self, agent: Agent) -> None:
+        if not self._stopped:
+            self._cluster.journal.moved[agent] = None
+            self._cluster.journal.room = True
+            self._changed()
+
+
+_Batch = dict[Version, list[tuple[Pod, int]]]
+
+
+def _batch(agent: Agent) -> tuple[_Batch, list[Version]]:
+    """Pods to run, by version, with their incarnations; and the descriptions to send along."""
+    batch: _Batch = {}
+    described: list[Version] = []
+    weight = 0
+    for pod in islice(tuple(agent.untold), BATCH_PODS):
+        if pod.stage != kStageRunning or pod.agent is not agent:
+            agent.untold.discard(pod)
+            continue
+        version = pod.version
+        if version not in batch:
+            if version not in agent.described:
+                size = description(pod.job, version).ByteSize()
+                if described and weight + size > BATCH_DESCRIPTION_BYTES:
+                    continue
+                weight += size
+                described.append(version)
+            batch[version] = []
+        batch[version].append((pod, pod.incarnation))
+    return batch, described
+
+
+def _run_request(batch: _Batch, described: Iterable[Version]) -> RunPodsRequest:
+    request = RunPodsRequest()
+    for version in described:
+        pod, _ = batch[version][0]
+        request.descriptions.append(description(pod.job, version))
+    for version, pods in batch.items():
+        request.launches.append(
+            PodLaunch(
+                job_id=pods[0][0].job.job_id,
+                version=version.name,
+                index=[pod.index for pod, _ in pods],
+                incarnation=[incarnation for _, incarnation in pods],
+            )
+        )
+    return request
+
+
+def _kill_request(attempts: Iterable[Attempt]) -> KillPodsRequest:
+    request = KillPodsRequest()
+    by_job: dict[str, PodKill] = {}
+    for job_id, index, incarnation in sorted(attempts):
+        kill = by_job.get(job_id)
+        if kill is None:
+            kill = by_job[job_id] = request.kills.add(job_id=job_id)
+        kill.index.append(index)
+        kill.incarnation.append(incarnation)
+    return request

@@ -1,0 +1,119 @@
+"""
+The one place through which every change of a job, a pod or an agent goes. Pure.
+
+Deciders write down here what they changed; the shell looks here for what is to
+be done about it: which jobs to look at again, which agents to talk to, which
+agents schedulers should hear of, and what people should be told.
+
+Law: whoever changes a record without a word here has hidden the change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from galaxy.protocol.types_pb2 import AgentState, JobState, PodStage
+
+if TYPE_CHECKING:
+    from galaxy.master.fleet import Agent
+    from galaxy.master.jobs import Job
+    from galaxy.master.pods import Pod
+
+
+@frozen
+class Happening:
+    """
+    One thing that happened, or many of a kind: pods of one job that changed alike.
+
+    `pods` are (index, endpoint of the machine or ""). `before` and `after` are
+    names of stages or states.
+    """
+
+    kind: str  # "job", "pod", "agent"
+    time: float
+    before: str
+    after: str
+    reason: str
+    actor: str
+    job_id: str = ""
+    endpoint: str = ""
+    pods: tuple[tuple[int, str], ...] = ()
+
+
+_PodKey = tuple["Job", PodStage, PodStage, str, str]
+
+
+@define(eq=False)
+class Journal:
+    """What has changed since somebody last looked. Each field is emptied by who acts on it."""
+
+    jobs: dict[Job, None] = field(factory=dict)  # to reconcile, in the order of the changes
+    moved: dict[Agent, None] = field(factory=dict)  # what schedulers see of them changed
+    outgoing: dict[Agent, None] = field(factory=dict)  # commands wait for them
+    room: bool = False  # there is more room on some machine than before
+    _pods: dict[_PodKey, list[tuple[int, str]]] = field(factory=dict)
+    _others: list[Happening] = field(factory=list)
+
+    def pod(self, pod: Pod, before: PodStage, reason: str, actor: str) -> None:
+        """A pod has gone from stage `before` to the one it has now."""
+        job = pod.job
+        self.jobs[job] = None
+        agent = pod.agent
+        entry = (pod.index, agent.endpoint if agent is not None else "")
+        key = (job, before, pod.stage, reason, actor)
+        alike = self._pods.get(key)
+        if alike is None:
+            self._pods[key] = [entry]
+        else:
+            alike.append(entry)
+
+    def job(self, job: Job, before: JobState, reason: str, actor: str, now: float) -> None:
+        """A job has gone from state `before` to the one it has now."""
+        self.jobs[job] = None
+        self._others.append(
+            Happening(
+                "job",
+                now,
+                JobState.Name(before),
+                JobState.Name(job.state),
+                reason,
+                actor,
+                job_id=job.job_id,
+            )
+        )
+
+    def agent(self, agent: Agent, before: AgentState, reason: str, now: float) -> None:
+        """An agent has gone from state `before` to the one it has now."""
+        self.moved[agent] = None
+        self._others.append(
+            Happening(
+                "agent",
+                now,
+                AgentState.Name(before),
+                AgentState.Name(agent.state),
+                reason,
+                "master",
+                endpoint=agent.endpoint,
+            )
+        )
+
+    def take_happenings(self, now: float) -> list[Happening]:
+        """All that happened since this was last asked; pods that changed alike together."""
+        happened, self._others = self._others, []
+        pods, self._pods = self._pods, {}
+        for (job, before, after, reason, actor), entries in pods.items():
+            happened.append(
+                Happening(
+                    "pod",
+                    now,
+                    PodStage.Name(before),
+                    PodStage.Name(after) if after else "gone",
+                    reason,
+                    actor,
+                    job_id=job.job_id,
+                    pods=tuple(entries),
+                )
+            )
+        return happened

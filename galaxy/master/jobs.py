@@ -1,0 +1,219 @@
+"""
+Jobs as the master sees them: the record, its versions, its counts, its states. Pure.
+
+What is kept in the nexus and what is only in memory: `stored.py`. Which jobs there
+are, and by which names people find them: `directory.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from galaxy.protocol.agent_pb2 import Description
+from galaxy.protocol.types_pb2 import (
+    JobDescriptor,
+    JobState,
+    JobType,
+    JobUpdateState,
+    PodDescriptor,
+    PodStage,
+    kBatch,
+    kJobFailed,
+    kJobFinished,
+    kJobNormal,
+    kJobSuspended,
+    kJobTerminated,
+    kStageRunning,
+    kUpdateNone,
+)
+from galaxy.resources import Resources, from_message
+
+if TYPE_CHECKING:
+    from galaxy.master.events import Journal
+    from galaxy.master.fleet import Agent
+    from galaxy.master.pods import Pod
+
+JOB_STATES: dict[JobState, frozenset[JobState]] = {
+    kJobNormal: frozenset({kJobSuspended, kJobFinished, kJobFailed, kJobTerminated}),
+    kJobSuspended: frozenset({kJobNormal, kJobTerminated}),
+    kJobFinished: frozenset({kJobTerminated}),
+    kJobFailed: frozenset({kJobTerminated}),
+    kJobTerminated: frozenset(),
+}
+"""The states that may follow each."""
+
+LIVE = frozenset({kJobNormal, kJobSuspended})
+"""The states of jobs that own their name."""
+
+ENDED = frozenset({kJobFinished, kJobFailed})
+
+
+class IllegalState(Exception):
+    """A job cannot go from its state to that one: a mistake in the master's code."""
+
+    def __init__(self, job: Job, state: JobState) -> None:
+        super().__init__(
+            f"job {job.job_id} cannot go from {JobState.Name(job.state)} to {JobState.Name(state)}"
+        )
+
+
+@define(eq=False)
+class Version:
+    """One version of a job's pod description, and the slots that wait with it."""
+
+    number: int  # counts within the job; names the description in the nexus
+    name: str
+    time: float
+    pod: PodDescriptor
+    requirement: Resources
+    labels: tuple[str, ...]
+    pending: set[int] = field(factory=set)  # the indexes of its pods in stage Pending
+    pending_since: float = 0.0  # when the first of them began to wait
+    unplaced: str = ""  # why, as a scheduler said last
+    description: Description | None = None  # as agents are sent it, built once
+
+    @classmethod
+    def of(cls, number: int, pod: PodDescriptor, time: float) -> Version:
+        """The version that a pod description is."""
+        requirement = from_message(pod.requirement)
+        return cls(number, pod.version, time, pod, requirement, tuple(sorted(set(pod.labels))))
+
+    def wait(self, index: int, now: float) -> None:
+        """One more slot waits for a machine."""
+        if not self.pending:
+            self.pending_since = now
+            self.unplaced = ""
+        self.pending.add(index)
+
+
+def _stages() -> list[int]:
+    return [0] * len(PodStage.values())
+
+
+@define(eq=False)
+class Tally:
+    """How many of a job's pods are how; kept up to date by `galaxy.master.pods`."""
+
+    stages: list[int] = field(factory=_stages)  # by PodStage; [0] counts those that are gone
+    # Of those in stage Running:
+    running: int = 0  # in state kPodRunning
+    healthy: int = 0
+    settled: int = 0  # were healthy once since they were placed
+
+
+@define(eq=False)
+class Job:
+    """
+    One job.
+
+    `descriptor` is complete (`descriptions.with_defaults`) but for its pod, which
+    each version has. What is looked at often stands beside it as a plain value.
+    """
+
+    job_id: str
+    descriptor: JobDescriptor
+    versions: list[Version]
+    create_time: float
+    update_time: float
+    state: JobState = kJobNormal
+    update_state: JobUpdateState = kUpdateNone
+    request_id: str = ""
+    end_time: float = 0.0
+    reason: str = ""
+    loaded: bool = False  # from the nexus: agents may have pods of it that were not heard of yet
+    finished: set[int] = field(factory=set)  # of a kBatch: never to run again
+    finishing: set[int] = field(factory=set)  # those of them that are being written down
+    pods: dict[int, Pod] = field(factory=dict)
+    tally: Tally = field(factory=Tally)
+    on_agents: dict[Agent, int] = field(factory=dict)  # pods per machine, if max_per_host is set
+    used_millicores: int = 0
+    used_memory: int = 0
+    name: str = field(init=False)
+    user: str = field(init=False)
+    type: JobType = field(init=False)
+    priority: int = field(init=False)
+    replica: int = field(init=False)
+    deploy_step: int = field(init=False)
+    max_per_host: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.name = self.descriptor.name
+        self.user = self.descriptor.user
+        self.type = self.descriptor.type
+        self.priority = self.descriptor.priority
+        self.replica = self.descriptor.replica
+        self.deploy_step = self.descriptor.deploy_step
+        self.max_per_host = self.descriptor.max_per_host
+
+    @property
+    def latest(self) -> Version:
+        """The version that new pods get."""
+        return self.versions[-1]
+
+    def version(self, name: str) -> Version | None:
+        """The version of that name, if it is kept."""
+        for version in reversed(self.versions):
+            if version.name == name:
+                return version
+        return None
+
+    def count_on(self, agent: Agent, difference: int) -> None:
+        """One more or less of the job's pods on a machine; matters to max_per_host only."""
+        if not self.max_per_host:
+            return
+        count = self.on_agents.get(agent, 0) + difference
+        if count:
+            self.on_agents[agent] = count
+        else:
+            self.on_agents.pop(agent, None)
+
+    def in_motion(self) -> int:
+        """How many pods are on their way, as deploy_step counts them."""
+        placed = self.tally.stages[kStageRunning]
+        # A batch runs deploy_step at a time: a pod that runs well still takes its place.
+        return placed if self.type == kBatch else placed - self.tally.settled
+
+    def why(self) -> str:
+        """The most useful sentence about the job's state."""
+        if self.reason:
+            return self.reason
+        for version in self.versions:
+            if version.pending and version.unplaced:
+                return version.unplaced
+        return ""
+
+
+def turn(  # noqa: PLR0917 - the door of jobs, in the shape of the door of pods
+    journal: Journal, job: Job, state: JobState, reason: str, actor: str, now: float
+) -> None:
+    """Take a job to another state; IllegalState if it cannot follow."""
+    before = job.state
+    if state not in JOB_STATES[before]:
+        raise IllegalState(job, state)
+    job.state = state
+    job.reason = reason
+    job.update_time = now
+    if state in ENDED:
+        job.end_time = now
+    journal.job(job, before, reason, actor, now)
+
+
+def description(job: Job, version: Version) -> Description:
+    """What an agent must know to run pods of a version. Built once."""
+    if version.description is None:
+        version.description = Description(
+            job_id=job.job_id,
+            version=version.name,
+            pod=version.pod,
+            job_name=job.name,
+            user=job.user,
+            type=job.type,
+            restart=job.descriptor.restart,
+            retries=job.descriptor.retries,
+            replica=job.replica,
+            priority=job.priority,
+            min_healthy_s=job.descriptor.update.min_healthy_s,
+        )
+    return version.description

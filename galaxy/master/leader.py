@@ -1,0 +1,200 @@
+"""
+Election: when this master reigns, and who does when it does not.
+
+The nexus elects; each election begins a reign with a fresh picture. In doubt
+(`suspended`) the reign answers what it knows and decides nothing; deposed, it
+ends at once, and the candidacy goes on by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from galaxy.master.reign import Reign
+from galaxy.nexus.interfaces import ICandidacy, ICandidate, INexus, IWatch, Leader
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import Status
+
+AGAIN_S = 1.0
+"""Before standing again, or reading the nexus again, after it went wrong."""
+
+Deposed = Callable[[str], None]
+MakeReign = Callable[[INexus, int, Deposed], Reign]
+"""(nexus, epoch, deposed) -> a reign that has not begun."""
+
+
+@implementer(ICandidate)
+class Leadership:
+    """
+    Stands for election for as long as the master runs.
+
+    `reign` is the present one, once it has begun; None otherwise.
+    """
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, make_reign: MakeReign) -> None:
+        self.reign: Reign | None = None
+        self.leader: Leader | None = None  # as the nexus says
+        self._clock = clock
+        self._nexus: INexus | None = None
+        self._make_reign = make_reign
+        self.endpoint = ""  # where this master listens
+        self._candidacy: ICandidacy | None = None
+        self._watch: IWatch | None = None
+        self._beginning: Reign | None = None
+        self._retry: IDelayedCall | None = None
+        self._waiting: list[Deferred[None]] = []
+        self._stopped = False
+
+    def start(self, nexus: INexus, endpoint: str) -> None:
+        """Stand; `endpoint` is where this master listens."""
+        self._nexus = nexus
+        self.endpoint = endpoint
+        self._watch = nexus.watch_leader(self._leader_changed)
+        self._stand()
+
+    async def stop(self) -> None:
+        """Give up reign and candidacy."""
+        self._stopped = True
+        if self._watch is not None:
+            self._watch.stop()
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+        self._end("the master stops")
+        if self._candidacy is not None:
+            await self._candidacy.resign()
+            self._candidacy = None
+
+    # -- for those who want something ------------------------------------------------
+
+    async def reigning(self) -> Reign:
+        """
+        The present reign, if it may decide. One that is just beginning is waited for.
+
+        GalaxyError(kNotLeader), with the leader's address where it is known.
+        """
+        reign = await self.informed()
+        if reign.suspended:
+            raise GalaxyError(Status.kNotLeader, f"it is not certain who leads: {reign.suspended}")
+        return reign
+
+    async def informed(self) -> Reign:
+        """The present reign, if only for what it knows. GalaxyError as `reigning`."""
+        while self.reign is None and self._beginning is not None:
+            waiter: Deferred[None] = Deferred(self._forget_waiter)
+            self._waiting.append(waiter)
+            await waiter
+        if self.reign is not None:
+            return self.reign
+        if self.leader is not None and self.leader.endpoint != self.endpoint:
+            raise GalaxyError(Status.kNotLeader, f"the leader is {self.leader.endpoint}")
+        raise GalaxyError(Status.kNotLeader, "there is no leader at the moment")
+
+    def _forget_waiter(self, waiter: Deferred[None]) -> None:
+        self._waiting.remove(waiter)
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.callback(None)
+
+    # -- ICandidate ------------------------------------------------------------------
+
+    def elected(self, epoch: int) -> None:
+        """Begin a reign."""
+        self._end("another election was held")
+        self._log.info("elected, epoch {epoch}", epoch=epoch)
+        self._begin(epoch)
+
+    def suspended(self, reason: str) -> None:
+        """Decide nothing until it is clear who leads."""
+        for reign in (self.reign, self._beginning):
+            if reign is not None:
+                reign.suspended = reason
+        self._log.warn("the reign is in doubt: {reason}", reason=reason)
+
+    def resumed(self) -> None:
+        """Go on."""
+        if self._beginning is not None:
+            self._beginning.suspended = ""
+        if self.reign is not None:
+            self.reign.resume()
+        self._log.info("the reign goes on")
+
+    def deposed(self, reason: str) -> None:
+        """End the reign; the candidacy goes on."""
+        self._end(reason)
+
+    # -- reigns ----------------------------------------------------------------------
+
+    def _begin(self, epoch: int) -> None:
+        assert self._nexus is not None
+        reign = self._make_reign(self._nexus, epoch, self._overtaken)
+        self._beginning = reign
+        begun = Deferred.fromCoroutine(reign.begin())
+        begun.addCallbacks(self._begun, self._not_begun, (reign,), {}, (reign, epoch), {})
+
+    def _begun(self, _: None, reign: Reign) -> None:
+        if reign is self._beginning:
+            self._beginning = None
+            self.reign = reign
+            cluster = reign.cluster
+            self._log.info(
+                "reign {reign} has begun: {jobs} jobs, {agents} agents known",
+                reign=cluster.reign,
+                jobs=len(cluster.jobs),
+                agents=cluster.known,
+            )
+            self._wake()
+
+    def _not_begun(self, failure: Failure, reign: Reign, epoch: int) -> None:
+        if reign is not self._beginning:
+            return
+        self._log.failure("the nexus could not be read; it will be tried again", failure)
+        suspended = reign.suspended
+
+        def again() -> None:
+            if reign is self._beginning:
+                self._begin(epoch)
+                if self._beginning is not None:
+                    self._beginning.suspended = suspended
+
+        self._retry = self._clock.callLater(AGAIN_S, again)
+
+    def _end(self, reason: str) -> None:
+        for reign in (self.reign, self._beginning):
+            if reign is not None:
+                reign.end(reason)
+                self._log.info(
+                    "the reign of epoch {epoch} is over: {reason}",
+                    epoch=reign.epoch,
+                    reason=reason,
+                )
+        self.reign = self._beginning = None
+        self._wake()
+
+    def _overtaken(self, reason: str) -> None:
+        """Somebody knows of a later reign than ours: give it up, and stand anew."""
+        if self.reign is None and self._beginning is None:
+            return
+        self._end(reason)
+        candidacy, self._candidacy = self._candidacy, None
+        if candidacy is not None and not self._stopped:
+            candidacy.resign().addErrback(
+                lambda failure: self._log.failure("could not resign", failure)
+            )
+            self._retry = self._clock.callLater(AGAIN_S, self._stand)
+
+    def _stand(self) -> None:
+        assert self._nexus is not None
+        self._candidacy = self._nexus.stand(self, self.endpoint)
+
+    def _leader_changed(self, leader: Leader | None) -> None:
+        self.leader = leader

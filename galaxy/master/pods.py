@@ -1,0 +1,212 @@
+"""
+Pods as the master sees them: the record, its stages, and the one door to change them.
+
+A pod is a slot of a job. It exists for as long as the job wants the slot, or
+something of it is left on a machine. Each time it gets a machine it begins
+another *incarnation*.
+
+There may be a million of them: the record is slotted, its strings are shared,
+and whatever is counted (per job, version and agent) is counted where a stage
+changes, which is in `change` alone. Pure.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from galaxy.protocol.types_pb2 import (
+    PodStage,
+    PodState,
+    kPodRunning,
+    kPodStateUnset,
+    kStageDeath,
+    kStageFinished,
+    kStagePending,
+    kStageRemoved,
+    kStageRunning,
+    kStageUnset,
+)
+
+if TYPE_CHECKING:
+    from galaxy.master.events import Journal
+    from galaxy.master.fleet import Agent
+    from galaxy.master.jobs import Job, Version
+
+
+class Event(IntEnum):
+    """What can happen to a pod."""
+
+    PLACED = 0  # a proposal gave it a machine
+    FOUND = 1  # an agent turned out to have it
+    LEAVES = 2  # it must leave its machine, and is to be placed again
+    DONE = 3  # it did what it was for
+    STOPPED = 4  # its slot is not wanted any more
+    GONE = 5  # nothing of it is left on its machine
+
+
+STAGES: dict[tuple[PodStage, Event], PodStage] = {
+    (kStagePending, Event.PLACED): kStageRunning,
+    (kStagePending, Event.FOUND): kStageRunning,
+    (kStagePending, Event.STOPPED): kStageUnset,
+    (kStageRunning, Event.LEAVES): kStageDeath,
+    (kStageRunning, Event.DONE): kStageFinished,
+    (kStageRunning, Event.STOPPED): kStageRemoved,
+    # It was being stopped, and got done before the command arrived.
+    (kStageDeath, Event.DONE): kStageFinished,
+    (kStageDeath, Event.STOPPED): kStageRemoved,
+    (kStageDeath, Event.GONE): kStagePending,
+    (kStageRemoved, Event.GONE): kStageUnset,
+    (kStageFinished, Event.GONE): kStageUnset,
+}
+"""The stage after each event. kStageUnset: there is no such pod any more."""
+
+_NEXT: list[list[PodStage | None]] = [[None] * len(Event) for _ in PodStage.values()]
+for (_before, _event), _after in STAGES.items():
+    _NEXT[_before][_event] = _after
+
+STOPPABLE = frozenset({kStagePending, kStageRunning, kStageDeath})
+"""The stages of pods that hold their slot; the others are on their way out."""
+
+
+class IllegalChange(Exception):
+    """An event that cannot happen to a pod in its stage: a mistake in the master's code."""
+
+    def __init__(self, pod: Pod, event: Event) -> None:
+        super().__init__(
+            f"{event.name} cannot happen to pod {pod.job.job_id}.{pod.index}"
+            f" in stage {PodStage.Name(pod.stage)}"
+        )
+
+
+@define(eq=False, weakref_slot=False)
+class Pod:
+    """
+    One slot of a job.
+
+    `state`, `healthy`: as its agent said last. `settled`: it was healthy once in
+    this incarnation, so it is no longer in motion. Times are since the epoch; 0: never.
+    """
+
+    job: Job
+    index: int
+    version: Version
+    incarnation: int  # of the attempt it has or had last
+    pending_time: float
+    reason: str
+    stage: PodStage = kStagePending
+    state: PodState = kPodStateUnset
+    healthy: bool = False
+    settled: bool = False
+    agent: Agent | None = None
+    sched_time: float = 0.0
+
+
+def create(journal: Journal, job: Job, index: int, incarnation: int, now: float) -> Pod:
+    """A new slot, which wants a machine. `incarnation`: the one before its first."""
+    version = job.latest
+    pod = job.pods[index] = Pod(job, index, version, incarnation, now, "")
+    job.tally.stages[kStagePending] += 1
+    version.wait(index, now)
+    journal.jobs[job] = None
+    return pod
+
+
+def place(journal: Journal, pod: Pod, agent: Agent, reason: str, now: float) -> None:
+    """Give a pending pod a machine: a new incarnation, which the agent is to be told of."""
+    pod.agent = agent
+    pod.incarnation += 1
+    pod.sched_time = now
+    change(journal, pod, Event.PLACED, reason, now, "scheduler")
+    agent.take(pod)
+    agent.untold.add(pod)
+    journal.outgoing[agent] = None
+
+
+def adopt(  # noqa: PLR0917 - what an agent says of a pod is this much
+    journal: Journal, pod: Pod, agent: Agent, incarnation: int, version: Version, now: float
+) -> None:
+    """Take a pod as running where an agent says it is."""
+    if version is not pod.version:
+        pod.version.pending.discard(pod.index)
+        pod.version = version
+    pod.agent = agent
+    pod.incarnation = incarnation
+    change(journal, pod, Event.FOUND, "its agent has it", now, "agent")
+    agent.take(pod)
+
+
+def observe(journal: Journal, pod: Pod, state: PodState, healthy: bool) -> None:
+    """What the agent says of a pod that has the stage Running."""
+    tally = pod.job.tally
+    tally.running += (state == kPodRunning) - (pod.state == kPodRunning)
+    tally.healthy += healthy - pod.healthy
+    pod.state = state
+    pod.healthy = healthy
+    if healthy and not pod.settled:
+        pod.settled = True
+        tally.settled += 1
+        journal.jobs[pod.job] = None
+
+
+def change(  # noqa: PLR0917 - called a million times: keywords cost
+    journal: Journal, pod: Pod, event: Event, reason: str, now: float, actor: str = "master"
+) -> None:
+    """
+    Take a pod to the stage that follows on an event; IllegalChange if none does.
+
+    Every count moves along: of its job, of its version, of its agent. An agent
+    that should stop the pod is marked to be told.
+    """
+    before = pod.stage
+    after = _NEXT[before][event]
+    if after is None:
+        raise IllegalChange(pod, event)
+    job = pod.job
+    tally = job.tally
+    tally.stages[before] -= 1
+    tally.stages[after] += 1
+    pod.stage = after
+    pod.reason = reason
+    journal.pod(pod, before, reason, actor)
+    agent = pod.agent
+    if before == kStagePending:
+        pod.version.pending.discard(pod.index)
+    elif before == kStageRunning:
+        tally.running -= pod.state == kPodRunning
+        tally.healthy -= pod.healthy
+        tally.settled -= pod.settled
+        pod.healthy = pod.settled = False
+    if after == kStageRunning:
+        if agent is not None:
+            job.count_on(agent, 1)
+            journal.moved[agent] = None
+        return
+    if agent is not None:
+        if event == Event.GONE:
+            agent.drop(pod)
+            job.count_on(agent, -1)
+            journal.moved[agent] = None
+            journal.room = True
+            pod.agent = None
+            pod.state = kPodStateUnset
+        else:
+            agent.untold.discard(pod)
+            agent.kills.add((job.job_id, pod.index, pod.incarnation))
+            journal.outgoing[agent] = None
+    if after == kStagePending:
+        pod.pending_time = now
+        pod.version.wait(pod.index, now)
+    elif after == kStageUnset:
+        del job.pods[pod.index]
+
+
+def vanish(journal: Journal, pod: Pod, reason: str, now: float, actor: str = "agent") -> None:
+    """Nothing of the pod is left on its machine, whether that was wanted or not."""
+    if pod.stage == kStageRunning:
+        change(journal, pod, Event.LEAVES, reason, now, actor)
+    if pod.agent is not None:
+        pod.agent.kills.discard((pod.job.job_id, pod.index, pod.incarnation))
+    change(journal, pod, Event.GONE, reason, now, actor)

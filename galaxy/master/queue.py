@@ -1,0 +1,96 @@
+"""
+What waits for a machine, as schedulers are told: groups of like pods, and counts. Pure.
+
+A group is offered only as far as the job's `deploy_step` allows. The revision
+grows when there is more to place than before, not when there is less: whoever
+placed it knows.
+"""
+
+from __future__ import annotations
+
+from attrs import define
+
+from galaxy.master.jobs import Job, Version
+from galaxy.master.reconcile import launchable
+from galaxy.protocol.master_pb2 import AgentCount, PendingGroup
+from galaxy.protocol.types_pb2 import kJobNormal, kStageRunning
+
+
+@define(eq=False)
+class _Offer:
+    job: Job
+    version: Version
+    count: int
+    message: PendingGroup | None = None  # built when asked for, dropped when stale
+
+
+class Queue:
+    """The groups that wait. `revision` begins above that of any earlier reign."""
+
+    def __init__(self, epoch: int) -> None:
+        self.revision = epoch << 32 | 1
+        self._offers: dict[Version, _Offer] = {}
+
+    def __len__(self) -> int:
+        return len(self._offers)
+
+    def update(self, job: Job) -> None:
+        """Offer what a job has to place now."""
+        allowed = launchable(job) if job.state == kJobNormal else 0
+        for version in job.versions:
+            count = min(len(version.pending), allowed)
+            allowed -= count
+            offer = self._offers.get(version)
+            if not count:
+                if offer is not None:
+                    del self._offers[version]
+            elif offer is None:
+                self._offers[version] = _Offer(job, version, count)
+                self.revision += 1
+            else:
+                if count > offer.count:
+                    self.revision += 1
+                offer.count = count
+                offer.message = None
+
+    def room_appeared(self) -> None:
+        """There is more room than before: what could not be placed is worth another look."""
+        if self._offers:
+            self.revision += 1
+
+    def groups(self) -> list[PendingGroup]:
+        """All that wait: by priority, then who waits longest."""
+        ordered = sorted(
+            self._offers.values(),
+            key=lambda offer: (
+                -offer.job.priority,
+                offer.version.pending_since,
+                offer.job.job_id,
+                offer.version.number,
+            ),
+        )
+        return [_message(offer) for offer in ordered]
+
+
+def _message(offer: _Offer) -> PendingGroup:
+    if offer.message is None:
+        job, version = offer.job, offer.version
+        offer.message = PendingGroup(
+            job_id=job.job_id,
+            version=version.name,
+            count=offer.count,
+            requirement=version.pod.requirement,
+            labels=version.labels,
+            max_per_host=job.max_per_host,
+            occupied=[
+                AgentCount(agent=agent.number, count=count)
+                for agent, count in job.on_agents.items()
+            ],
+            priority=job.priority,
+            user=job.user,
+            type=job.type,
+            pending_since=version.pending_since,
+            needs_isolation=version.pod.require_isolation,
+            running=job.tally.stages[kStageRunning],
+        )
+    return offer.message

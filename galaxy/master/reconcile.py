@@ -1,0 +1,169 @@
+"""
+What a job lacks, and what it has too much of. Pure.
+
+`shortfall` looks at one job whose pods changed; it runs for every job that a
+report touched, so its rules ask counts, and look at slots only when they have
+to act. Law: applied to its own result, it says nothing (safety: what is begun
+twice is run twice).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from attrs import frozen
+
+from galaxy.master.jobs import ENDED, Job
+from galaxy.protocol.types_pb2 import (
+    JobState,
+    kBatch,
+    kJobFinished,
+    kJobSuspended,
+    kJobTerminated,
+    kStageDeath,
+    kStagePending,
+    kStageRunning,
+)
+
+
+@frozen
+class Ignorance:
+    """What the master knows that it does not know."""
+
+    safe_mode: bool = False
+    # Some agents known from the nexus were not heard of yet: they may have pods.
+    unheard_agents: bool = False
+
+
+@frozen
+class Shortfall:
+    """What is to be done about a job: indexes to begin and to stop, a state to take, an end."""
+
+    why: str
+    create: tuple[int, ...] = ()
+    stop: tuple[int, ...] = ()
+    state: JobState | None = None
+    forget: bool = False  # nothing is left of it: its record may go
+
+
+@frozen
+class Rule:
+    """The first rule that applies to a job says what it lacks."""
+
+    name: str
+    applies: Callable[[Job, Ignorance], bool]
+    shortfall: Callable[[Job], Shortfall]
+
+
+def held(job: Job) -> int:
+    """How many slots the job holds, those on their way out not counted."""
+    stages = job.tally.stages
+    return stages[kStagePending] + stages[kStageRunning] + stages[kStageDeath]
+
+
+def wanted(job: Job) -> int:
+    """How many slots the job should hold."""
+    if job.type == kBatch:
+        # Retries aside, each index runs once: what has finished is wanted no more.
+        return job.replica - len(job.finished)
+    return job.replica
+
+
+def _nothing(why: str) -> Callable[[Job], Shortfall]:
+    answer = Shortfall(why)
+    return lambda _: answer
+
+
+def _stop_all(why: str) -> Callable[[Job], Shortfall]:
+    return lambda job: Shortfall(why, stop=_stoppable(job, held(job)))
+
+
+def _surplus(job: Job) -> Shortfall:
+    beyond = _stoppable(job, held(job) - wanted(job))
+    return Shortfall(f"the job wants {wanted(job)} pods", stop=beyond)
+
+
+def _missing(job: Job) -> Shortfall:
+    count = wanted(job) - held(job)
+    absent = (i for i in range(job.replica) if i not in job.pods and i not in job.finished)
+    return Shortfall(f"the job wants {wanted(job)} pods", create=tuple(islice(absent, count)))
+
+
+def _stoppable(job: Job, count: int) -> tuple[int, ...]:
+    """`count` slots: those first whose stopping costs least, of these the highest indexes."""
+    cost = {kStageDeath: 0, kStagePending: 1, kStageRunning: 2}
+    ranked = sorted(
+        (cost[pod.stage], pod.healthy, -index)
+        for index, pod in job.pods.items()
+        if pod.stage in cost
+    )
+    return tuple(-minus_index for _, _, minus_index in islice(ranked, count))
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "ignorant",
+        lambda _, ignorance: ignorance.safe_mode,
+        _nothing("in safe mode what was not heard of is not missing"),
+    ),
+    Rule(
+        "forgotten",
+        lambda job, _: job.state == kJobTerminated and not job.pods,
+        lambda _: Shortfall("its last pod is gone", forget=True),
+    ),
+    Rule(
+        "terminated",
+        lambda job, _: job.state == kJobTerminated,
+        _stop_all("the job was terminated"),
+    ),
+    Rule(
+        "suspended",
+        lambda job, _: job.state == kJobSuspended,
+        _stop_all("the job is suspended"),
+    ),
+    Rule(
+        "ended",
+        lambda job, _: job.state in ENDED,
+        _stop_all("the job has ended"),
+    ),
+    Rule(
+        "complete",
+        lambda job, _: job.type == kBatch and job.replica <= len(job.finished),
+        lambda _: Shortfall("every index has finished", state=kJobFinished),
+    ),
+    Rule(
+        "surplus",
+        lambda job, _: held(job) > wanted(job),
+        _surplus,
+    ),
+    Rule(
+        "unheard",
+        lambda job, ignorance: job.loaded and ignorance.unheard_agents,
+        _nothing("an agent that was not heard of yet may have what seems to be missing"),
+    ),
+    Rule(
+        "missing",
+        lambda job, _: held(job) < wanted(job),
+        _missing,
+    ),
+)
+"""In order; the first that applies is the one. None applies: nothing is amiss."""
+
+BALANCED = Shortfall("nothing is amiss")
+
+
+def shortfall(job: Job, ignorance: Ignorance) -> Shortfall:
+    """What is to be done about a job."""
+    for rule in RULES:
+        if rule.applies(job, ignorance):
+            return rule.shortfall(job)
+    return BALANCED
+
+
+def launchable(job: Job) -> int:
+    """How many of the job's waiting pods may be placed now, by its deploy_step."""
+    waiting = job.tally.stages[kStagePending]
+    if not job.deploy_step:
+        return waiting
+    return max(0, min(waiting, job.deploy_step - job.in_motion()))

@@ -1,0 +1,293 @@
+"""
+The service Master: every method of master.proto, and the master as a Twisted service.
+
+Methods decide nothing themselves: they ask `leader` whether this master may
+answer, `reign` to do what must be written, pure functions for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from galaxy.master import overview
+from galaxy.master.details import ask
+from galaxy.master.leader import Deposed, Leadership
+from galaxy.master.pods import Pod
+from galaxy.master.propose import dispose, note_unplaced
+from galaxy.master.reign import Reign
+from galaxy.nexus.interfaces import CannotOpen, INexus
+from galaxy.protocol.addresses import parse_address
+from galaxy.protocol.calls import Call
+from galaxy.protocol.interfaces import IListening, INetwork
+from galaxy.protocol.master_pb2 import (
+    GetPendingJobsRequest,
+    GetPendingJobsResponse,
+    GetResourceSnapshotRequest,
+    GetResourceSnapshotResponse,
+    GetStatusRequest,
+    GetStatusResponse,
+    HeartBeatRequest,
+    HeartBeatResponse,
+    ListAgentsRequest,
+    ListAgentsResponse,
+    ListJobsRequest,
+    ListJobsResponse,
+    ProposeRequest,
+    ProposeResponse,
+    ShowJobRequest,
+    ShowJobResponse,
+    ShowPodRequest,
+    ShowPodResponse,
+    ShowTaskRequest,
+    ShowTaskResponse,
+    SubmitJobRequest,
+    SubmitJobResponse,
+    TaskOverview,
+    TerminateJobRequest,
+    TerminateJobResponse,
+)
+from galaxy.protocol.methods import Served
+from galaxy.protocol.services import MASTER, IMaster
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import Status
+from galaxy.protocol.wire_pb2 import Hello
+from galaxy.settings import MasterSettings
+
+LONGEST_WAIT_S = 60.0
+
+
+@implementer(IMaster)
+class MasterService:
+    """Answers for the service Master."""
+
+    def __init__(self, clock: IReactorTime, leadership: Leadership, build: str) -> None:
+        self._clock = clock
+        self._leadership = leadership
+        self._build = build
+
+    # -- people ------------------------------------------------------------------------
+
+    async def submit_job(self, request: SubmitJobRequest, call: Call) -> SubmitJobResponse:
+        """Take a job on; a repeat with the same request_id answers with what it made."""
+        reign = await self._leadership.reigning()
+        job = await reign.submit(request.job, request.request_id)
+        return SubmitJobResponse(job_id=job.job_id, version=job.versions[0].name)
+
+    async def terminate_job(self, request: TerminateJobRequest, call: Call) -> TerminateJobResponse:
+        """End a job. Its pods are stopped afterwards, without a scheduler."""
+        reign = await self._leadership.reigning()
+        job = reign.cluster.jobs.resolve(request.job_id)
+        await reign.terminate(job, call.peer.hello.name)
+        return TerminateJobResponse(job_id=job.job_id)
+
+    async def list_jobs(self, request: ListJobsRequest, call: Call) -> ListJobsResponse:
+        """Every job that is kept, in the order of submission."""
+        reign = await self._leadership.informed()
+        return ListJobsResponse(jobs=[overview.job_overview(job) for job in reign.cluster.jobs])
+
+    async def show_job(self, request: ShowJobRequest, call: Call) -> ShowJobResponse:
+        """One job in full."""
+        reign = await self._leadership.informed()
+        return overview.job_in_full(reign.cluster.jobs.resolve(request.job_id))
+
+    async def show_pod(self, request: ShowPodRequest, call: Call) -> ShowPodResponse:
+        """Pods of a job or an agent, with what their agents say of them."""
+        reign = await self._leadership.informed()
+        job_word = request.job_id or request.name
+        pods = _selected(reign, job_word, request.endpoint, request.pod_id)
+        details = await ask(reign.lines, pods)
+        return ShowPodResponse(
+            pods=[overview.pod_overview(pod, details.of(pod)) for pod in pods],
+            silent_agents=details.silent,
+        )
+
+    async def show_task(self, request: ShowTaskRequest, call: Call) -> ShowTaskResponse:
+        """The tasks of pods of a job or an agent, as their agents tell of them."""
+        reign = await self._leadership.informed()
+        pods = _selected(reign, request.job_id, request.endpoint, request.pod_id)
+        details = await ask(reign.lines, pods)
+        response = ShowTaskResponse(silent_agents=details.silent)
+        for pod in pods:
+            status = details.of(pod)
+            if status is None or pod.agent is None:
+                continue
+            response.tasks.extend(
+                TaskOverview(pod_id=status.pod_id, endpoint=pod.agent.endpoint, status=task)
+                for task in status.tasks
+            )
+        return response
+
+    async def list_agents(self, request: ListAgentsRequest, call: Call) -> ListAgentsResponse:
+        """Every agent that was ever admitted."""
+        reign = await self._leadership.informed()
+        return ListAgentsResponse(
+            agents=[overview.agent_overview(agent) for agent in reign.cluster.fleet]
+        )
+
+    async def get_status(self, request: GetStatusRequest, call: Call) -> GetStatusResponse:
+        """The whole in one answer."""
+        reign = await self._leadership.informed()
+        leader = self._leadership.endpoint
+        return overview.status(reign.cluster, leader, self._build)
+
+    # -- agents ------------------------------------------------------------------------
+
+    async def heart_beat(self, request: HeartBeatRequest, call: Call) -> HeartBeatResponse:
+        """An agent lives, and says at which revision it is."""
+        reign = await self._leadership.informed()
+        if not request.instance:
+            raise GalaxyError(Status.kInputError, "a heartbeat names the agent's instance")
+        try:
+            parse_address(request.endpoint)
+        except ValueError as error:
+            raise GalaxyError(Status.kInputError, str(error)) from error
+        interval_s, send_facts = await reign.heard(request, call.peer)
+        return HeartBeatResponse(interval_s=interval_s, send_facts=send_facts)
+
+    # -- schedulers --------------------------------------------------------------------
+
+    async def get_pending_jobs(
+        self, request: GetPendingJobsRequest, call: Call
+    ) -> GetPendingJobsResponse:
+        """What waits for a machine; waits itself while there is nothing new."""
+        reign = await self._leadership.reigning()
+        await reign.news(request.revision, min(request.wait_s, LONGEST_WAIT_S))
+        queue = reign.cluster.queue
+        return GetPendingJobsResponse(revision=queue.revision, groups=queue.groups())
+
+    async def get_resource_snapshot(
+        self, request: GetResourceSnapshotRequest, call: Call
+    ) -> GetResourceSnapshotResponse:
+        """The machines that changed since a revision; all of them in another reign."""
+        reign = await self._leadership.reigning()
+        cluster, now = reign.cluster, self._clock.seconds()
+        cluster.stamp()
+        full = request.reign != cluster.reign or not request.since_revision
+        changed = cluster.fleet.changed_since(0 if full else request.since_revision)
+        return GetResourceSnapshotResponse(
+            reign=cluster.reign,
+            revision=cluster.fleet.revision,
+            full=full,
+            agents=[agent.snapshot(now) for agent in changed],
+        )
+
+    async def propose(self, request: ProposeRequest, call: Call) -> ProposeResponse:
+        """Check each placement, take what can be."""
+        reign = await self._leadership.reigning()
+        now = self._clock.seconds()
+        answers = [
+            dispose(reign.cluster, request.reign, placement, now)
+            for placement in request.placements
+        ]
+        for unplaced in request.unplaced:
+            note_unplaced(reign.cluster, unplaced)
+        reign.changed()
+        return ProposeResponse(answers=answers)
+
+
+def _selected(reign: Reign, job_word: str, endpoint: str, pod_word: str) -> list[Pod]:
+    """
+    The pods that a selector means, in the order of jobs and indexes.
+
+    GalaxyError: kInputError without a selector, kJobNotFound, kPodNotFound, kAgentNotFound.
+    """
+    cluster = reign.cluster
+    if pod_word:
+        job, index = cluster.jobs.resolve_slot(pod_word)
+        return [job.pods[index]]
+    if not (job_word or endpoint):
+        raise GalaxyError(Status.kInputError, "which pods? Name a job, an agent or a pod")
+    agent = None
+    if endpoint:
+        agent = cluster.fleet.find(endpoint)
+        if agent is None:
+            raise GalaxyError(Status.kAgentNotFound, f"there is no agent {endpoint}")
+    if job_word:
+        pods = cluster.jobs.resolve(job_word).pods.values()
+        found = [pod for pod in pods if agent is None or pod.agent is agent]
+    else:
+        assert agent is not None
+        found = list(agent.pods)
+    return sorted(found, key=lambda pod: (pod.job.create_time, pod.job.job_id, pod.index))
+
+
+class Master(Service):
+    """
+    One master: listens, stands for election, answers.
+
+    `listening` fires with the bound address once it listens, or fails with
+    CannotOpen or OSError. The nexus is opened when the service starts, and
+    closed when it stops.
+    """
+
+    _log = Logger()
+
+    def __init__(  # noqa: PLR0917 - collaborators, each once
+        self,
+        clock: IReactorTime,
+        network: INetwork,
+        open_nexus: Callable[[], INexus],
+        settings: MasterSettings,
+        rng: Random,
+        build: str,
+    ) -> None:
+        self.setName("master")
+        self.leadership = Leadership(clock, self._make_reign)
+        self._clock = clock
+        self._network = network
+        self._open_nexus = open_nexus
+        self._nexus: INexus | None = None
+        self._settings = settings
+        self._rng = rng
+        self._service = MasterService(clock, self.leadership, build)
+        self._hello = Hello(role="master", name=settings.listen, build=build)
+        self._port: IListening | None = None
+        self.listening: Deferred[str] = Deferred()
+
+    def startService(self) -> None:
+        """Listen, then stand for election under the address that was bound."""
+        super().startService()
+        try:
+            self._nexus = self._open_nexus()
+        except CannotOpen:
+            self.listening.errback()
+            return
+        served = [Served(MASTER, self._service)]
+        port = self._network.listen(self._settings.listen, self._hello, served)
+        port.addCallback(self._listens, self._nexus).chainDeferred(self.listening)
+
+    def stopService(self) -> Deferred[None]:
+        """Resign, then hang up, then close the nexus."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self.leadership.stop()
+        if self._port is not None:
+            await self._port.stop()
+        if self._nexus is not None:
+            await self._nexus.close()
+
+    def _listens(self, port: IListening, nexus: INexus) -> str:
+        self._port = port
+        self._log.info("listening on {address}", address=port.address)
+        if self.running:
+            self.leadership.start(nexus, port.address)
+        return port.address
+
+    def _make_reign(self, nexus: INexus, epoch: int, deposed: Deposed) -> Reign:
+        return Reign(
+            clock=self._clock,
+            nexus=nexus,
+            settings=self._settings,
+            epoch=epoch,
+            rng=self._rng,
+            deposed=deposed,
+        )

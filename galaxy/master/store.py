@@ -1,0 +1,77 @@
+"""
+Reads and writes what the nexus keeps, for one reign.
+
+One writer, in the order of the calls, each write before the answer that depends
+on it; fenced by the reign's epoch, so that a master that was deposed and does not
+know it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from galaxy.master.jobs import Job
+from galaxy.master.stored import AGENTS, FINISHED, JOBS, VERSIONS, read_agent, read_job
+from galaxy.nexus.interfaces import Change, INexus, NexusError, StaleEpoch
+from galaxy.nexus.keys import MOST_CHANGES
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import Status
+
+
+@frozen
+class Loaded:
+    """What a reign begins with."""
+
+    jobs: tuple[Job, ...]
+    endpoints: tuple[str, ...]
+
+
+class Store:
+    """
+    The nexus, as one reign uses it.
+
+    `deposed` is called when the nexus says that a higher epoch has begun.
+    """
+
+    def __init__(self, nexus: INexus, epoch: int, deposed: Callable[[str], None]) -> None:
+        self._nexus = nexus
+        self._epoch = epoch
+        self._deposed = deposed
+
+    async def load(self) -> Loaded:
+        """All jobs and all agents ever admitted. Fails with NexusError, or `stored.Incomplete`."""
+        records = await self._nexus.scan(JOBS)
+        descriptions = await self._nexus.scan(VERSIONS)
+        finished = await self._nexus.scan(FINISHED)
+        agents = await self._nexus.scan(AGENTS)
+        jobs = (read_job(entry.value, descriptions, finished) for entry in records.values())
+        return Loaded(
+            tuple(sorted(jobs, key=lambda job: (job.create_time, job.job_id))),
+            tuple(read_agent(entry.value) for entry in agents.values()),
+        )
+
+    def save(self, changes: Sequence[Change]) -> Deferred[None]:
+        """
+        All of the changes or none, on stable storage when it fires.
+
+        Fails with GalaxyError(kPersistenceError). More changes than fit in one
+        commit go in several, in order.
+        """
+        return Deferred.fromCoroutine(self._save(changes))
+
+    async def _save(self, changes: Sequence[Change]) -> None:
+        try:
+            for start in range(0, len(changes), MOST_CHANGES):
+                await self._nexus.commit(changes[start : start + MOST_CHANGES], self._epoch)
+        except StaleEpoch as error:
+            self._deposed(str(error))
+            raise GalaxyError(
+                Status.kNotLeader, f"this master does not reign any more: {error}"
+            ) from error
+        except NexusError as error:
+            raise GalaxyError(
+                Status.kPersistenceError, f"it could not be written down: {error}"
+            ) from error

@@ -1,0 +1,154 @@
+"""
+Jobs and agents as the nexus keeps them: keys, bytes, and back. Pure.
+
+    jobs/JOB                 StoredJob: all but the pod descriptions
+    versions/JOB/NUMBER      PodDescriptor, written once per version
+    finished/JOB/CHUNK       StoredFinished: a chunk of a kBatch's indexes, as bits
+    agents/ENDPOINT          StoredAgent, once the agent was admitted
+
+Law: what is read back is what was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from galaxy.master.jobs import Job, Version
+from galaxy.nexus.interfaces import Delete, Entry, Put
+from galaxy.protocol.master_pb2 import StoredAgent, StoredFinished, StoredJob, StoredVersion
+from galaxy.protocol.types_pb2 import PodDescriptor
+
+JOBS, VERSIONS, FINISHED, AGENTS = "jobs", "versions", "finished", "agents"
+
+CHUNK = 8192
+"""Indexes in one value of finished indexes: 1 KiB."""
+
+
+def job_key(job: Job) -> str:
+    """Where the job's record is."""
+    return f"{JOBS}/{job.job_id}"
+
+
+def version_key(job: Job, version: Version) -> str:
+    """Where a version's description is."""
+    return f"{VERSIONS}/{job.job_id}/{version.number}"
+
+
+def job_put(job: Job, **changes: object) -> Put:
+    """
+    The write of a job's record, as it is to be: with `changes` to StoredJob's fields.
+
+    The job itself is changed only after this is on stable storage.
+    """
+    record = StoredJob(
+        job_id=job.job_id,
+        descriptor_without_pod=job.descriptor,
+        state=job.state,
+        versions=[
+            StoredVersion(number=version.number, version=version.name, time=version.time)
+            for version in job.versions
+        ],
+        request_id=job.request_id,
+        create_time=job.create_time,
+        update_time=job.update_time,
+        end_time=job.end_time,
+        reason=job.reason,
+    )
+    for name, value in changes.items():
+        setattr(record, name, value)
+    return Put(job_key(job), record.SerializeToString())
+
+
+def new_job_puts(job: Job) -> tuple[Put, ...]:
+    """The writes that make a job."""
+    descriptions = (
+        Put(version_key(job, version), version.pod.SerializeToString()) for version in job.versions
+    )
+    return (*descriptions, job_put(job))
+
+
+def job_deletes(job: Job) -> tuple[Delete, ...]:
+    """The writes that leave nothing of a job."""
+    chunks = sorted({index // CHUNK for index in job.finished | job.finishing})
+    return (
+        Delete(job_key(job)),
+        *(Delete(version_key(job, version)) for version in job.versions),
+        *(Delete(f"{FINISHED}/{job.job_id}/{chunk}") for chunk in chunks),
+    )
+
+
+def finished_puts(job: Job, indexes: Iterable[int]) -> tuple[Put, ...]:
+    """The writes that record more indexes as finished, those being written included."""
+    chunks = sorted({index // CHUNK for index in indexes})
+    return tuple(_chunk_put(job, chunk) for chunk in chunks)
+
+
+def _chunk_put(job: Job, chunk: int) -> Put:
+    first = chunk * CHUNK
+    bits = bytearray(min(CHUNK, max(1, job.replica - first) + 7) // 8 or 1)
+    for indexes in (job.finished, job.finishing):
+        for index in indexes:
+            if index // CHUNK == chunk:
+                place = index - first
+                if place // 8 >= len(bits):
+                    bits.extend(bytes(place // 8 + 1 - len(bits)))
+                bits[place // 8] |= 1 << place % 8
+    record = StoredFinished(first=first, bits=bytes(bits))
+    return Put(f"{FINISHED}/{job.job_id}/{chunk}", record.SerializeToString())
+
+
+def read_finished(value: bytes) -> set[int]:
+    """The indexes that a stored chunk tells of."""
+    record = StoredFinished.FromString(value)
+    return {
+        record.first + byte * 8 + bit
+        for byte, bits in enumerate(record.bits)
+        if bits
+        for bit in range(8)
+        if bits >> bit & 1
+    }
+
+
+def agent_put(endpoint: str, now: float) -> Put:
+    """The write that admits an agent."""
+    record = StoredAgent(endpoint=endpoint, admit_time=now)
+    return Put(f"{AGENTS}/{quote(endpoint, safe='[]:.-_')}", record.SerializeToString())
+
+
+def read_agent(value: bytes) -> str:
+    """The endpoint of an admitted agent."""
+    return StoredAgent.FromString(value).endpoint
+
+
+class Incomplete(Exception):
+    """The nexus lacks a part of a job that it has; the sentence names the key."""
+
+
+def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[str, Entry]) -> Job:
+    """A job from its record, and from what stands under `versions` and `finished`."""
+    record = StoredJob.FromString(value)
+    versions = []
+    for stored in record.versions:
+        key = f"{VERSIONS}/{record.job_id}/{stored.number}"
+        if key not in descriptions:
+            raise Incomplete(f"job {record.job_id} has a version {stored.version}, but no {key}")
+        pod = PodDescriptor.FromString(descriptions[key].value)
+        versions.append(Version.of(stored.number, pod, stored.time))
+    job = Job(
+        record.job_id,
+        record.descriptor_without_pod,
+        versions,
+        create_time=record.create_time,
+        update_time=record.update_time,
+        state=record.state,
+        request_id=record.request_id,
+        end_time=record.end_time,
+        reason=record.reason,
+        loaded=True,
+    )
+    prefix = f"{FINISHED}/{job.job_id}/"
+    for key, entry in finished.items():
+        if key.startswith(prefix):
+            job.finished |= read_finished(entry.value)
+    return job
