@@ -49,6 +49,7 @@ def descriptor(keys: JobKeys, package: Package) -> pb.JobDescriptor:
             version=keys.pod.version,
             labels=keys.labels,
             namespace_isolation=keys.pod.namespace_isolation,
+            require_isolation=keys.pod.require_isolation,
             requirement=_resource(keys.pod.requirement),
             tasks=[
                 _task(number, task, keys, package) for number, task in enumerate(keys.pod.tasks)

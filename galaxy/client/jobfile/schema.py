@@ -153,7 +153,8 @@ class PodKeys(_Keys):
     """What runs together on one machine."""
 
     version: str = ""
-    namespace_isolation: bool = False
+    namespace_isolation: bool = True
+    require_isolation: bool = False
     requirement: RequirementKeys = RequirementKeys()
     tasks: list[TaskKeys] = []
 

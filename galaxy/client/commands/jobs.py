@@ -1,0 +1,139 @@
+"""`submit`, `jobs`, `show`, `kill`."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from pathlib import Path
+
+import click
+
+from galaxy.client import exits, tables, views
+from galaxy.client.command import ClusterCommand, Failure, Output, reads, shaped, told
+from galaxy.client.commands.files import read_sound
+from galaxy.client.commands.pods import warn_of_silence
+from galaxy.client.session import Session
+from galaxy.client.waiting import Progress, progress
+from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.master_pb2 import (
+    JobOverview,
+    ListJobsRequest,
+    ShowJobRequest,
+    ShowPodRequest,
+    SubmitJobRequest,
+    TerminateJobRequest,
+)
+from galaxy.protocol.statuses import GalaxyError
+
+_SUBMIT_DEADLINE_S = 30.0
+_POLL_S = 0.2
+
+
+@click.command("submit", cls=ClusterCommand)
+@click.option("-f", "--file", "path", type=click.Path(path_type=Path), required=True)
+@click.option("--wait", is_flag=True, help="Until all replicas run and are healthy.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    metavar="S",
+    help="How long --wait waits, in seconds.",
+)
+@shaped
+@click.pass_obj
+def submit_command(
+    session: Session, output: Output, path: Path, wait: bool, timeout: float
+) -> None:
+    """Submit the job that a file describes."""
+    job = read_sound(path)
+    job.user = job.user or _me()
+    request = SubmitJobRequest(job=job, request_id=uuid.uuid4().hex)
+    try:
+        answer = session.leader().ask(
+            lambda master: master.submit_job(request, deadline_s=_SUBMIT_DEADLINE_S)
+        )
+    except GalaxyError as error:
+        if error.status == pb.kInputError:
+            raise Failure(exits.FILE_WRONG, f"{path}: {error.reason}") from error
+        raise
+    document = {"job_id": answer.job_id, "name": job.name, "version": answer.version}
+    output.show(session, tables.SUBMITTED, lambda: document)
+    if wait:
+        _wait(session, answer.job_id, timeout)
+
+
+def _me() -> str:
+    """Whose job it is when the file does not say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return ""
+
+
+def _wait(session: Session, job_id: str, timeout_s: float) -> None:
+    deadline = session.clock() + timeout_s
+    last_told = ""
+    while True:
+        job = _overview(session, job_id)
+        now = progress(job)
+        if now.text != last_told:
+            told(now.text)
+            last_told = now.text
+        if now.state is Progress.DONE:
+            return
+        if now.state is Progress.FAILED:
+            raise Failure(exits.NOT_HEALTHY, now.text)
+        if session.clock() >= deadline:
+            raise Failure(exits.NOT_HEALTHY, f"not after {timeout_s:g} s: {now.text}")
+        session.sleep(_POLL_S)
+
+
+def _overview(session: Session, job_id: str) -> JobOverview:
+    request = ShowJobRequest(job_id=job_id)
+    return session.leader().ask(lambda master: master.show_job(request)).job
+
+
+@click.command("jobs", cls=ClusterCommand)
+@reads
+@click.pass_obj
+def jobs_command(session: Session, output: Output) -> None:
+    """List the jobs."""
+
+    def answer() -> list[views.Row]:
+        listed = session.leader().ask(lambda master: master.list_jobs(ListJobsRequest()))
+        return [views.job(each) for each in listed.jobs]
+
+    output.show(session, tables.JOBS, answer)
+
+
+@click.command("show", cls=ClusterCommand)
+@click.argument("job")
+@reads
+@click.pass_obj
+def show_command(session: Session, output: Output, job: str) -> None:
+    """Show one job: what was asked for, and what became of it."""
+
+    def answer() -> views.Row:
+        leader = session.leader()
+        shown = leader.ask(lambda master: master.show_job(ShowJobRequest(job_id=job)))
+        request = ShowPodRequest(job_id=shown.job.job_id)
+        pods = leader.ask(lambda master: master.show_pod(request))
+        warn_of_silence(pods.silent_agents)
+        return views.shown_job(shown, [views.pod(each) for each in pods.pods])
+
+    output.show(session, tables.SHOW, answer)
+
+
+@click.command("kill", cls=ClusterCommand)
+@click.option("-j", "--job", "option", metavar="JOB", help="The job: an id, its beginning, a name.")
+@click.argument("job", required=False)
+@shaped
+@click.pass_obj
+def kill_command(session: Session, output: Output, option: str | None, job: str | None) -> None:
+    """Terminate a job: its pods are stopped as they ask for, and removed."""
+    if bool(option) == bool(job):
+        raise click.UsageError("-j JOB is required")
+    request = TerminateJobRequest(job_id=option or job)
+    answer = session.leader().ask(lambda master: master.terminate_job(request))
+    output.show(session, tables.KILLED, lambda: {"job_id": answer.job_id})

@@ -1,0 +1,62 @@
+"""`pods` and `tasks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from galaxy.client import tables, views
+from galaxy.client.command import ClusterCommand, Output, reads, told
+from galaxy.client.session import Session
+from galaxy.protocol.master_pb2 import ShowPodRequest, ShowTaskRequest
+
+
+@click.command("pods", cls=ClusterCommand)
+@click.option("-j", "--job", metavar="JOB", help="Of this job: an id, its beginning, or a name.")
+@click.option("-n", "--name", metavar="NAME", help="Of the jobs of this name.")
+@click.option("-e", "--agent", metavar="AGENT", help="On this agent.")
+@reads
+@click.pass_obj
+def pods_command(
+    session: Session, output: Output, job: str | None, name: str | None, agent: str | None
+) -> None:
+    """List pods, of a job or of an agent."""
+    if not (job or name or agent):
+        raise click.UsageError("-j, -n or -e is required")
+    request = ShowPodRequest(job_id=job, name=name, endpoint=agent)
+
+    def answer() -> list[views.Row]:
+        shown = session.leader().ask(lambda master: master.show_pod(request))
+        warn_of_silence(shown.silent_agents)
+        return [views.pod(each) for each in shown.pods]
+
+    output.show(session, tables.PODS, answer)
+
+
+@click.command("tasks", cls=ClusterCommand)
+@click.option("-j", "--job", metavar="JOB", help="Of this job: an id, its beginning, or a name.")
+@click.option("-e", "--agent", metavar="AGENT", help="On this agent.")
+@click.option("-p", "--pod", metavar="POD", help="Of this pod.")
+@reads
+@click.pass_obj
+def tasks_command(
+    session: Session, output: Output, job: str | None, agent: str | None, pod: str | None
+) -> None:
+    """List tasks: their processes, and how the last ones ended."""
+    if not (job or agent or pod):
+        raise click.UsageError("-j, -e or -p is required")
+    request = ShowTaskRequest(job_id=job, endpoint=agent, pod_id=pod)
+
+    def answer() -> list[views.Row]:
+        shown = session.leader().ask(lambda master: master.show_task(request))
+        warn_of_silence(shown.silent_agents)
+        return [views.task(each) for each in shown.tasks]
+
+    output.show(session, tables.TASKS, answer)
+
+
+def warn_of_silence(agents: Iterable[str]) -> None:
+    """Say whose word is missing from what is shown."""
+    if silent := ", ".join(agents):
+        told(f"galaxy: no details from {silent}: no answer in time")

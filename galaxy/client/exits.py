@@ -1,0 +1,46 @@
+"""The exit codes that scripts may rely on, and what each status of a call becomes. Pure."""
+
+from __future__ import annotations
+
+from galaxy.protocol import types_pb2 as pb
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+FILE_WRONG = 3
+REFUSED = 4
+NOT_FOUND = 5
+NOT_ALLOWED = 6
+UNREACHABLE = 7
+QUOTA = 8
+TIMED_OUT = 9
+NOT_HEALTHY = 10
+INTERRUPTED = 130
+
+_OF_STATUS: dict[int, int] = {
+    pb.kOk: DONE,
+    pb.kQuota: QUOTA,
+    pb.kJobNotFound: NOT_FOUND,
+    pb.kPodNotFound: NOT_FOUND,
+    pb.kAgentNotFound: NOT_FOUND,
+    pb.kNotFound: NOT_FOUND,
+    pb.kPermission: NOT_ALLOWED,
+    pb.kRpcError: UNREACHABLE,
+    pb.kDeadline: TIMED_OUT,
+    pb.kJobSubmitFail: REFUSED,
+    pb.kJobUpdateFail: REFUSED,
+    pb.kJobTerminateFail: REFUSED,
+    pb.kLabelAgentFail: REFUSED,
+    pb.kInputError: REFUSED,
+    pb.kStaleEpoch: REFUSED,
+    pb.kNotLeader: REFUSED,
+    pb.kSafeMode: REFUSED,
+    pb.kBusy: REFUSED,
+    pb.kConflict: REFUSED,
+    pb.kCancelled: INTERRUPTED,
+}
+
+
+def exit_code(status: int) -> int:
+    """The exit code for a status; of one that is no refusal, FAILED."""
+    return _OF_STATUS.get(status, FAILED)

@@ -1,0 +1,62 @@
+"""What a command works with: how to dial, where it stands, how time passes."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from galaxy.client.leader import Dial, Leader
+from galaxy.client.whereabouts import Flags, whereabouts
+from galaxy.protocol.wire_pb2 import Hello
+
+if TYPE_CHECKING:
+    from galaxy.protocol.interfaces import IBlockingPeer
+
+_DIAL_TIMEOUT_S = 5.0
+
+
+@define
+class Session:
+    """One run of the command line; tests hand in one of their own."""
+
+    dial: Dial
+    environ: Mapping[str, str]
+    cwd: Path
+    home: Path
+    sleep: Callable[[float], object] = time.sleep
+    clock: Callable[[], float] = time.time
+    flags: Flags = field(factory=Flags)
+    _leader: Leader | None = None
+
+    def leader(self) -> Leader:
+        """The cluster that the flags, the environment or a file name."""
+        if self._leader is None:
+            found = whereabouts(self.flags, self.environ, self.cwd, self.home)
+            self._leader = Leader(found, self.dial, self.sleep)
+        return self._leader
+
+
+def real_session() -> Session:
+    """The session of a program that a person started."""
+    return Session(
+        dial=dial, environ=os.environ, cwd=Path.cwd(), home=Path(os.path.expanduser("~"))
+    )
+
+
+def dial(address: str) -> IBlockingPeer:
+    """Connect to an address, as a client."""
+    from galaxy.protocol.blocking import BlockingPeer
+
+    try:
+        me = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        me = str(os.getuid())
+    hello = Hello(role="client", name=f"{me}@{socket.gethostname()}")
+    return BlockingPeer(address, hello, timeout_s=_DIAL_TIMEOUT_S)

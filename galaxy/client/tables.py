@@ -1,0 +1,187 @@
+"""Which table each command prints. Data, and the two sheets."""
+
+from __future__ import annotations
+
+from galaxy.client.layout import (
+    Column,
+    Listing,
+    Row,
+    Sheet,
+    bytes_of,
+    cores,
+    cores_of,
+    moment,
+    pairs,
+    plain,
+    short,
+    size,
+    text_of,
+    when,
+    word,
+)
+
+
+def _counts(row: Row) -> str:
+    return "/".join(str(row[name]) for name in ("running", "pending", "deploying", "death"))
+
+
+def _of(used: str, assigned: str) -> str:
+    return f"{used or '?'}/{assigned or '?'}"
+
+
+def _end(row: Row) -> str:
+    if row["oom_killed"]:
+        return "out of memory"
+    if row["signal"]:
+        return f"signal {row['signal']}"
+    return "" if row["exit_code"] is None else f"exit {row['exit_code']}"
+
+
+JOBS = Listing(
+    name="job_id",
+    columns=(
+        Column("id", plain("job_id")),
+        Column("name", plain("name")),
+        Column("user", plain("user"), wide=True),
+        Column("type", word("type", "k")),
+        Column("prio", plain("priority"), wide=True),
+        Column("state", word("state", "kJob")),
+        Column("update", word("update_state", "kUpdate"), wide=True),
+        Column("version", plain("version"), wide=True),
+        Column("stat(r/p/d/e)", _counts),
+        Column("replica", plain("replica")),
+        Column("healthy", plain("healthy")),
+        Column("finished", plain("finished"), wide=True),
+        Column("failed", plain("failed"), wide=True),
+        Column("cpu", cores("cpu_used_millicores")),
+        Column("memory", size("memory_used_bytes")),
+        Column("create", moment("create_time")),
+        Column("updated", moment("update_time"), wide=True),
+        Column("reason", plain("reason")),
+    ),
+)
+
+PODS = Listing(
+    name="pod_id",
+    columns=(
+        Column("id", plain("pod_id")),
+        Column("stage", word("stage", "kStage"), wide=True),
+        Column("state", lambda row: short(row["state"], "kPod") or short(row["stage"], "kStage")),
+        Column("healthy", plain("healthy")),
+        Column("endpoint", plain("endpoint")),
+        Column("ports", plain("ports")),
+        Column("version", plain("version")),
+        Column(
+            "cpu(u/a)",
+            lambda row: _of(
+                cores_of(row["cpu_used_millicores"]), cores_of(row["cpu_assigned_millicores"])
+            ),
+        ),
+        Column(
+            "mem(u/a)",
+            lambda row: _of(
+                bytes_of(row["memory_used_bytes"]), bytes_of(row["memory_assigned_bytes"])
+            ),
+        ),
+        Column("restarts", plain("restarts")),
+        Column("incarnation", plain("incarnation"), wide=True),
+        Column("pending", moment("pending_time"), wide=True),
+        Column("sched", moment("sched_time"), wide=True),
+        Column("start", moment("start_time")),
+        Column("path", plain("path"), wide=True),
+        Column("reason", plain("reason")),
+    ),
+)
+
+TASKS = Listing(
+    name="task_id",
+    columns=(
+        Column("id", plain("task_id")),
+        Column("state", word("state", "kTask")),
+        Column("stage", plain("stage"), wide=True),
+        Column("pid", plain("pid")),
+        Column("last end", _end),
+        Column("restarts", plain("restarts")),
+        Column("cpu", cores("cpu_used_millicores")),
+        Column("memory", size("memory_used_bytes")),
+        Column("endpoint", plain("endpoint")),
+        Column("cgroup", plain("cgroup"), wide=True),
+        Column("deploy", moment("deploy_time"), wide=True),
+        Column("start", moment("start_time")),
+        Column("command", plain("command"), wide=True),
+        Column("reason", plain("reason")),
+    ),
+)
+
+AGENTS = Listing(
+    name="endpoint",
+    columns=(
+        Column("endpoint", plain("endpoint")),
+        Column("hostname", plain("hostname"), wide=True),
+        Column("state", word("state", "k")),
+        Column("pods", plain("pods")),
+        Column("cpu_used", cores("cpu_used_millicores")),
+        Column("cpu_assigned", cores("cpu_assigned_millicores")),
+        Column("cpu_total", cores("cpu_total_millicores")),
+        Column("mem_used", size("memory_used_bytes")),
+        Column("mem_assigned", size("memory_assigned_bytes")),
+        Column("mem_total", size("memory_total_bytes")),
+        Column("isolation", plain("isolation")),
+        Column("labels", plain("labels")),
+        Column("build", plain("build"), wide=True),
+        Column("reason", lambda row: row["reason"] or row["isolation_reason"]),
+    ),
+)
+
+
+def _status(document: Row, _wide: bool) -> str:
+    agents, cpu, memory = document["agents"], document["cpu"], document["memory"]
+    mode = "safe mode" if document["safe_mode"] else "normal mode"
+    if document["safe_mode_reason"]:
+        mode += f": {document['safe_mode_reason']}"
+    return pairs(
+        [
+            ("master", f"{document['leader']} (epoch {document['epoch']}), {mode}"),
+            ("build", document["build"]),
+            ("agents", ", ".join(f"{number} {name}" for name, number in agents.items())),
+            ("cpu", ", ".join(f"{cores_of(cpu[name])} {name}" for name in cpu)),
+            ("memory", ", ".join(f"{bytes_of(memory[name])} {name}" for name in memory)),
+            ("jobs", str(document["jobs"])),
+            ("pods", ", ".join(f"{number} {name}" for name, number in document["pods"].items())),
+        ]
+    )
+
+
+def _show(document: Row, wide: bool) -> str:
+    fields = (
+        ("job", "job_id"),
+        ("name", "name"),
+        ("user", "user"),
+        ("version", "version"),
+        ("priority", "priority"),
+        ("replica", "replica"),
+        ("finished", "finished"),
+        ("failed", "failed"),
+    )
+    head = pairs(
+        [
+            *((title, text_of(document[name])) for title, name in fields),
+            ("type", short(document["type"], "k")),
+            ("state", short(document["state"], "kJob")),
+            ("created", when(document["create_time"])),
+            ("reason", document["reason"]),
+        ]
+    )
+    versions = "".join(
+        f"  {each['version']}  {when(each['time'])}  {each['pods']} pods\n"
+        for each in document["versions"]
+    )
+    return f"{head}versions\n{versions}\n{PODS.text(document['pods'], wide=wide)}"
+
+
+STATUS = Sheet(tell=_status, name="leader")
+SHOW = Sheet(tell=_show, name="job_id")
+SUBMITTED = Sheet(tell=lambda document, _: f"Submit job {document['job_id']}\n", name="job_id")
+KILLED = Sheet(
+    tell=lambda document, _: f"terminate job {document['job_id']} successfully\n", name="job_id"
+)

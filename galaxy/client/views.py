@@ -1,0 +1,185 @@
+"""
+What the master says, as the documents that `-o json` prints. Pure.
+
+The names are a promise to scripts: fields may be added, none renamed. What is
+not known is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from galaxy.client.jobfile.written import written
+from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.agent_pb2 import NamedPort
+from galaxy.protocol.master_pb2 import (
+    AgentOverview,
+    Amount,
+    GetStatusResponse,
+    JobOverview,
+    PodOverview,
+    ShowJobResponse,
+    TaskOverview,
+)
+
+Row = dict[str, Any]
+
+
+def job(overview: JobOverview) -> Row:
+    """One job of `galaxy jobs`."""
+    return {
+        "job_id": overview.job_id,
+        "name": overview.name,
+        "user": overview.user,
+        "type": _word(pb.JobType, overview.type),
+        "priority": overview.priority,
+        "state": _word(pb.JobState, overview.state),
+        "update_state": _word(pb.JobUpdateState, overview.update_state),
+        "version": overview.version,
+        "replica": overview.replica,
+        "deploy_step": overview.deploy_step,
+        "running": overview.running,
+        "healthy": overview.healthy,
+        "deploying": overview.deploying,
+        "pending": overview.pending,
+        "death": overview.death,
+        "finished": overview.finished,
+        "failed": overview.failed,
+        "cpu_used_millicores": overview.cpu_used_millicores,
+        "memory_used_bytes": overview.memory_used_bytes,
+        "create_time": overview.create_time,
+        "update_time": overview.update_time,
+        "reason": overview.reason,
+    }
+
+
+def shown_job(answer: ShowJobResponse, pods: list[Row]) -> Row:
+    """The document of `galaxy show`. Events are not kept yet: null, not none."""
+    return job(answer.job) | {
+        "versions": [
+            {"version": each.version, "time": each.time, "pods": each.pods}
+            for each in answer.versions
+        ],
+        "pods": pods,
+        "events": None,
+        "spec": written(answer.spec),
+    }
+
+
+def pod(overview: PodOverview) -> Row:
+    """One pod of `galaxy pods`; what its agent did not tell is null."""
+    told = overview.HasField("status")
+    status = overview.status
+    return {
+        "pod_id": overview.pod_id,
+        "job_id": overview.job_id,
+        "job_name": overview.job_name,
+        "index": overview.index,
+        "incarnation": overview.incarnation,
+        "stage": _word(pb.PodStage, overview.stage),
+        "state": _word(pb.PodState, overview.state),
+        "healthy": overview.healthy,
+        "version": overview.version,
+        "endpoint": overview.endpoint,
+        "ports": _ports(status.ports) if told else None,
+        "reason": overview.reason or status.reason,
+        "restarts": sum(task.restarts for task in status.tasks) if told else None,
+        "cpu_used_millicores": status.used_millicores if told else None,
+        "cpu_assigned_millicores": overview.cpu_assigned_millicores,
+        "memory_used_bytes": status.used_memory if told else None,
+        "memory_assigned_bytes": overview.memory_assigned_bytes,
+        "pending_time": overview.pending_time,
+        "sched_time": overview.sched_time,
+        "start_time": status.start_time if told else None,
+        "path": status.path if told else None,
+    }
+
+
+def _ports(ports: Iterable[NamedPort]) -> dict[str, int]:
+    return {port.name or str(port.port): port.port for port in ports}
+
+
+def task(overview: TaskOverview) -> Row:
+    """One task of `galaxy tasks`."""
+    status = overview.status
+    return {
+        "task_id": status.task_id,
+        "pod_id": overview.pod_id,
+        "endpoint": overview.endpoint,
+        "state": _word(pb.TaskState, status.state),
+        "stage": status.stage,
+        "pid": status.pid or None,
+        "exit_code": status.exit_code if status.ended else None,
+        "signal": status.signal if status.ended else None,
+        "oom_killed": status.oom_killed,
+        "restarts": status.restarts,
+        "cgroup": status.cgroup,
+        "cpu_used_millicores": status.used_millicores,
+        "memory_used_bytes": status.used_memory,
+        "deploy_time": status.deploy_time,
+        "start_time": status.start_time,
+        "end_time": status.end_time,
+        "next_try_time": status.next_try_time,
+        "command": status.command,
+        "reason": status.reason,
+    }
+
+
+def agent(overview: AgentOverview) -> Row:
+    """One machine of `galaxy agents`."""
+    facts = overview.facts
+    return {
+        "endpoint": overview.endpoint,
+        "hostname": facts.hostname,
+        "state": _word(pb.AgentState, overview.state),
+        "labels": sorted(overview.labels),
+        "pods": overview.pods,
+        "cpu_total_millicores": facts.total.millicores,
+        "cpu_assigned_millicores": overview.cpu_assigned_millicores,
+        "cpu_used_millicores": overview.cpu_used_millicores,
+        "memory_total_bytes": facts.total.memory,
+        "memory_assigned_bytes": overview.memory_assigned_bytes,
+        "memory_used_bytes": overview.memory_used_bytes,
+        "isolation": facts.isolation,
+        "isolation_reason": facts.isolation_reason,
+        "build": facts.build,
+        "heartbeat_time": overview.heartbeat_time,
+        "reason": overview.reason,
+    }
+
+
+def status(answer: GetStatusResponse) -> Row:
+    """The document of `galaxy status`."""
+    return {
+        "leader": answer.leader,
+        "epoch": answer.epoch,
+        "safe_mode": answer.safe_mode,
+        "safe_mode_reason": answer.safe_mode_reason,
+        "agents": {
+            "total": answer.agents_total,
+            "alive": answer.agents_alive,
+            "dead": answer.agents_dead,
+            "offline": answer.agents_offline,
+        },
+        "cpu": _amount(answer.cpu),
+        "memory": _amount(answer.memory),
+        "jobs": answer.jobs,
+        "pods": {
+            "running": answer.pods_running,
+            "deploying": answer.pods_deploying,
+            "pending": answer.pods_pending,
+            "death": answer.pods_death,
+            "finished": answer.pods_finished,
+        },
+        "build": answer.build,
+    }
+
+
+def _amount(amount: Amount) -> Row:
+    return {"total": amount.total, "assigned": amount.assigned, "used": amount.used}
+
+
+def _word(enum: Any, number: int) -> str:
+    """The name of an enum's value, also of one that a newer master invented."""
+    return enum.Name(number) if number in enum.values() else f"{enum.DESCRIPTOR.name} {number}"

@@ -1,0 +1,111 @@
+"""
+Where the cluster is: flag, then environment, then file.
+
+Nothing is asked of the network here, so that the answer to "why there?" is
+always the one setting that `origin` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from galaxy.settings import Settings, read_settings
+
+
+class Nowhere(Exception):
+    """No setting says where the cluster is, or the one that does cannot be used."""
+
+
+@frozen
+class Flags:
+    """What the command line said; None: nothing."""
+
+    master: str | None = None
+    nexus: str | None = None
+    config: str | None = None
+
+
+@frozen
+class Whereabouts:
+    """Addresses where masters may listen, the likeliest first, and the setting that said so."""
+
+    masters: tuple[str, ...]
+    origin: str
+
+
+def whereabouts(flags: Flags, environ: Mapping[str, str], cwd: Path, home: Path) -> Whereabouts:
+    """
+    Where to look for masters.
+
+    Raises `Nowhere`, or `SettingsError` for a file that cannot be used.
+    """
+    for value, origin in (
+        (flags.master, "--master"),
+        (environ.get("GALAXY_MASTER"), "GALAXY_MASTER"),
+    ):
+        if value:
+            return Whereabouts(_addresses(value, origin), origin)
+    for value, origin in (
+        (flags.nexus, "--nexus"),
+        (environ.get("GALAXY_NEXUS"), "GALAXY_NEXUS"),
+    ):
+        if value:
+            return _by_nexus(value, origin)
+    for value, origin in (
+        (flags.config, "--config"),
+        (environ.get("GALAXY_CONFIG"), "GALAXY_CONFIG"),
+    ):
+        if value:
+            path = Path(value)
+            return _by_settings(read_settings(path), f"{path} ({origin})")
+    places = settings_files(cwd, home)
+    for path in places:
+        if path.is_file():
+            return _by_settings(read_settings(path), str(path))
+    looked = ", ".join(map(str, places))
+    raise Nowhere(
+        "no cluster is named: neither --master, GALAXY_MASTER, --nexus, GALAXY_NEXUS, --config nor"
+        f" GALAXY_CONFIG is given, and there is no {looked}."
+        " `galaxy up` starts a cluster on this machine"
+    )
+
+
+def settings_files(cwd: Path, home: Path) -> tuple[Path, ...]:
+    """Where settings are looked for when nothing names them, first things first."""
+    name = "galaxy.toml"
+    return (
+        cwd / ".galaxy" / name,
+        home / ".config" / "galaxy" / name,
+        Path("/etc/galaxy") / name,
+    )
+
+
+def _addresses(value: str, origin: str) -> tuple[str, ...]:
+    addresses = tuple(address.strip() for address in value.split(",") if address.strip())
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        if not (host and port.isdecimal()):
+            raise Nowhere(f"{origin}: {address!r} is not an address: write HOST:PORT")
+    return addresses
+
+
+def _by_settings(settings: Settings, origin: str) -> Whereabouts:
+    if settings.masters:
+        return Whereabouts(settings.masters, origin)
+    if settings.nexus and not settings.nexus.startswith("leveldb:"):
+        return _by_nexus(settings.nexus, origin)
+    return Whereabouts((settings.master.listen,), origin)
+
+
+def _by_nexus(url: str, origin: str) -> Whereabouts:
+    if url.startswith("leveldb:"):
+        raise Nowhere(
+            f"{origin}: only its master can read the nexus {url}: name the master with --master"
+        )
+    raise Nowhere(
+        f"{origin}: this build cannot look up masters in {url}: name them with --master or in the"
+        " settings file (masters = [...])"
+    )
