@@ -1,0 +1,162 @@
+"""Placement: kept scores are never stale, however the fleet changed meanwhile."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.scheduler.fleet import Fleet
+from galaxy.scheduler.groups import Shape
+from galaxy.scheduler.placement import Placer
+from galaxy.scheduler.score import POLICIES, Pack, Spread
+from tests.scheduler.fleets import agent, fleet_of
+
+ONE = Shape(1000, 1024)
+
+
+def placer(fleet: Fleet, policy: str = "pack", seed: int = 0) -> Placer:
+    """A placer whose ties are broken by a seed."""
+    return Placer(fleet, POLICIES[policy], random.Random(seed))
+
+
+class PlacerTests(SynchronousTestCase):
+    """Where pods of a shape go."""
+
+    def test_a_group_fills_agents_one_after_another(self) -> None:
+        fleet = fleet_of(*(agent(number) for number in range(4)))
+        rows, counts = placer(fleet).place(ONE, 6)
+        self.assertEqual(sorted(counts.tolist()), [2, 4])
+        self.assertEqual(len(rows), 2)
+
+    def test_a_group_is_spread_over_all(self) -> None:
+        fleet = fleet_of(*(agent(number) for number in range(4)))
+        _, counts = placer(fleet, "spread").place(ONE, 6)
+        self.assertEqual(sorted(counts.tolist()), [1, 1, 2, 2])
+
+    def test_only_what_fits_is_placed(self) -> None:
+        fleet = fleet_of(agent(1, cores=2), agent(2, cores=1))
+        _, counts = placer(fleet).place(ONE, 10)
+        self.assertEqual(counts.sum(), 3)
+
+    def test_a_port_is_taken_once_an_agent(self) -> None:
+        fleet = fleet_of(agent(1), agent(2), agent(3, ports=[80]))
+        place = placer(fleet)
+        web = Shape(100, 100, (80,))
+        self.assertEqual(place.place(web, 5)[1].tolist(), [1, 1])
+        self.assertEqual(len(place.place(web, 1)[0]), 0)
+        self.assertIsNone(place.place_one(web))
+
+    def test_max_per_host_counts_what_is_there(self) -> None:
+        fleet = fleet_of(agent(1), agent(2))
+        there = np.array([1, 0], np.int32)
+        rows, counts = placer(fleet).place(ONE, 9, there, 2)
+        self.assertEqual(dict(zip(rows.tolist(), counts.tolist(), strict=True)), {0: 1, 1: 2})
+
+    def test_an_agent_with_labels_nobody_asked_for_comes_last(self) -> None:
+        """Pack keeps rare machines for those who need them; spread uses all alike."""
+        agents = [agent(1, pods=1, labels=["gpu"]), agent(2, pods=1, labels=["ssd"])]
+        self.assertEqual(placer(fleet_of(*agents)).place_one(Shape(1, 1, (), ("ssd",))), 1)
+        agents = [agent(1, pods=1, labels=["gpu"], assigned_cores=2), agent(2, pods=1)]
+        self.assertEqual(placer(fleet_of(*agents)).place_one(ONE), 1)
+
+    def test_what_nothing_can_hold_costs_nothing_until_something_is_gained(self) -> None:
+        fleet = fleet_of(agent(1, cores=1))
+        place = placer(fleet)
+        big = Shape(2000, 1)
+        self.assertFalse(place.is_full(big))
+        self.assertIsNone(place.place_one(big))
+        self.assertTrue(place.is_full(big))
+        place.place_one(ONE)
+        self.assertTrue(place.is_full(big))
+        fleet.apply([agent(2)])
+        self.assertFalse(place.is_full(big))
+        self.assertEqual(place.place_one(big), 1)
+
+    def test_schedulers_with_other_seeds_break_ties_otherwise(self) -> None:
+        """Two schedulers do not race for the same of a hundred equal machines."""
+        chosen = {
+            placer(fleet_of(*(agent(n) for n in range(100))), seed=seed).place_one(ONE)
+            for seed in range(10)
+        }
+        self.assertGreater(len(chosen), 5)
+
+    def test_a_blur_chooses_also_among_unequal_agents(self) -> None:
+        def first(seed: int, blur: float) -> int | None:
+            fleet = fleet_of(*(agent(n, pods=1, assigned_gib=n / 100) for n in range(50)))
+            place = placer(fleet, seed=seed)
+            place.blur(blur)
+            return place.place_one(ONE)
+
+        self.assertEqual({first(seed, 0) for seed in range(10)}, {49})
+        self.assertGreater(len({first(seed, 0.5) for seed in range(10)}), 3)
+
+    def test_an_empty_fleet_has_no_place(self) -> None:
+        place = placer(Fleet())
+        self.assertIsNone(place.place_one(ONE))
+        self.assertEqual(len(place.place(ONE, 5)[0]), 0)
+
+    @given(
+        st.sampled_from([Pack(), Spread()]),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["one", "group", "apply", "new", "back"]),
+                st.integers(0, 5),
+                st.integers(0, 3),
+            ),
+            max_size=25,
+        ),
+        st.integers(0, 9),
+    )
+    @settings(deadline=None)
+    def test_kept_scores_choose_what_fresh_ones_would(
+        self, policy: Pack | Spread, doings: list[tuple[str, int, int]], seed: int
+    ) -> None:
+        """Safety: a kept score is only a short cut."""
+        shapes = [ONE, Shape(500, 3000), Shape(1500, 200, (80,)), Shape(100, 100, (), ("ssd",))]
+        fleet = fleet_of(*(agent(n, cores=3 + n / 3, gib=5 + n / 7) for n in range(4)))
+        kept = Placer(fleet, policy, random.Random(seed), jitter=0.0)
+        taken: list[tuple[int, Shape]] = []
+        for doing, number, kind in doings:
+            shape = shapes[kind]
+            if doing == "one":
+                fresh = Placer(fleet, policy, random.Random(seed), jitter=0.0)
+                expected = _choice(fresh, shape)
+                row = kept.place_one(shape)
+                self.assertEqual(row, expected)
+                if row is not None:
+                    taken.append((row, shape))
+            elif doing == "group":
+                rows, counts = kept.place(shape, number)
+                taken.extend(
+                    (row, shape)
+                    for row, count in zip(rows.tolist(), counts.tolist(), strict=True)
+                    for _ in range(count)
+                )
+            elif doing == "back" and taken:
+                row, shape = taken.pop()
+                fleet.give_back(row, 1, shape)
+            elif doing == "apply":
+                row = number % len(fleet)
+                update = agent(
+                    fleet.agents[row],
+                    cores=3 + row / 3,
+                    gib=5 + row / 7,
+                    labels=["ssd"][: kind % 2],
+                )
+                fleet.apply([update])
+                taken = [one for one in taken if one[0] != row]
+            elif doing == "new":
+                size = len(fleet)
+                fleet.apply([agent(100 + size, cores=2 + size / 5, gib=4 + size / 9)])
+
+
+def _choice(placer_: Placer, shape: Shape) -> int | None:
+    """What would be chosen, without choosing it."""
+    row = placer_.place_one(shape)
+    if row is not None:
+        placer_.fleet.give_back(row, 1, shape)
+    return row

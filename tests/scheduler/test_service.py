@@ -1,0 +1,301 @@
+"""The scheduler against a master of paper, on one clock and a network in memory."""
+
+from __future__ import annotations
+
+import random
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.nexus.static import StaticDiscovery
+from galaxy.protocol.calls import Call
+from galaxy.protocol.interfaces import IListening
+from galaxy.protocol.loopback import LoopbackNetwork
+from galaxy.protocol.master_pb2 import (
+    AgentSnapshot,
+    GetPendingJobsRequest,
+    GetPendingJobsResponse,
+    GetResourceSnapshotRequest,
+    GetResourceSnapshotResponse,
+    PendingGroup,
+    ProposalAnswer,
+    ProposeRequest,
+    ProposeResponse,
+    Refusal,
+)
+from galaxy.protocol.methods import Served, Service
+from galaxy.protocol.services import (
+    MASTER_GET_PENDING_JOBS,
+    MASTER_GET_RESOURCE_SNAPSHOT,
+    MASTER_PROPOSE,
+)
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import Resource, Status
+from galaxy.protocol.wire_pb2 import Hello
+from galaxy.scheduler.leader import pause_s
+from galaxy.scheduler.score import Pack
+from galaxy.scheduler.service import Scheduler
+from tests.scheduler.fleets import GIB, agent
+
+SCHEDULERS = Service(
+    "Master", (MASTER_GET_PENDING_JOBS, MASTER_GET_RESOURCE_SNAPSHOT, MASTER_PROPOSE)
+)
+
+
+@define(eq=False)
+class PaperMaster:
+    """Answers from what the test wrote down, and notes what it was asked."""
+
+    reign: str = "reign-1"
+    pending: list[PendingGroup] = field(factory=list)
+    pending_revision: int = 1
+    agents: list[AgentSnapshot] = field(factory=list)
+    answers: list[list[ProposalAnswer]] = field(factory=list)  # the next ones; then kOk
+    refuse: GalaxyError | None = None
+    polls: list[GetPendingJobsRequest] = field(factory=list)
+    snapshots: list[GetResourceSnapshotRequest] = field(factory=list)
+    proposals: list[ProposeRequest] = field(factory=list)
+    _sleepers: list[Deferred[None]] = field(factory=list)
+
+    def offer(self, *groups: PendingGroup) -> None:
+        """Let these wait, and wake who polls."""
+        self.pending = list(groups)
+        self.pending_revision += 1
+        self.wake()
+
+    def wake(self) -> None:
+        """End the long polls."""
+        sleepers, self._sleepers = self._sleepers, []
+        for sleeper in sleepers:
+            if not sleeper.called:
+                sleeper.callback(None)
+
+    async def get_pending_jobs(
+        self, request: GetPendingJobsRequest, call: Call
+    ) -> GetPendingJobsResponse:
+        """Wait for another revision, until the test wakes the poll."""
+        self.polls.append(request)
+        if self.refuse is not None:
+            raise self.refuse
+        if request.revision == self.pending_revision:
+            sleeper: Deferred[None] = Deferred()
+            self._sleepers.append(sleeper)
+            await sleeper
+        return GetPendingJobsResponse(revision=self.pending_revision, groups=self.pending)
+
+    async def get_resource_snapshot(
+        self, request: GetResourceSnapshotRequest, call: Call
+    ) -> GetResourceSnapshotResponse:
+        """Everything, or nothing new."""
+        self.snapshots.append(request)
+        full = request.reign != self.reign
+        return GetResourceSnapshotResponse(
+            reign=self.reign, revision=5, full=full, agents=self.agents if full else []
+        )
+
+    async def propose(self, request: ProposeRequest, call: Call) -> ProposeResponse:
+        """The written answers, else yes. What was placed waits no more."""
+        self.proposals.append(request)
+        if self.answers:
+            return ProposeResponse(answers=self.answers.pop(0))
+        placed = {one.job_id for one in request.placements}
+        self.pending = [one for one in self.pending if one.job_id not in placed]
+        return ProposeResponse(
+            answers=[ProposalAnswer(status=Status.kOk)] * len(request.placements)
+        )
+
+
+def waiting(job: str = "j", count: int = 1, cores: int = 1) -> PendingGroup:
+    """Pods that wait, as the master tells of them."""
+    return PendingGroup(
+        job_id=job,
+        version="1",
+        count=count,
+        requirement=Resource(millicores=cores * 1000, memory=GIB),
+    )
+
+
+class SchedulerTests(SynchronousTestCase):
+    """Round after round."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.network = LoopbackNetwork(self.clock)
+        self.masters = {"127.0.0.1:7828": PaperMaster(agents=[agent(11), agent(12)])}
+        self.master = self.masters["127.0.0.1:7828"]
+        self.listening: dict[str, IListening] = {}
+        self.listen("127.0.0.1:7828")
+        self.scheduler = self.make(["127.0.0.1:7828"])
+        self.addCleanup(self.stop)
+
+    def make(self, addresses: list[str], seed: int = 0) -> Scheduler:
+        return Scheduler(
+            self.clock,
+            self.network,
+            StaticDiscovery(addresses, self.clock),
+            policy=Pack(),
+            rng=random.Random(seed),
+            name=f"scheduler-{seed}",
+        )
+
+    def listen(self, address: str) -> None:
+        served = Served(SCHEDULERS, self.masters[address])
+        hello = Hello(role="master", name=address)
+        self.listening[address] = self.successResultOf(
+            self.network.listen(address, hello, [served])
+        )
+
+    def stop(self) -> None:
+        stopped = self.scheduler.stopService()
+        self.advance(1)
+        self.successResultOf(stopped)
+
+    def advance(self, seconds: float) -> None:
+        for _ in range(round(seconds * 100)):
+            self.clock.advance(0.01)
+
+    def test_what_waits_is_proposed(self) -> None:
+        self.master.pending = [waiting("a", 3), waiting("b", 2)]
+        self.scheduler.startService()
+        self.advance(1)
+        placed: dict[str, int] = {}
+        for proposal in self.master.proposals:
+            self.assertEqual(proposal.reign, "reign-1")
+            for one in proposal.placements:
+                placed[one.job_id] = placed.get(one.job_id, 0) + sum(one.count)
+        self.assertEqual(placed, {"a": 3, "b": 2})
+
+    def test_what_comes_later_is_proposed_at_once(self) -> None:
+        """The long poll ends when something waits; nothing is asked in between."""
+        self.scheduler.startService()
+        self.advance(5)
+        polls = len(self.master.polls)
+        self.master.offer(waiting("late"))
+        self.advance(0.1)
+        self.assertEqual([one.job_id for one in self.master.proposals[0].placements], ["late"])
+        self.assertLessEqual(len(self.master.polls), polls + 1)
+
+    def test_only_changes_are_asked_for(self) -> None:
+        self.scheduler.startService()
+        self.advance(0.1)
+        self.master.offer(waiting())
+        self.advance(0.1)
+        self.assertEqual(
+            [(one.reign, one.since_revision) for one in self.master.snapshots[:2]],
+            [("", 0), ("reign-1", 5)],
+        )
+
+    def test_a_refused_part_goes_elsewhere(self) -> None:
+        """The fresh agent comes with the refusal, and is believed."""
+        full = [agent(n, assigned_cores=4, assigned_gib=8, pods=9) for n in (11, 12)]
+        self.master.agents = [agent(11), full[1]]
+        self.master.answers = [
+            [
+                ProposalAnswer(
+                    status=Status.kQuota,
+                    reason="another was faster",
+                    refusals=[
+                        Refusal(agent=11, count=1, status=Status.kQuota, fresh=full[0]),
+                        Refusal(agent=12, count=0, status=Status.kQuota, fresh=agent(12)),
+                    ],
+                )
+            ]
+        ]
+        self.master.pending = [waiting("j", 1)]
+        self.scheduler.startService()
+        self.advance(1)
+        agents = [list(one.agent) for p in self.master.proposals for one in p.placements]
+        self.assertEqual(agents, [[11], [12]])
+
+    def test_why_there_is_no_place_is_told(self) -> None:
+        self.master.pending = [waiting("big", 1, cores=64)]
+        self.scheduler.startService()
+        self.advance(1)
+        (proposal,) = self.master.proposals
+        self.assertIn("2 of 2 agents lack cpu", proposal.unplaced[0].reason)
+
+    def test_while_something_waits_for_room_it_looks_again_soon(self) -> None:
+        self.master.pending = [waiting("big", 1, cores=64)]
+        self.scheduler.startService()
+        self.advance(0.5)
+        self.assertLessEqual(self.master.polls[-1].wait_s, 1.0)
+        self.assertGreater(self.master.polls[0].wait_s, 10.0)
+
+    def test_another_reign_begins_from_nothing(self) -> None:
+        self.scheduler.startService()
+        self.advance(0.1)
+        self.master.reign = "reign-2"
+        self.master.agents = [agent(1)]
+        self.master.offer(waiting())
+        self.advance(0.1)
+        self.assertEqual(self.scheduler.picture.reign, "reign-2")
+        self.assertEqual(self.scheduler.picture.fleet.agents, [1])
+        self.assertEqual(self.master.proposals[-1].reign, "reign-2")
+
+    def test_a_master_that_does_not_lead_is_left_for_the_next(self) -> None:
+        self.masters["127.0.0.1:7829"] = PaperMaster(agents=[agent(1)], pending=[waiting()])
+        self.listen("127.0.0.1:7829")
+        self.master.refuse = GalaxyError(Status.kNotLeader, "ask 127.0.0.1:7829")
+        self.scheduler = self.make(list(self.masters))
+        self.scheduler.startService()
+        self.advance(2)
+        self.assertEqual(len(self.masters["127.0.0.1:7829"].proposals), 1)
+
+    def test_a_lost_master_is_dialled_again_and_believed_anew(self) -> None:
+        self.scheduler.startService()
+        self.advance(0.1)
+        self.network.drop("127.0.0.1:7828")
+        self.advance(0.01)
+        self.assertEqual(self.scheduler.picture.reign, "")
+        self.advance(2)
+        self.assertEqual(self.scheduler.picture.reign, "reign-1")
+
+    def test_answers_that_do_not_match_make_it_start_over(self) -> None:
+        self.master.answers = [[]]
+        self.master.pending = [waiting()]
+        self.scheduler.startService()
+        self.advance(2)
+        self.assertEqual(len(self.master.proposals), 2)
+        self.assertEqual(self.scheduler.picture.fleet.pods.sum(), 1)
+
+    def test_a_large_queue_is_proposed_in_parts(self) -> None:
+        self.master.agents = [agent(n, cores=1000, gib=4000) for n in range(4)]
+        self.master.pending = [waiting(f"j{n}") for n in range(1200)]
+        self.scheduler.startService()
+        self.advance(1)
+        self.assertGreater(len(self.master.proposals), 2)
+        self.assertEqual(sum(len(p.placements) for p in self.master.proposals), 1200)
+
+    def test_it_stops_in_the_middle_of_a_poll(self) -> None:
+        self.scheduler.startService()
+        self.advance(0.1)
+        stopped = self.scheduler.stopService()
+        self.advance(0.1)
+        self.successResultOf(stopped)
+        polls = len(self.master.polls)
+        self.advance(30)
+        self.assertEqual(len(self.master.polls), polls)
+
+    def test_it_stops_while_nobody_answers(self) -> None:
+        self.scheduler = self.make(["127.0.0.1:1"])
+        self.scheduler.startService()
+        self.advance(3)
+        stopped = self.scheduler.stopService()
+        self.advance(0.1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class PauseTests(SynchronousTestCase):
+    """How long it waits before it dials again."""
+
+    def test_pauses_grow_and_are_bounded(self) -> None:
+        pauses = [pause_s(failures, 0.5) for failures in range(2000)]
+        self.assertEqual(pauses, sorted(pauses))
+        self.assertLessEqual(pauses[-1], 5)
+        self.assertLess(pauses[0], 0.1)
+
+    def test_pauses_differ_by_chance(self) -> None:
+        self.assertLess(pause_s(3, 0.0), pause_s(3, 0.9))
