@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -37,21 +37,35 @@ class Places:
         """The file that a task's output is appended to, across restarts."""
         return self.directory / f"{number}.{'stderr' if stderr else 'stdout'}"
 
+    def numbers(self) -> list[int]:
+        """The numbers of the tasks that have left something here."""
+        if not self.directory.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
+
 
 @frozen
 class Launcher:
-    """What all starts on this machine have in common: who we are, how to unpack."""
+    """
+    What all starts on this machine have in common: the endpoint of the agent (which
+    is known once it listens), and the command that unpacks.
+    """
 
-    agent: str
+    agent: Callable[[], str]
     unpack: tuple[str, ...]
 
     def request(
-        self, pod: Pod, description: Description, step: Execute, places: Places, archive: Path
+        self,
+        pod: Pod,
+        description: Description,
+        step: Execute,
+        places: Places,
+        archive: Path | None,
     ) -> ExecuteRequest:
         """
         The start of a process of a task: "deploy.N", "main.N" or "stop".
 
-        `archive` is where the task's package is in the machine's cache.
+        `archive` is where the task's package is in the cache; only a deployment asks.
         """
         number = step.number
         task = description.pod.tasks[number]
@@ -59,7 +73,7 @@ class Launcher:
         request = ExecuteRequest(
             container=pod.key.container(number),
             name=step.name,
-            envs=environment(pod, description, number, workspace, self.agent),
+            envs=environment(pod, description, number, workspace, self.agent()),
             cwd=workspace,
             user=pod.user,
             stdout_path=str(places.output(number, stderr=False)),
@@ -78,7 +92,8 @@ class Launcher:
             request.user = ""
         return request
 
-    def _unpack_command(self, archive: Path, workspace: str, user: str) -> str:
+    def _unpack_command(self, archive: Path | None, workspace: str, user: str) -> str:
+        assert archive is not None
         chosen = ["--user", user] if user else []
         return "exec " + shlex.join([*self.unpack, *chosen, str(archive), workspace])
 

@@ -17,15 +17,15 @@ stderr says why, and the status is 1.
 from __future__ import annotations
 
 import argparse
-import grp
-import lzma  # noqa: F401 - tarfile would import it from inside, where nothing is to be found
+import importlib
+import lzma
 import os
 import pwd
 import stat
 import sys
 import tarfile
 import zipfile
-import zlib  # noqa: F401 - the same
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,9 +78,9 @@ def _shut_in(directory: Path, user: str) -> Path:
     """Become the user, with the directory as the root; where it now is."""
     account = pwd.getpwnam(user)
     groups = os.getgrouplist(user, account.pw_gid)
-    "".encode("idna")  # these codecs are modules, too
+    # What would be imported from inside, where nothing is to be found.
     b"".decode("cp437")
-    grp.getgrall()
+    importlib.import_module("bz2")
     os.chroot(directory)
     os.chdir("/")
     os.setgroups(groups)

@@ -11,6 +11,7 @@ oldest are removed when there are more than a few.
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
 import shutil
@@ -22,6 +23,7 @@ from twisted.internet.defer import Deferred
 
 from galaxy.agent.launch import Places
 from galaxy.agent.records import PodKey
+from galaxy.names import parse_pod_id
 
 KEEP_DEAD = 20
 
@@ -51,6 +53,17 @@ class Workspaces:
         """Where the files of a pod are, dead or alive."""
         alive = self.places(key)
         return alive if alive.directory.exists() else Places(self._dead / key.name)
+
+    def latest(self, pod_id: str) -> PodKey | None:
+        """The last incarnation of a slot that has left a directory."""
+        found = [
+            int(number)
+            for directory in (self._pods, self._dead)
+            for path in directory.glob(f"{glob.escape(pod_id)}.*")
+            if (number := path.name.rpartition(".")[2]).isdigit()
+        ]
+        job, index = parse_pod_id(pod_id)
+        return PodKey(job, index, max(found)) if found else None
 
     def make(self, key: PodKey, number: int, user: str) -> None:
         """

@@ -1,0 +1,246 @@
+"""
+One machine's agent, put together from its parts and started in order.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from galaxy.agent import unpack
+from galaxy.agent.accounting import Accounts, PortRange
+from galaxy.agent.artifacts import Artifacts, ISource
+from galaxy.agent.book import Book
+from galaxy.agent.carrier import Carrier
+from galaxy.agent.gce_link import GceLink, IGceSpawner
+from galaxy.agent.launch import Launcher
+from galaxy.agent.ledger import Ledger
+from galaxy.agent.machine import Machine, capacity
+from galaxy.agent.master_link import MasterLink
+from galaxy.agent.records import Pod
+from galaxy.agent.runner import Runner
+from galaxy.agent.service import AgentAnswers
+from galaxy.agent.store import AgentStore
+from galaxy.agent.usage import Meter
+from galaxy.agent.users import Users
+from galaxy.agent.workspaces import Workspaces
+from galaxy.nexus.database import IDatabase
+from galaxy.nexus.interfaces import IDiscovery, NexusError
+from galaxy.protocol.interfaces import IListening, INetwork
+from galaxy.protocol.master_pb2 import HeartBeatRequest
+from galaxy.protocol.methods import Served
+from galaxy.protocol.services import AGENT
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import AgentFacts, Resource
+from galaxy.protocol.wire_pb2 import Hello
+from galaxy.settings import AgentSettings
+
+SAMPLE_S = 2.0
+
+InThread = Callable[[Callable[[], Any]], Deferred[Any]]
+
+
+@frozen(eq=False)
+class Surroundings:
+    """
+    All that an agent touches: given by the tap for a machine, by tests for a Clock.
+
+    `open_database` raises `CannotOpen`; it is called at the start, in the process
+    that goes on (LevelDB's threads do not survive a fork). `disk` runs the database's
+    writes, `in_thread` all other work that blocks.
+    """
+
+    clock: IReactorTime
+    rng: Random
+    machine: Machine
+    users: Users
+    network: INetwork
+    discovery: IDiscovery
+    open_database: Callable[[], IDatabase]
+    disk: InThread
+    in_thread: InThread
+    sources: Mapping[str, ISource]
+    gce_address: str
+    spawner: IGceSpawner
+    build: str = ""
+
+
+class Agent(Service):
+    """
+    Takes pods, and keeps them as they are wanted.
+
+    `cannot_work` is called with a sentence when the start fails. To stop it
+    changes nothing: what runs runs on, and the next agent on the same
+    database goes on where this one was.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        surroundings: Surroundings,
+        cannot_work: Callable[[str], None],
+    ) -> None:
+        self.setName("agent")
+        self.endpoint = settings.endpoint
+        self.meter = Meter()
+        self._settings = settings
+        self._around = surroundings
+        self._cannot_work = cannot_work
+        self._capacity = capacity(surroundings.machine, settings)
+        hello = self._hello()
+        self.gce = GceLink(
+            surroundings.network,
+            surroundings.gce_address,
+            hello,
+            surroundings.spawner,
+            surroundings.clock,
+        )
+        self.runner: Runner | None = None
+        self.master: MasterLink | None = None
+        self._store: AgentStore | None = None
+        self._listening: IListening | None = None
+        self._sampling = LoopingCall(self._sample)
+        self._sampling.clock = surroundings.clock
+
+    def startService(self) -> None:
+        """Remember, then listen, then see what runs, then tell the master."""
+        super().startService()
+        starting = Deferred.fromCoroutine(self._start())
+        starting.addErrback(lambda failure: self._log.failure("the agent cannot start", failure))
+
+    def stopService(self) -> Deferred[None]:
+        """Hang up on everybody; leave what runs."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._sampling.running:
+            self._sampling.stop()
+        if self.master is not None and self.master.running:
+            self.master.stopService()
+        if self._listening is not None:
+            await self._listening.stop()
+        if self.runner is not None:
+            self.runner.stop()
+        if self.gce.running:
+            self.gce.stopService()
+        if self._store is not None:
+            await self._store.close()
+
+    def pods(self) -> list[Pod]:
+        """The pods that this machine has."""
+        return [] if self.runner is None else list(self.runner.book.pods.values())
+
+    async def _start(self) -> None:
+        try:
+            answers = self._remember()
+            self._listening = await self._around.network.listen(
+                self._settings.endpoint, self._hello(), [Served(AGENT, answers)]
+            )
+        except (NexusError, OSError, ValueError) as error:
+            self._cannot_work(f"the agent cannot start: {error}")
+            return
+        self.endpoint = self._listening.address
+        self.gce.tell(self._processes_changed)
+        self.gce.startService()
+        self.master = self._master_link(answers)
+        self.master.startService()
+        self._sampling.start(SAMPLE_S, now=False)
+
+    def _remember(self) -> AgentAnswers:
+        """Everything as it was when the last agent on this database ended."""
+        around, settings = self._around, self._settings
+        data = Path(settings.data_dir)
+        self._store = AgentStore(around.open_database(), around.disk)
+        remembered = self._store.load()
+        accounts = Accounts(
+            self._capacity.millicores,
+            self._capacity.memory_bytes,
+            PortRange.parse(settings.dynamic_ports),
+        )
+        book = Book.restored(remembered, accounts, around.users)
+        workspaces = Workspaces(data, around.in_thread)
+        workspaces.prepare()
+        workspaces.bury_orphans({key.name for key in book.pods})
+        artifacts = Artifacts(data / "packages", around.sources, around.in_thread)
+        artifacts.prepare()
+        launcher = Launcher(
+            lambda: self.endpoint, (sys.executable, "-I", str(Path(unpack.__file__)))
+        )
+        instance = f"{remembered.starts}-{around.rng.getrandbits(48):012x}"
+        self.runner = Runner(
+            book=book,
+            store=self._store,
+            carrier=Carrier(self.gce, artifacts, workspaces, launcher, around.clock),
+            ledger=Ledger(instance),
+            isolation=lambda: self.gce.isolation,
+            news=self._news,
+            clock=around.clock,
+            rng=around.rng,
+        )
+        self._log.info("{pods} pods are remembered", pods=len(book.pods))
+        return AgentAnswers(self.runner, self.meter, workspaces, around.clock)
+
+    def _master_link(self, answers: AgentAnswers) -> MasterLink:
+        return MasterLink(
+            discovery=self._around.discovery,
+            network=self._around.network,
+            hello=self._hello(),
+            serve=[Served(AGENT, answers)],
+            told=self._heartbeat,
+            facts=self._facts,
+            clock=self._around.clock,
+            rng=self._around.rng,
+        )
+
+    def _hello(self) -> Hello:
+        return Hello(role="agent", name=self.endpoint, build=self._around.build)
+
+    def _heartbeat(self) -> HeartBeatRequest:
+        assert self.runner is not None
+        ledger = self.runner.ledger
+        return HeartBeatRequest(
+            endpoint=self.endpoint, instance=ledger.instance, revision=ledger.revision
+        )
+
+    def _facts(self) -> AgentFacts:
+        return AgentFacts(
+            hostname=self._around.machine.hostname,
+            total=Resource(
+                millicores=self._capacity.millicores, memory=self._capacity.memory_bytes
+            ),
+            isolation=self.gce.isolation.kind,
+            isolation_reason=self.gce.isolation.reason,
+            build=self._around.build,
+            labels=self._settings.labels,
+        )
+
+    def _processes_changed(self, containers: Iterable[str] | None) -> None:
+        assert self.runner is not None
+        self.runner.changed(containers)
+        if containers is None:
+            self._news()  # the isolation may be another
+
+    def _news(self) -> None:
+        if self.master is not None:
+            self.master.news()
+
+    async def _sample(self) -> None:
+        if not self.gce.picture:
+            return
+        try:
+            self.meter.sample(*await self.gce.usage())
+        except GalaxyError as error:
+            self._log.debug("usage was not sampled: {error}", error=error)

@@ -1,0 +1,232 @@
+"""
+What the agent holds in memory of its pods, and how that is changed.
+
+The book always agrees with the store. A change is drafted, written to disk,
+and adopted; when it cannot be written it is discarded, and nothing was
+changed. No I/O here: `galaxy.agent.runner` does the writing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from attrs import define, evolve, field
+
+from galaxy.agent.accounting import Accounts, Grant
+from galaxy.agent.admission import Isolation, Known, Order, Refused, admit
+from galaxy.agent.pods import has_ended
+from galaxy.agent.records import Pod, PodKey, Task
+from galaxy.agent.specs import PodSpec, pod_spec
+from galaxy.agent.store import Changes, DescriptionKey, Remembered
+from galaxy.agent.users import Users
+from galaxy.protocol.agent_pb2 import Description
+
+
+class StaleOrder(Exception):
+    """An order of a master whose reign is over."""
+
+
+@define
+class Book:
+    """The pods of a machine, with their descriptions, and what is granted to them."""
+
+    accounts: Accounts
+    users: Users
+    epoch: int = 0
+    pods: dict[PodKey, Pod] = field(factory=dict)
+    descriptions: dict[DescriptionKey, Description] = field(factory=dict)
+    slots: dict[tuple[str, int], PodKey] = field(factory=dict)
+    _specs: dict[DescriptionKey, PodSpec] = field(factory=dict)
+    _uses: Counter[DescriptionKey] = field(factory=Counter)
+
+    @classmethod
+    def restored(cls, remembered: Remembered, accounts: Accounts, users: Users) -> Book:
+        """The book as it was when it was last written."""
+        book = cls(accounts, users, remembered.epoch)
+        for description in remembered.descriptions.values():
+            book._learn(description)
+        for pod in remembered.pods:
+            asked = book.description(pod).pod.requirement
+            accounts.restore(pod.key, Grant(asked.millicores, asked.memory, pod.ports))
+            book._enter(pod)
+        return book
+
+    def description(self, pod: Pod) -> Description:
+        """What a pod runs."""
+        return self.descriptions[pod.key.job_id, pod.version]
+
+    def spec(self, pod: Pod) -> PodSpec:
+        """How a pod is run."""
+        return self._specs[pod.key.job_id, pod.version]
+
+    def adopt(self, draft: Draft) -> None:
+        """Make a draft that was written the truth."""
+        dropped = draft.dropped()
+        if draft.epoch is not None:
+            self.epoch = draft.epoch
+        for description in draft.descriptions.values():
+            self._learn(description)
+        for key, pod in draft.pods.items():
+            if key in self.pods:
+                self._strike(self.pods[key])
+            if pod is not None:
+                self._enter(pod)
+        for version in dropped:
+            self.descriptions.pop(version, None)
+            self._specs.pop(version, None)
+
+    def uses(self, version: DescriptionKey) -> int:
+        """How many pods run a version."""
+        return self._uses[version]
+
+    def _learn(self, description: Description) -> None:
+        version = description.job_id, description.version
+        self.descriptions[version] = description
+        self._specs[version] = pod_spec(description)
+
+    def _enter(self, pod: Pod) -> None:
+        self.pods[pod.key] = pod
+        self.slots[pod.key.job_id, pod.key.index] = pod.key
+        self._uses[pod.key.job_id, pod.version] += 1
+
+    def _strike(self, pod: Pod) -> None:
+        del self.pods[pod.key]
+        if self.slots.get((pod.key.job_id, pod.key.index)) == pod.key:
+            del self.slots[pod.key.job_id, pod.key.index]
+        self._uses[pod.key.job_id, pod.version] -= 1
+
+
+class Draft:
+    """
+    A change of the book that has yet to be written.
+
+    Grants are taken and given back at once, so that several orders in one
+    draft see one another; `discard` undoes it.
+    """
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self.pods: dict[PodKey, Pod | None] = {}
+        self.descriptions: dict[DescriptionKey, Description] = {}
+        self.epoch: int | None = None
+        self._specs: dict[DescriptionKey, PodSpec] = {}
+        self._slots: dict[tuple[str, int], PodKey | None] = {}
+        self._reserved: list[PodKey] = []
+        self._released: list[tuple[PodKey, Grant]] = []
+
+    def obey(self, epoch: int) -> None:
+        """Note that an order of this reign is carried out; StaleOrder if a later one has begun."""
+        highest = self._book.epoch if self.epoch is None else self.epoch
+        if epoch < highest:
+            raise StaleOrder(f"this agent has orders of epoch {highest}, yours is {epoch}")
+        if epoch > highest:
+            self.epoch = epoch
+
+    def pod(self, key: PodKey) -> Pod | None:
+        """A pod as the draft has it."""
+        return self.pods[key] if key in self.pods else self._book.pods.get(key)
+
+    def describe(self, descriptions: Iterable[Description]) -> None:
+        """Take the descriptions that are new; those that no order then needs are not kept."""
+        for description in descriptions:
+            version = description.job_id, description.version
+            if version not in self._book.descriptions:
+                self.descriptions[version] = description
+                self._specs[version] = pod_spec(description)
+
+    def spec(self, pod: Pod) -> PodSpec:
+        """How a pod of the draft is run."""
+        return self._specs.get((pod.key.job_id, pod.version)) or self._book.spec(pod)
+
+    def run(self, order: Order, isolation: Isolation, now: float) -> Pod | Known | Refused:
+        """Take a pod, or say why not."""
+        version = order.key.job_id, order.version
+        description = self.descriptions.get(version) or self._book.descriptions.get(version)
+        verdict = admit(order, self._there(order.key), description, isolation, self._book.accounts)
+        if isinstance(verdict, Refused) and verdict.superseded is not None:
+            reason = f"incarnation {order.key.incarnation} is to run"
+            if self.stop(verdict.superseded, reason, now):
+                return self.run(order, isolation, now)
+        if not isinstance(verdict, Grant):
+            return verdict
+        assert description is not None
+        self._reserved.append(order.key)
+        tasks = tuple(Task() for _ in description.pod.tasks)
+        user = self._book.users.task_user(description.user)
+        pod = Pod(order.key, order.version, user, now, tasks, verdict.ports)
+        self.pods[order.key] = pod
+        self._slots[order.key.job_id, order.key.index] = order.key
+        return pod
+
+    def stop(self, key: PodKey, reason: str, now: float) -> bool:
+        """Have a pod stopped, and forget it at once if it has ended; whether it is gone."""
+        pod = self.pod(key)
+        if pod is None:
+            return True
+        if has_ended(pod):
+            self.forget(key)
+            return True
+        if pod.stop_reason is None:
+            self.pods[key] = evolve(pod, stop_reason=reason, stop_time=now)
+        return False
+
+    def put(self, pod: Pod) -> None:
+        """Note how a pod has come on."""
+        self.pods[pod.key] = pod
+
+    def forget(self, key: PodKey) -> None:
+        """Strike a pod out, and give back what it was granted."""
+        self.pods[key] = None
+        self._slots[key.job_id, key.index] = None
+        self._released.append((key, self._book.accounts.grants[key]))
+        self._book.accounts.release(key)
+
+    def discard(self) -> None:
+        """Undo what was done to the accounts."""
+        for key in self._reserved:
+            self._book.accounts.release(key)
+        for key, grant in self._released:
+            if key not in self._reserved:
+                self._book.accounts.restore(key, grant)
+
+    def dropped(self) -> list[DescriptionKey]:
+        """The descriptions that no pod needs any more, known before or just brought."""
+        balance: Counter[DescriptionKey] = Counter()
+        for key, pod in self.pods.items():
+            before = self._book.pods.get(key)
+            if before is not None:
+                balance[key.job_id, before.version] -= 1
+            if pod is not None:
+                balance[key.job_id, pod.version] += 1
+        for version in self.descriptions:
+            balance[version] += 0
+        return [version for version, change in balance.items() if self._unused(version, change)]
+
+    def changes(self) -> Changes:
+        """What is to be written."""
+        dropped = self.dropped()
+        return Changes(
+            pods=tuple(
+                pod
+                for key, pod in self.pods.items()
+                if pod is not None and pod != self._book.pods.get(key)
+            ),
+            forgotten=tuple(
+                key for key, pod in self.pods.items() if pod is None and key in self._book.pods
+            ),
+            descriptions={
+                version: description
+                for version, description in self.descriptions.items()
+                if version not in dropped
+            },
+            dropped=tuple(version for version in dropped if version in self._book.descriptions),
+            epoch=self.epoch,
+        )
+
+    def _there(self, key: PodKey) -> PodKey | None:
+        slot = key.job_id, key.index
+        return self._slots[slot] if slot in self._slots else self._book.slots.get(slot)
+
+    def _unused(self, version: DescriptionKey, change: int) -> bool:
+        return self._book.uses(version) + change <= 0

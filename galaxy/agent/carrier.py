@@ -1,0 +1,115 @@
+"""
+Carries out one step of one task: fetching, starting, stopping, removing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve, frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from galaxy.agent.artifacts import Artifacts, FetchError
+from galaxy.agent.containers import IContainers
+from galaxy.agent.launch import Launcher
+from galaxy.agent.packages import package_of
+from galaxy.agent.records import Pod
+from galaxy.agent.specs import PodSpec
+from galaxy.agent.steps import (
+    Done,
+    Execute,
+    Failed,
+    Fetch,
+    Outcome,
+    Process,
+    Remove,
+    Step,
+    Stop,
+    Sweep,
+)
+from galaxy.agent.workspaces import Workspaces
+from galaxy.protocol.agent_pb2 import Description
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kBusy, kCancelled, kDeadline, kRpcError
+
+LEAST_GRACE_S = 1.0
+_NOT_KNOWN = frozenset({kRpcError, kDeadline, kCancelled, kBusy})
+_LONGEST_EVIDENCE = 4096
+
+_log = Logger()
+
+
+@frozen
+class Carrier:
+    """What steps are carried out with."""
+
+    containers: IContainers
+    artifacts: Artifacts
+    workspaces: Workspaces
+    launcher: Launcher
+    clock: IReactorTime
+
+    async def carry_out(
+        self, pod: Pod, description: Description, spec: PodSpec, step: Step
+    ) -> Outcome | None:
+        """Do it; what came of it. None: that is not known, it is to be done again."""
+        try:
+            match step:
+                case Fetch(number=number):
+                    task = description.pod.tasks[number]
+                    await self.artifacts.fetch(package_of(task, pod.version))
+                case Execute():
+                    return await self._execute(pod, description, step)
+                case Sweep(number=number):
+                    grace_s = spec.tasks[number].stop_timeout_s
+                    await self.containers.stop(pod.key.container(number), grace_s)
+                case Stop(number=number, deadline=deadline):
+                    grace_s = max(LEAST_GRACE_S, deadline - self.clock.seconds())
+                    await self.containers.stop(pod.key.container(number), grace_s)
+                case Remove(number=number):
+                    await self.containers.remove(pod.key.container(number))
+        except FetchError as error:
+            return Failed(f"could not be deployed: {error.reason}", error.final)
+        except GalaxyError as error:
+            if error.status not in _NOT_KNOWN:
+                _log.error("{step} of {pod}: {error}", step=step, pod=pod.key.name, error=error)
+            return None
+        return Done()
+
+    def with_evidence(self, pod: Pod, number: int, process: Process) -> Process:
+        """A deployment that failed, with the last that it said on stderr."""
+        end = process.end
+        if end is None or not end.exit_code:
+            return process
+        path = self.workspaces.places(pod.key).output(number, stderr=True)
+        said = _last_line(path)
+        return evolve(process, end=evolve(end, failure=f"{end}: {said}")) if said else process
+
+    async def _execute(self, pod: Pod, description: Description, step: Execute) -> Outcome | None:
+        task = description.pod.tasks[step.number]
+        deploys = step.name.startswith("deploy.")
+        archive = self.artifacts.path(package_of(task, pod.version)) if deploys else None
+        try:
+            self.workspaces.make(pod.key, step.number, pod.user)
+        except KeyError:
+            return Failed(f"this machine has no account {pod.user!r}")
+        except OSError as error:
+            return Failed(f"has no directory: {error}")
+        places = self.workspaces.places(pod.key)
+        request = self.launcher.request(pod, description, step, places, archive)
+        try:
+            await self.containers.execute(request)
+        except GalaxyError as error:
+            return None if error.status in _NOT_KNOWN else Failed(error.reason)
+        return Done()
+
+
+def _last_line(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LONGEST_EVIDENCE))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,309 @@
+"""
+The shell around the agent's decisions: it alone changes the book, in turns.
+
+A turn takes all orders of the master and all pods that something happened to,
+drafts what follows (`galaxy.agent.book`, `galaxy.agent.reconcile`), writes
+that in one batch, and only then adopts it, answers the orders, and carries out
+the steps. So what was answered is on disk, and what is done was written down
+first. A draft that could not be written is discarded: the orders are refused
+with kPersistenceError, the pods are looked at again a second later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from random import Random
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from galaxy.agent.admission import Isolation, Refused
+from galaxy.agent.book import Book, Draft, StaleOrder
+from galaxy.agent.carrier import Carrier
+from galaxy.agent.containers import Picture
+from galaxy.agent.ledger import Ledger
+from galaxy.agent.orders import Answer, KillOrder, RunOrder
+from galaxy.agent.pods import summary
+from galaxy.agent.reconcile import Plan, reconcile
+from galaxy.agent.records import Phase, Pod, PodKey
+from galaxy.agent.steps import Fetch, Outcome, Process, Sight, Step
+from galaxy.agent.store import AgentStore
+from galaxy.agent.strays import Strays
+from galaxy.agent.tasks import process_name
+from galaxy.nexus.interfaces import NexusError
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kAgentError, kPersistenceError, kStaleEpoch
+
+RETRY_S = 1.0
+
+
+@define
+class _Doing:
+    """A step that is being carried out."""
+
+    step: Step
+    work: Deferred[Outcome | None]
+
+
+@define
+class _Volatile:
+    """What of a pod is not written down, and need not be."""
+
+    outcomes: dict[Step, Outcome] = field(factory=dict)
+    doing: dict[int, _Doing] = field(factory=dict)
+    wake: IDelayedCall | None = None
+
+    def sleep(self) -> None:
+        """Do not wake."""
+        if self.wake is not None and self.wake.active():
+            self.wake.cancel()
+        self.wake = None
+
+
+class Runner:
+    """Runs the pods in the book, and keeps book, disk, and ledger in step."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        store: AgentStore,
+        carrier: Carrier,
+        ledger: Ledger,
+        isolation: Callable[[], Isolation],
+        news: Callable[[], None],
+        clock: IReactorTime,
+        rng: Random,
+    ) -> None:
+        self.book = book
+        self.ledger = ledger
+        self._store = store
+        self._carrier = carrier
+        self._isolation = isolation
+        self._news = news
+        self._clock = clock
+        self._rng = rng
+        self._orders: list[RunOrder | KillOrder] = []
+        self._touched: set[PodKey] = set()
+        self._volatile: dict[PodKey, _Volatile] = {key: _Volatile() for key in book.pods}
+        self._owners = {name: pod.key for pod in book.pods.values() for name in _containers(pod)}
+        self._strays = Strays(carrier.containers, self._owners.keys(), clock)
+        self._turning: Deferred[None] | None = None
+        self._stopped = False
+        for pod in book.pods.values():
+            self.ledger.say(pod.key, summary(pod, book.spec(pod), clock.seconds()))
+
+    @property
+    def picture(self) -> Picture | None:
+        """What runs; None while that is not known."""
+        return self._carrier.containers.picture
+
+    def run(self, order: RunOrder) -> Deferred[list[Refused]]:
+        """Take pods. Fails with `GalaxyError`."""
+        self._take(order)
+        return order.answer
+
+    def kill(self, order: KillOrder) -> Deferred[list[PodKey]]:
+        """Stop pods and forget them. Fails with `GalaxyError`."""
+        self._take(order)
+        return order.answer
+
+    def changed(self, containers: Iterable[str] | None) -> None:
+        """Processes changed; None: all of them, or what runs is no longer known."""
+        if containers is not None:
+            self._touch(self._owners[name] for name in containers if name in self._owners)
+            return
+        for volatile in self._volatile.values():
+            # A new gce may not know what the last one was told.
+            volatile.outcomes = {
+                step: outcome
+                for step, outcome in volatile.outcomes.items()
+                if isinstance(step, Fetch)
+            }
+        self._touch(self.book.pods)
+        self._strays.remove(list(self.picture or ()))
+
+    def stop(self) -> None:
+        """
+        Take no more turns, and give up the one that is being taken: what it had
+        not written did not happen. Tasks run on.
+        """
+        self._stopped = True
+        for volatile in self._volatile.values():
+            volatile.sleep()
+            for doing in list(volatile.doing.values()):
+                doing.work.cancel()
+        if self._turning is not None:
+            self._turning.cancel()
+
+    def _take(self, order: RunOrder | KillOrder) -> None:
+        if self._stopped:
+            raise GalaxyError(kAgentError, "this agent is stopping")
+        self._orders.append(order)
+        self._turn_soon()
+
+    def _touch(self, keys: Iterable[PodKey]) -> None:
+        self._touched.update(keys)
+        self._turn_soon()
+
+    def _turn_soon(self) -> None:
+        if self._turning is None and not self._stopped and (self._orders or self._touched):
+            self._turning = Deferred.fromCoroutine(self._turns())
+
+    async def _turns(self) -> None:
+        try:
+            await deferLater(self._clock, 0)  # what comes together is written together
+            while self._orders or self._touched:
+                orders, self._orders = self._orders, []
+                touched, self._touched = self._touched, set()
+                if not await self._turn(orders, touched):
+                    self._clock.callLater(RETRY_S, self._touch, touched)
+        except CancelledError:
+            pass  # `stop`
+        except Exception:
+            self._log.failure("a turn failed; no more are taken")
+            raise
+        self._turning = None
+
+    async def _turn(self, orders: Sequence[RunOrder | KillOrder], touched: set[PodKey]) -> bool:
+        """Take one turn; whether it could be written."""
+        draft = Draft(self.book)
+        answers = [self._obey(draft, order) for order in orders]
+        keys = sorted({*touched, *draft.pods})
+        plans = [plan for key in keys if (plan := self._plan(draft, key)) is not None]
+        for plan in plans:
+            if plan.gone:
+                draft.forget(plan.pod.key)
+            else:
+                draft.put(plan.pod)
+        changes = draft.changes()
+        try:
+            if changes:
+                await self._store.write(changes)
+        except NexusError as error:
+            draft.discard()
+            self._log.error("what follows could not be written down: {error}", error=error)
+            for order in orders:
+                order.tell(GalaxyError(kPersistenceError, str(error)))
+            return False
+        self._adopt(draft, [plan for plan in plans if not plan.gone])
+        for order, answer in zip(orders, answers, strict=True):
+            order.tell(answer)
+        return True
+
+    def _obey(self, draft: Draft, order: RunOrder | KillOrder) -> Answer:
+        try:
+            return order.obey(draft, self._isolation(), self._clock.seconds())
+        except StaleOrder as error:
+            return GalaxyError(kStaleEpoch, str(error))
+
+    def _plan(self, draft: Draft, key: PodKey) -> Plan | None:
+        pod = draft.pod(key)
+        if pod is None:
+            return None
+        now = self._clock.seconds()
+        try:
+            return reconcile(pod, draft.spec(pod), self._sights(pod), now, self._rng)
+        except Exception:  # noqa: BLE001 - a fault over one pod must not stop the others
+            self._log.failure("pod {pod} is left as it is", pod=key.name)
+            return None
+
+    def _sights(self, pod: Pod) -> list[Sight] | None:
+        picture = self.picture
+        if picture is None:
+            return None
+        volatile = self._volatile.get(pod.key)
+        outcomes = volatile.outcomes if volatile is not None else {}
+        return [
+            Sight(self._processes(pod, number, picture), outcomes)
+            for number in range(len(pod.tasks))
+        ]
+
+    def _processes(self, pod: Pod, number: int, picture: Picture) -> Mapping[str, Process]:
+        processes = picture.get(pod.key.container(number), {})
+        task = pod.tasks[number]
+        name = process_name(task)
+        if task.phase is not Phase.DEPLOYING or name not in processes:
+            return processes
+        return {**processes, name: self._carrier.with_evidence(pod, number, processes[name])}
+
+    def _adopt(self, draft: Draft, plans: Sequence[Plan]) -> None:
+        before = self.ledger.revision
+        forgotten = [pod for key, pod in self.book.pods.items() if draft.pod(key) is None]
+        self.book.adopt(draft)
+        for plan in plans:
+            key = plan.pod.key
+            if key not in self._volatile:
+                self._volatile[key] = _Volatile()
+                self._owners.update((name, key) for name in _containers(plan.pod))
+            self._follow(plan)
+        for pod in forgotten:
+            self._forget(pod)
+        if self.ledger.revision != before:
+            self._news()
+
+    def _follow(self, plan: Plan) -> None:
+        pod = plan.pod
+        volatile = self._volatile[pod.key]
+        wanted = {step.number: step for step in plan.steps}
+        volatile.outcomes = {
+            step: outcome
+            for step, outcome in volatile.outcomes.items()
+            if wanted.get(step.number) == step
+        }
+        for number, doing in list(volatile.doing.items()):
+            if isinstance(doing.step, Fetch) and wanted.get(number) != doing.step:
+                doing.work.cancel()
+        for number, step in wanted.items():
+            if number not in volatile.doing and step not in volatile.outcomes:
+                self._begin(pod, volatile, step)
+        now = self._clock.seconds()
+        volatile.sleep()
+        if plan.wake_at is not None:
+            wait_s = max(0.001, plan.wake_at - now)
+            volatile.wake = self._clock.callLater(wait_s, self._touch, [pod.key])
+        self.ledger.say(pod.key, summary(pod, self.book.spec(pod), now))
+
+    def _begin(self, pod: Pod, volatile: _Volatile, step: Step) -> None:
+        description, spec = self.book.description(pod), self.book.spec(pod)
+        work = Deferred.fromCoroutine(self._carrier.carry_out(pod, description, spec, step))
+        volatile.doing[step.number] = _Doing(step, work)
+
+        def ended(outcome: Outcome | Failure | None) -> None:
+            del volatile.doing[step.number]
+            if isinstance(outcome, Failure):
+                if not outcome.check(CancelledError):
+                    self._log.failure("{step} of {pod}", outcome, step=step, pod=pod.key.name)
+                outcome = None
+            if outcome is not None:
+                volatile.outcomes[step] = outcome
+                self._touch([pod.key])
+            elif self.picture is not None and not self._stopped:
+                self._clock.callLater(RETRY_S, self._touch, [pod.key])
+
+        work.addBoth(ended)
+
+    def _forget(self, pod: Pod) -> None:
+        volatile = self._volatile.pop(pod.key)
+        volatile.sleep()
+        for doing in list(volatile.doing.values()):
+            if isinstance(doing.step, Fetch):
+                doing.work.cancel()
+        for name in _containers(pod):
+            self._owners.pop(name, None)
+        self._strays.remove(_containers(pod))
+        self.ledger.bury(pod.key)
+        buried = self._carrier.workspaces.bury(pod.key)
+        buried.addErrback(
+            lambda failure: self._log.failure("burying {pod}", failure, pod=pod.key.name)
+        )
+
+
+def _containers(pod: Pod) -> list[str]:
+    return [pod.key.container(number) for number in range(len(pod.tasks))]

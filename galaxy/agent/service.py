@@ -1,0 +1,172 @@
+"""
+What the agent answers: IAgent, over the book, the ledger, and the files of pods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from galaxy import names
+from galaxy.agent.admission import Order, Refused
+from galaxy.agent.logs import Output, read_logs
+from galaxy.agent.orders import KillOrder, RunOrder
+from galaxy.agent.records import Pod, PodKey
+from galaxy.agent.runner import Runner
+from galaxy.agent.status import pod_status
+from galaxy.agent.usage import Meter, Used
+from galaxy.agent.workspaces import Workspaces
+from galaxy.protocol.agent_pb2 import (
+    KillPodsRequest,
+    KillPodsResponse,
+    LogChunk,
+    PodKill,
+    PodRefusal,
+    QueryRequest,
+    QueryResponse,
+    ReadLogRequest,
+    RunPodsRequest,
+    RunPodsResponse,
+    ShowPodsRequest,
+    ShowPodsResponse,
+)
+from galaxy.protocol.services import IAgent
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kInputError, kNotFound, kPodNotFound, kStaleEpoch
+
+if TYPE_CHECKING:
+    from galaxy.protocol.calls import Call
+
+
+@implementer(IAgent)
+@frozen(eq=False)
+class AgentAnswers:
+    """Answers masters and people."""
+
+    runner: Runner
+    meter: Meter
+    workspaces: Workspaces
+    clock: IReactorTime
+
+    async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
+        """How the pods stand, or what changed since the caller asked last."""
+        highest = self.runner.book.epoch
+        if 0 < call.epoch < highest:
+            reason = f"this agent has orders of epoch {highest}, yours is {call.epoch}"
+            raise GalaxyError(kStaleEpoch, reason)
+        answer = self.runner.ledger.answer(request.instance, request.since_revision)
+        pods = self.runner.book.pods.values()
+        used = sum(map(self.meter.of_pod, pods), Used())
+        answer.used_millicores = used.millicores
+        answer.used_memory = used.memory_bytes
+        answer.usage.extend(self.meter.by_job(pods))
+        return answer
+
+    async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
+        """Take pods; fires when those taken are on disk."""
+        orders = [
+            Order(PodKey(launch.job_id, index, incarnation), launch.version)
+            for launch in request.launches
+            for index, incarnation in _pairs(launch.index, launch.incarnation)
+        ]
+        order = RunOrder(call.epoch, orders, tuple(request.descriptions))
+        return RunPodsResponse(refusals=map(_refusal, await self.runner.run(order)))
+
+    async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
+        """Have pods stopped; fires when that is on disk."""
+        keys = [
+            PodKey(kill.job_id, index, incarnation)
+            for kill in request.kills
+            for index, incarnation in _pairs(kill.index, kill.incarnation)
+        ]
+        reason = request.reason or "the master said so"
+        gone = await self.runner.kill(KillOrder(call.epoch, keys, reason))
+        return KillPodsResponse(gone=_kills(gone))
+
+    async def show_pods(self, request: ShowPodsRequest, call: Call) -> ShowPodsResponse:
+        """Pods in detail."""
+        jobs, wanted = set(request.job_ids), set(request.pod_ids)
+        everything = not jobs and not wanted
+        book = self.runner.book
+        return ShowPodsResponse(
+            pods=[
+                pod_status(
+                    pod,
+                    book.description(pod),
+                    book.spec(pod),
+                    picture=self.runner.picture,
+                    meter=self.meter,
+                    directory=self.workspaces.places(key).directory,
+                    now=self.clock.seconds(),
+                )
+                for key, pod in sorted(book.pods.items())
+                if everything or key.job_id in jobs or key.pod_id in wanted
+            ]
+        )
+
+    async def read_log(
+        self, request: ReadLogRequest, call: Call, send: Callable[[LogChunk], Awaitable[None]]
+    ) -> None:
+        """What the tasks of a pod wrote, also of one that was here and is gone."""
+        try:
+            slot = names.parse_pod_id(request.pod_id)
+        except ValueError as error:
+            raise GalaxyError(kInputError, str(error)) from error
+        key = self.runner.book.slots.get(slot) or self.workspaces.latest(request.pod_id)
+        if key is None:
+            raise GalaxyError(kPodNotFound, f"no pod {request.pod_id} is or was on this machine")
+        outputs = self._outputs(key, request)
+        await read_logs(
+            outputs,
+            send,
+            self.clock,
+            tail_lines=max(0, request.tail_lines),
+            goes_on=lambda: request.follow and key in self.runner.book.pods,
+        )
+
+    def _outputs(self, key: PodKey, request: ReadLogRequest) -> list[Output]:
+        places = self.workspaces.find(key)
+        pod: Pod | None = self.runner.book.pods.get(key)
+        numbers = range(len(pod.tasks)) if pod is not None else places.numbers()
+        chosen = [
+            number
+            for number in numbers
+            if request.task in ("", str(number), names.task_id(key.pod_id, number))
+        ]
+        if not chosen:
+            raise GalaxyError(kNotFound, f"pod {key.pod_id} has no task {request.task!r}")
+        return [
+            Output(names.task_id(key.pod_id, number), places.output(number, stderr=request.stderr))
+            for number in chosen
+        ]
+
+
+def _pairs(index: Iterable[int], incarnation: Iterable[int]) -> list[tuple[int, int]]:
+    try:
+        return list(zip(index, incarnation, strict=True))
+    except ValueError as error:
+        reason = "there must be as many incarnations as indexes"
+        raise GalaxyError(kInputError, reason) from error
+
+
+def _refusal(refused: Refused) -> PodRefusal:
+    return PodRefusal(
+        job_id=refused.key.job_id,
+        index=refused.key.index,
+        incarnation=refused.key.incarnation,
+        status=refused.status,
+        reason=refused.reason,
+    )
+
+
+def _kills(keys: Iterable[PodKey]) -> list[PodKill]:
+    kills: dict[str, PodKill] = {}
+    for key in keys:
+        kill = kills.setdefault(key.job_id, PodKill(job_id=key.job_id))
+        kill.index.append(key.index)
+        kill.incarnation.append(key.incarnation)
+    return list(kills.values())

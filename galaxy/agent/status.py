@@ -1,0 +1,103 @@
+"""
+Pods and tasks as people are shown them. Pure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from galaxy import names
+from galaxy.agent.containers import Picture
+from galaxy.agent.pods import summary, task_state
+from galaxy.agent.records import Phase, Pod, Task
+from galaxy.agent.specs import PodSpec
+from galaxy.agent.steps import Life, Process
+from galaxy.agent.tasks import STOP_PROCESS, main_name, process_name
+from galaxy.agent.usage import Meter
+from galaxy.protocol.agent_pb2 import Description, NamedPort, PodStatus, TaskStatus
+
+_ABSENT = Process(Life.STARTING)
+_STAGES = {
+    Phase.FETCHING: "deploy",
+    Phase.DEPLOYING: "deploy",
+    Phase.RETRYING: "deploy",
+    Phase.RUNNING: "main",
+    Phase.STOPPING: "stop",
+    Phase.KILLING: "stop",
+    Phase.REMOVING: "stop",
+}
+
+
+def pod_status(
+    pod: Pod,
+    description: Description,
+    spec: PodSpec,
+    *,
+    picture: Picture | None,
+    meter: Meter,
+    directory: Path,
+    now: float,
+) -> PodStatus:
+    """All there is to know of a pod."""
+    told = summary(pod, spec, now)
+    used = meter.of_pod(pod)
+    tasks = [
+        _task_status(pod, number, description, picture or {}, meter)
+        for number in range(len(pod.tasks))
+    ]
+    return PodStatus(
+        pod_id=pod.key.pod_id,
+        job_id=pod.key.job_id,
+        index=pod.key.index,
+        incarnation=pod.key.incarnation,
+        state=told.state,
+        healthy=told.healthy,
+        version=pod.version,
+        reason=told.reason,
+        ports=[NamedPort(name=name, port=number) for name, number in pod.ports],
+        start_time=pod.accept_time,
+        path=str(directory),
+        tasks=tasks,
+        used_millicores=used.millicores,
+        used_memory=used.memory_bytes,
+    )
+
+
+def _task_status(
+    pod: Pod, number: int, description: Description, picture: Picture, meter: Meter
+) -> TaskStatus:
+    task = pod.tasks[number]
+    container = pod.key.container(number)
+    processes = picture.get(container, {})
+    shown = _shown(task)
+    process = processes.get(shown, _ABSENT)
+    end = process.end or task.end
+    used = meter.of(container)
+    status = TaskStatus(
+        task_id=names.task_id(pod.key.pod_id, number),
+        state=task_state(task),
+        stage=_STAGES.get(task.phase, ""),
+        pid=process.pid if process.end is None else 0,
+        ended=end is not None,
+        restarts=task.restarts,
+        cgroup=process.cgroup,
+        deploy_time=task.deploy_time,
+        start_time=task.start_time,
+        end_time=end.time if end is not None else 0.0,
+        command=description.pod.tasks[number].start_command,
+        used_millicores=used.millicores,
+        used_memory=used.memory_bytes,
+        reason=task.reason,
+        next_try_time=task.next_try,
+    )
+    if end is not None:
+        status.exit_code = end.exit_code
+        status.signal = end.signal
+        status.oom_killed = end.oom_killed
+    return status
+
+
+def _shown(task: Task) -> str:
+    """The process whose pid and control group a task is shown with: its main one, if it can be."""
+    name = process_name(task)
+    return main_name(task) if name in ("", STOP_PROCESS) else name

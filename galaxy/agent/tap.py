@@ -1,0 +1,179 @@
+"""`twistd galaxy-agent`: its options and its parts."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.python import usage
+
+from galaxy.agent.accounting import PortRange
+from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.gce_link import DetachedGce
+from galaxy.agent.machine import Machine, TooSmall
+from galaxy.agent.sources import all_sources
+from galaxy.agent.store import open_database
+from galaxy.agent.users import Users, account_uid
+from galaxy.daemon import DaemonOptions, claim_directory, give_up, refuse_to_start, with_manhole
+from galaxy.nexus.commit import DiskThread
+from galaxy.nexus.interfaces import CannotOpen, IDiscovery
+from galaxy.nexus.urls import open_discovery
+from galaxy.protocol.tcp import TcpNetwork
+from galaxy.resources import parse_size
+from galaxy.settings import AgentSettings
+
+_LONGEST_SOCKET_PATH = 107
+
+
+class Options(DaemonOptions):
+    """What an agent may be told."""
+
+    optParameters: list[list[Any]] = [
+        ["endpoint", "e", None, "HOST:PORT to listen on, and to be known by."],
+        ["nexus", None, None, "Find the master here: zookeeper://HOSTS/CHROOT."],
+        ["data-dir", "d", None, "Where pods, packages and the agent's own records are kept."],
+        ["millicores", None, None, "Processor time for pods; default: the machine's.", int],
+        ["memory", None, None, "Memory for pods, like 4G; default: the machine's, less a reserve."],
+        ["dynamic-ports", None, None, "FIRST-LAST: the ports for those who ask for any."],
+        ["default-user", None, None, "Whose rights tasks get; default: the job's user's."],
+        ["cgroup", None, None, "The control group, below each hierarchy, that pods go to."],
+        ["gce-socket", None, None, "Where gce listens; default: gce.sock in the data directory."],
+        ["gce-pidfile", None, None, "Default: gce.pid in the data directory."],
+        ["gce-log", None, None, "Default: gce.log in the data directory."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.masters: list[str] = []
+        self.labels: list[str] = []
+
+    def opt_master(self, address: str) -> None:
+        """HOST:PORT of a master; may be repeated, or joined by commas."""
+        self.masters.extend(part.strip() for part in address.split(",") if part.strip())
+
+    opt_m = opt_master
+
+    def opt_label(self, label: str) -> None:
+        """A label of this machine; may be repeated."""
+        self.labels.append(label)
+
+    def postOptions(self) -> None:
+        """Lay the flags over the settings file, and check them."""
+        super().postOptions()
+        try:
+            self.agent = self._laid_over(self.settings.agent)
+            PortRange.parse(self.agent.dynamic_ports)
+        except ValueError as error:
+            raise usage.UsageError(str(error)) from error
+
+    def _laid_over(self, settings: AgentSettings) -> AgentSettings:
+        flags = {
+            "endpoint": self["endpoint"],
+            "data_dir": self["data-dir"],
+            "millicores": self["millicores"],
+            "memory_bytes": self["memory"] and parse_size(self["memory"]),
+            "dynamic_ports": self["dynamic-ports"],
+            "default_user": self["default-user"],
+            "cgroup": self["cgroup"],
+            "labels": tuple(self.labels) or None,
+        }
+        given: dict[str, Any] = {name: flag for name, flag in flags.items() if flag is not None}
+        settings = evolve(settings, **given)
+        # twistd goes to another directory when it goes to the background.
+        return evolve(settings, data_dir=str(Path(settings.data_dir).absolute()))
+
+
+class _Closing(Service):
+    """Closes the discovery when the daemon stops."""
+
+    def __init__(self, discovery: IDiscovery) -> None:
+        self.setName("discovery")
+        self._discovery = discovery
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return self._discovery.close()
+
+
+def makeService(options: Options) -> MultiService:
+    """The parts of an agent."""
+    from twisted.internet import reactor
+
+    clock: Any = reactor
+    settings = options.agent
+    data = Path(settings.data_dir)
+    claim_directory(data, "the agent's data")
+    data.chmod(0o711)  # tasks get to their own directories, and cannot look around
+    gce = _gce(options, data)
+    discovery = _discovery(options, clock)
+    try:
+        agent = Agent(
+            settings,
+            Surroundings(
+                clock=clock,
+                rng=random.Random(),  # noqa: S311 -- for jitter, and names that only must differ
+                machine=Machine.here(),
+                users=_users(settings),
+                network=TcpNetwork(clock),
+                discovery=discovery,
+                open_database=lambda: open_database(data / "store"),
+                disk=DiskThread(clock, "agent-store"),
+                in_thread=deferToThread,
+                sources=all_sources(clock, deferToThread),
+                gce_address=f"unix:{gce.socket}",
+                spawner=gce,
+            ),
+            cannot_work=lambda sentence: give_up(clock, sentence),
+        )
+    except TooSmall as error:
+        refuse_to_start(str(error))
+    parts = MultiService()
+    _Closing(discovery).setServiceParent(parts)
+    agent.setServiceParent(parts)
+    with_manhole(parts, options, {"agent": agent, "pods": agent.pods}, clock)
+    return parts
+
+
+def _discovery(options: Options, clock: Any) -> IDiscovery:
+    settings = options.settings
+    masters = tuple(options.masters) or settings.masters or (settings.master.listen,)
+    nexus = "" if options.masters else options["nexus"] or settings.nexus
+    try:
+        return open_discovery(nexus, masters, clock)
+    except CannotOpen as error:
+        refuse_to_start(str(error))
+
+
+def _users(settings: AgentSettings) -> Users:
+    users = Users(os.getuid(), settings.default_user)
+    if users.own_uid == 0 and users.default and account_uid(users.default) is None:
+        refuse_to_start(
+            f"there is no account {users.default!r} on this machine, which the setting"
+            " agent.default_user (--default-user) names: make it, or name another"
+        )
+    return users
+
+
+def _gce(options: Options, data: Path) -> DetachedGce:
+    def place(option: str, name: str) -> Path:
+        return Path(options[option] or data / name).absolute()
+
+    socket = place("gce-socket", "gce.sock")
+    if len(os.fsencode(socket)) > _LONGEST_SOCKET_PATH:
+        refuse_to_start(
+            f"the path of gce's socket, {socket}, has more than {_LONGEST_SOCKET_PATH} bytes:"
+            " choose a shorter --data-dir, or another --gce-socket"
+        )
+    return DetachedGce(
+        socket=socket,
+        directory=data / "gce",
+        cgroup=options.agent.cgroup,
+        pidfile=place("gce-pidfile", "gce.pid"),
+        log=place("gce-log", "gce.log"),
+    )
