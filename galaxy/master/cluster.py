@@ -107,6 +107,10 @@ class Cluster:
         """What is known to be unknown."""
         return Ignorance(self.safe_mode.on, bool(self.awaited))
 
+    def is_complete(self, job: Job) -> bool:
+        """Whether every slot that the job should have is there, if only as one that waits."""
+        return not (self.safe_mode.on or (job.loaded and self.awaited))
+
     # -- who has reported ------------------------------------------------------------
 
     def reported(self, agent: Agent) -> None:

@@ -273,6 +273,8 @@ class Fleet:
 
     def learn(self, journal: Journal, agent: Agent, facts: AgentFacts) -> None:
         """What an agent says of its machine."""
+        if facts == agent.facts:
+            return
         agent.facts = facts
         agent.total = from_message(facts.total)
         agent.labels = frozenset(facts.labels)

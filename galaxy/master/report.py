@@ -50,7 +50,7 @@ class Copy:
     index: int
     incarnation: int
     slot: Pod | None
-    safe_mode: bool
+    incomplete: bool  # slots of the job may be missing because their agents were not heard
     never_placed: int  # the incarnation of slots that had no machine in this reign
 
 
@@ -72,8 +72,8 @@ RULES: tuple[Rule, ...] = (
         Judgement.REFUSE,
     ),
     Rule(
-        "in safe mode slots are known by who has them",
-        lambda copy: copy.slot is None and copy.safe_mode,
+        "slots are known by who has them, until all were heard",
+        lambda copy: copy.slot is None and copy.incomplete,
         Judgement.ADOPT,
     ),
     Rule("its slot is not wanted", lambda copy: copy.slot is None, Judgement.REFUSE),
@@ -259,7 +259,8 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
     version = job.version(group.version) if job is not None else None
     slot = job.pods.get(index) if job is not None else None
     never_placed = last_incarnation_before(cluster.epoch)
-    copy = Copy(job, version, index, incarnation, slot, cluster.safe_mode.on, never_placed)
+    incomplete = job is not None and not cluster.is_complete(job)
+    copy = Copy(job, version, index, incarnation, slot, incomplete, never_placed)
     judgement, _ = judge(copy)
     if judgement == Judgement.REFUSE or job is None or version is None:
         _have_stopped(cluster, agent, (group.job_id, index, incarnation))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any
 
 from attrs import evolve
@@ -59,7 +59,7 @@ def makeService(options: Options) -> MultiService:
         lambda: open_nexus(url, clock),
         evolve(options.settings.master, listen=options["listen"]),
         random.SystemRandom(),
-        version("galaxy"),
+        _build(),
     )
 
     def unusable(failure: Failure) -> None:
@@ -71,3 +71,10 @@ def makeService(options: Options) -> MultiService:
     master.setServiceParent(parts)
     with_manhole(parts, options, namespace(master), clock)
     return parts
+
+
+def _build() -> str:
+    try:
+        return metadata.version("galaxy")
+    except metadata.PackageNotFoundError:
+        return "not installed"

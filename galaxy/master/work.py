@@ -8,6 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from galaxy.protocol.statuses import GalaxyError
+
 T = TypeVar("T")
 
 
@@ -41,7 +43,7 @@ class Work(Generic[T]):
     def _done(self, result: T | Failure) -> None:
         self._result.append(result)
         waiting, self._waiting = self._waiting, []
-        if isinstance(result, Failure) and not waiting:
-            self._log.failure("work that nobody waits for any more has failed", result)
+        if isinstance(result, Failure) and not waiting and not result.check(GalaxyError):
+            self._log.failure("work that nobody waits for has failed", result)
         for answer in waiting:
             answer.callback(result)
