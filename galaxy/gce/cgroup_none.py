@@ -37,6 +37,10 @@ class NoCgroups:
         """What descends from the keepers."""
         return descendants(set(keepers)) if keepers else []
 
+    def terminate(self, container: str, keepers: Collection[int]) -> None:
+        """SIGTERM to each."""
+        send_signal(self.pids(container, keepers), signal.SIGTERM)
+
     def kill_all(self, container: str, keepers: Collection[int]) -> None:
         """SIGKILL to each."""
         send_signal(self.pids(container, keepers), signal.SIGKILL)

@@ -121,6 +121,10 @@ class CgroupsV1:
             _collect(mount / self._base / container, found)
         return sorted(found)
 
+    def terminate(self, container: str, keepers: Collection[int]) -> None:
+        """SIGTERM to each."""
+        send_signal(self.pids(container, keepers), signal.SIGTERM)
+
     def kill_all(self, container: str, keepers: Collection[int]) -> None:
         """Freeze, so that none forks; kill; thaw, for what is frozen does not die."""
         self.freeze(container)

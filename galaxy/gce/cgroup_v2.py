@@ -95,6 +95,10 @@ class CgroupsV2:
         _collect(self._root / container, found)
         return sorted(found)
 
+    def terminate(self, container: str, keepers: Collection[int]) -> None:
+        """SIGTERM to each."""
+        send_signal(self.pids(container, keepers), signal.SIGTERM)
+
     def kill_all(self, container: str, keepers: Collection[int]) -> None:
         """Have the kernel kill the group at once; one by one before Linux 5.14."""
         group = self._root / container

@@ -81,6 +81,9 @@ class ICgroups(Interface):
     def pids(container: str, keepers: Collection[int]) -> list[int]:
         """Every living process of the container."""
 
+    def terminate(container: str, keepers: Collection[int]) -> None:
+        """SIGTERM to every process of the container."""
+
     def kill_all(container: str, keepers: Collection[int]) -> None:
         """
         SIGKILL to every process of the container, frozen and stopped ones too.

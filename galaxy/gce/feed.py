@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
-from galaxy.gce.records import ProcessId
+from galaxy.gce.record import ProcessId
 
 
 @frozen

@@ -1,12 +1,34 @@
-"""The boundaries within gce: who forks, and who sees keepers go."""
+"""The boundaries within gce: what is stored, who forks, who sees keepers go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from zope.interface import Interface
 
-from galaxy.gce.records import Claim, ProcessId
+from galaxy.gce.record import Claim, ProcessId, Record, Spec
+
+
+class IRecords(Interface):
+    """What is stored of each process. Methods raise OSError where the disk does."""
+
+    def write_spec(process: ProcessId, spec: Spec) -> None:
+        """Record that a process is wanted. On an error nothing of it remains."""
+
+    def read_claim(process: ProcessId) -> Claim | None:
+        """The keeper that claimed a process."""
+
+    def read(process: ProcessId, spec: Spec | None = None) -> Record:
+        """All there is of a process; the spec is not read again if it is given."""
+
+    def processes() -> Iterator[ProcessId]:
+        """Every process that has a record."""
+
+    def forget_process(process: ProcessId) -> None:
+        """Remove the record of one process."""
+
+    def forget(container: str) -> None:
+        """Remove the records of a container, all at once however we are killed."""
 
 
 class ILauncher(Interface):

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch
 from galaxy.gce.procfs import start_time
-from galaxy.gce.records import Claim
+from galaxy.gce.record import Claim
 
 
 @implementer(IKeepers)

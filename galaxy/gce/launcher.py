@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from galaxy.gce.cradle import READY
 from galaxy.gce.interfaces import ILauncher
-from galaxy.gce.records import ProcessId
+from galaxy.gce.record import ProcessId
 from galaxy.gce.spawn import Cradle
 
 _LONGEST = 4096

@@ -11,7 +11,7 @@ import signal
 
 from attrs import evolve, frozen
 
-from galaxy.gce.records import ProcessId, Record
+from galaxy.gce.record import ProcessId, Record
 from galaxy.protocol.gce_pb2 import (
     ProcessState,
     ProcessStatus,
@@ -47,10 +47,10 @@ def verdict(record: Record, *, boot: str, keeper_lives: bool, settled: bool) -> 
     same_boot = record.spec is not None and record.spec.boot == boot
     rules = (
         (record.spec is None, Verdict.VOID),
-        # Over means that nothing of it lives: the keeper goes last.
+        (record.ended is not None and bool(record.ended.failed), Verdict.FAILED),
+        # Ended means that nothing of it lives: the keeper goes last.
         (keeper_lives and record.started is not None, Verdict.RUNNING),
         (keeper_lives, Verdict.STARTING),
-        (record.ended is not None and bool(record.ended.failed), Verdict.FAILED),
         (record.ended is not None, Verdict.ENDED),
         (record.started is not None, Verdict.LOST),
         (record.claim is not None or not same_boot, Verdict.FAILED),

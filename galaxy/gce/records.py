@@ -18,85 +18,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import asdict, fields, frozen
+from attrs import asdict, fields
+from zope.interface import implementer
 
 from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED
-
-
-@frozen
-class ProcessId:
-    """A process: its name within its container."""
-
-    container: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.container}/{self.name}"
-
-
-@frozen
-class Spec:
-    """What to run. `boot`: of which boot of the machine the record tells."""
-
-    boot: str
-    command: str
-    envs: tuple[str, ...]
-    cwd: str
-    stdout: str
-    stderr: str
-    uid: int | None = None  # None: the engine's own rights
-    gid: int = 0
-    groups: tuple[int, ...] = ()
-    join: tuple[str, ...] = ()
-    oom_events: str = ""
-
-
-@frozen
-class Claim:
-    """Which process is the keeper; the start time tells it from a later one of the same pid."""
-
-    pid: int
-    start: int
-
-
-@frozen
-class Started:
-    """The task's own process. `time` is the clock's, in seconds."""
-
-    pid: int
-    start: int
-    time: float
-    oom_kills: int = 0
-
-
-@frozen
-class Ended:
-    """How a process ended; or, with `failed`, why it never ran."""
-
-    time: float
-    code: int = 0
-    signal: int = 0
-    core: bool = False
-    oom: bool = False
-    user_cpu_s: float = 0.0
-    system_cpu_s: float = 0.0
-    max_rss: int = 0
-    failed: str = ""
-
-
-@frozen
-class Record:
-    """All that is on disk of a process. None: not there (yet)."""
-
-    spec: Spec | None = None
-    claim: Claim | None = None
-    started: Started | None = None
-    ended: Ended | None = None
-
+from galaxy.gce.interfaces import IRecords
+from galaxy.gce.record import Claim, Ended, ProcessId, Record, Spec, Started
 
 T = TypeVar("T", Spec, Started, Ended)
 
 
+@implementer(IRecords)
 class Records:
     """The records below one directory. Methods raise OSError where the disk does."""
 

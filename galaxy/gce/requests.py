@@ -6,8 +6,10 @@ import os
 import pwd
 import re
 
+from attrs import frozen
+
 from galaxy.gce.cgroups import Allowance
-from galaxy.gce.records import ProcessId, Spec
+from galaxy.gce.record import ProcessId, Spec
 from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermission
@@ -15,6 +17,18 @@ from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermissio
 DEFAULT_PIDS = 4096
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _LONGEST_COMMAND = 128 * 1024 - 1  # the kernel's limit of one argument
+
+
+@frozen
+class Rights:
+    """Whose rights a process gets, as numbers. Without a uid: the engine's own."""
+
+    uid: int | None = None
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+
+
+ENGINES_OWN = Rights()
 
 
 def process_id(request: ExecuteRequest) -> ProcessId:
@@ -47,8 +61,8 @@ def allowance(limits: Limits) -> Allowance:
     )
 
 
-def spec(request: ExecuteRequest) -> Spec:
-    """What to run, with the user's rights as numbers; `kInputError`, `kPermission`."""
+def spec(request: ExecuteRequest, rights: Rights) -> Spec:
+    """What to run, with these rights; `kInputError` says what is wrong with the request."""
     for field in ("cwd", "stdout_path", "stderr_path"):
         path = getattr(request, field)
         if not path.startswith("/") or "\0" in path:
@@ -59,7 +73,6 @@ def spec(request: ExecuteRequest) -> Spec:
         name, equals, _ = env.partition("=")
         if not name or not equals or "\0" in env:
             raise GalaxyError(kInputError, f"the environment's {env!r} is not NAME=value")
-    uid, gid, groups = _rights(request.user)
     return Spec(
         boot="",
         command=request.command,
@@ -67,23 +80,23 @@ def spec(request: ExecuteRequest) -> Spec:
         cwd=request.cwd,
         stdout=request.stdout_path,
         stderr=request.stderr_path,
-        uid=uid,
-        gid=gid,
-        groups=groups,
+        uid=rights.uid,
+        gid=rights.gid,
+        groups=rights.groups,
     )
 
 
-def _rights(user: str) -> tuple[int | None, int, tuple[int, ...]]:
+def rights_of(user: str) -> Rights:
+    """A user's rights on this machine; `kInputError`, `kPermission`."""
     if not user:
-        return None, 0, ()
+        return ENGINES_OWN
     try:
         entry = pwd.getpwnam(user)
     except (KeyError, ValueError):
         raise GalaxyError(kInputError, f"this machine has no user {user!r}") from None
-    if os.geteuid() != 0:
-        if entry.pw_uid == os.geteuid():
-            return None, 0, ()
-        raise GalaxyError(
-            kPermission, f"without root nothing can be run as {user}: leave the user out"
-        )
-    return entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(user, entry.pw_gid))
+    if os.geteuid() == 0:
+        groups = tuple(os.getgrouplist(user, entry.pw_gid))
+        return Rights(entry.pw_uid, entry.pw_gid, groups)
+    if entry.pw_uid == os.geteuid():
+        return ENGINES_OWN
+    raise GalaxyError(kPermission, f"without root nothing can be run as {user}: leave the user out")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from galaxy.gce.requests import allowance, checked_name, process_id, spec
+from galaxy.gce.requests import Rights, allowance, checked_name, process_id, rights_of, spec
 from galaxy.gce.supervisor import Supervisor
 from galaxy.protocol.calls import Call
 from galaxy.protocol.gce_pb2 import (
@@ -33,7 +33,15 @@ from galaxy.protocol.services import IGce
 class GceService:
     """Answers for the service Gce."""
 
-    def __init__(self, supervisor: Supervisor, clock: IReactorTime, build: str) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        clock: IReactorTime,
+        build: str,
+        rights: Callable[[str], Rights] = rights_of,
+    ) -> None:
+        """`rights` finds what a user may do, by the user's name."""
+        self._rights = rights
         self._supervisor = supervisor
         self._clock = clock
         self._build = build
@@ -51,7 +59,9 @@ class GceService:
     async def execute(self, request: ExecuteRequest, call: Call) -> ExecuteResponse:
         """Answers when the process runs, or is known never to."""
         status, existed = await self._supervisor.execute(
-            process_id(request), spec(request), allowance(request.limits)
+            process_id(request),
+            spec(request, self._rights(request.user)),
+            allowance(request.limits),
         )
         return ExecuteResponse(process=status, existed=existed)
 

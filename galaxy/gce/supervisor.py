@@ -11,7 +11,6 @@ again.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Iterator
 
 from attrs import define, evolve, field
@@ -23,7 +22,7 @@ from twisted.python.failure import Failure
 
 from galaxy.gce.cgroups import Allowance, CgroupError, Entrance, ICgroups, Usage
 from galaxy.gce.feed import Feed, News
-from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher
+from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
 from galaxy.gce.lifecycle import (
     LOOK_AGAIN_S,
     OVER,
@@ -37,8 +36,7 @@ from galaxy.gce.lifecycle import (
     stop_step,
     verdict,
 )
-from galaxy.gce.procfs import send_signal
-from galaxy.gce.records import Claim, ProcessId, Record, Records, Spec
+from galaxy.gce.record import Claim, ProcessId, Record, Spec
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kConflict, kPersistenceError
@@ -82,7 +80,7 @@ class Supervisor:
     def __init__(
         self,
         *,
-        records: Records,
+        records: IRecords,
         cgroups: ICgroups,
         launcher: ILauncher,
         keepers: IKeepers,
@@ -265,9 +263,13 @@ class Supervisor:
         if process is not None:
             self._look(process)
 
-    def _look(self, process: _Process, *, settled: bool = False) -> None:
-        """Read the record of a process, and do what its verdict asks for."""
-        if process.watch is None:
+    def _look(self, process: _Process, *, settled: bool = False, gone: bool = False) -> None:
+        """
+        Read the record of a process, and do what its verdict asks for.
+
+        The keeper is looked for before: unless it is `gone`.
+        """
+        if process.watch is None and not gone:
             claim = self._records.read_claim(process.id)
             if claim is not None:
                 process.watch = self._watch(process, claim)
@@ -291,20 +293,21 @@ class Supervisor:
     def _watch(self, process: _Process, claim: Claim) -> IKeeperWatch | None:
         def gone() -> None:
             process.watch = None
-            self._look(process)
+            self._look(process, gone=True)
 
         return self._keepers.watch(claim, gone)
 
     def _changed(self, process: _Process) -> None:
-        for feed in self._feeds:
+        """Tell all who wait. Whoever is told may call back at once: so that comes last."""
+        container = self._containers[process.id.container]
+        if container.stopping is not None:
+            self._continue_stop(container)
+        for feed in tuple(self._feeds):
             feed.changed(process.id)
         if process.verdict is not Verdict.STARTING:
             begun, process.begun = process.begun, []
             for waiting in begun:
                 waiting.callback(None)
-        container = self._containers[process.id.container]
-        if container.stopping is not None:
-            self._continue_stop(container)
 
     def _continue_stop(self, container: _Container) -> None:
         """Take the next step of a stop, and come back for the one after it."""
@@ -335,7 +338,7 @@ class Supervisor:
         step = stop_step(stopping, self._life(container, keepers), now)
         if step is Step.TERM:
             container.stopping = evolve(stopping, termed=True)
-            send_signal(self.cgroups.pids(container.name, keepers), signal.SIGTERM)
+            self.cgroups.terminate(container.name, keepers)
         elif step is Step.KILL:
             self.cgroups.kill_all(container.name, keepers)
         return step is Step.DONE
@@ -359,7 +362,7 @@ class Supervisor:
                 kPersistenceError, f"cannot forget {container.name}: {error}"
             ) from error
         del self._containers[container.name]
-        for feed in self._feeds:
+        for feed in tuple(self._feeds):
             feed.removed(container.name)
         return True
 

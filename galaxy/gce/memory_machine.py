@@ -1,0 +1,231 @@
+"""A machine in memory: what the supervisor needs of disk, kernel and cradle."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+import signal
+from collections.abc import Callable, Collection, Iterator
+
+from attrs import define, evolve, frozen
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from zope.interface import implementer
+
+from galaxy.gce.cgroups import Allowance, Entrance, ICgroups, Usage
+from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
+from galaxy.gce.record import Claim, Ended, ProcessId, Record, Spec, Started
+
+BOOT = "the only boot"
+
+
+@frozen
+class Behaviour:
+    """
+    What a process does. Times in seconds, None: never.
+
+    `run_s`: until it ends by itself; `term_s`: until it obeys SIGTERM;
+    `failed`: why it cannot even be started.
+    """
+
+    run_s: float | None = None
+    exit_code: int = 0
+    signal: int = 0
+    oom: bool = False
+    term_s: float | None = 0.0
+    failed: str = ""
+
+
+Behave = Callable[[ProcessId, Spec], Behaviour]
+
+_EXIT = re.compile(r"exit (\d+)")
+_SLEEP = re.compile(r"sleep ([0-9.]+)")
+
+
+def usual(process: ProcessId, spec: Spec) -> Behaviour:
+    """
+    "exit N" and "sleep N" do what they say; else a process named "main..." runs for
+    ever, and any other (a deployment, a stop command) ends well at once.
+    """
+    if (exits := _EXIT.fullmatch(spec.command)) is not None:
+        return Behaviour(run_s=0.0, exit_code=int(exits[1]))
+    if (sleeps := _SLEEP.fullmatch(spec.command)) is not None:
+        return Behaviour(run_s=float(sleeps[1]))
+    return Behaviour(run_s=None if process.name.startswith("main") else 0.0)
+
+
+@implementer(IKeeperWatch)
+@define(eq=False)
+class _Live:
+    """A process that runs."""
+
+    process: ProcessId
+    behaviour: Behaviour
+    gone: Callable[[], None] | None = None
+    end: IDelayedCall | None = None
+
+    def stop(self) -> None:
+        self.gone = None
+
+
+@implementer(IRecords)
+class MemoryRecords:
+    """Records in a dict. `full`: the disk is, and writing raises `ENOSPC`."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.by_id: dict[ProcessId, Record] = {}
+
+    def write_spec(self, process: ProcessId, spec: Spec) -> None:
+        """Keep it, unless the disk is full."""
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.by_id[process] = Record(spec)
+
+    def read_claim(self, process: ProcessId) -> Claim | None:
+        """The claim."""
+        return self.by_id[process].claim
+
+    def read(self, process: ProcessId, spec: Spec | None = None) -> Record:
+        """The record."""
+        return self.by_id[process]
+
+    def processes(self) -> Iterator[ProcessId]:
+        """Each."""
+        return iter(tuple(self.by_id))
+
+    def forget_process(self, process: ProcessId) -> None:
+        """Drop one."""
+        del self.by_id[process]
+
+    def forget(self, container: str) -> None:
+        """Drop all of a container."""
+        for process in self.processes():
+            if process.container == container:
+                del self.by_id[process]
+
+
+@implementer(ILauncher, IKeepers, ICgroups)
+class MemoryMachine:
+    """Processes that behave as told. A keeper has its task's pid."""
+
+    def __init__(
+        self, clock: IReactorTime, behave: Behave, isolation: str = "cgroup-v1", reason: str = ""
+    ) -> None:
+        self.isolation = isolation
+        self.reason = reason
+        self.records = MemoryRecords()
+        self.live: dict[int, _Live] = {}
+        self.launched: list[ProcessId] = []
+        self.usages: dict[str, Usage] = {}
+        self.allowances: dict[str, Allowance] = {}
+        self._behave = behave
+        self._clock = clock
+        self._pids = itertools.count(1001)
+        self._news: Callable[[ProcessId], None] | None = None
+
+    def start(self, ready: Callable[[], None], news: Callable[[ProcessId], None]) -> None:
+        """Ready at once."""
+        self._news = news
+        ready()
+
+    def stop(self) -> None:
+        """Nothing to close."""
+        self._news = None
+
+    def launch(self, process: ProcessId) -> None:
+        """Start it, and say so, before this returns."""
+        record = self.records.by_id[process]
+        if record.claim is not None:
+            return
+        assert record.spec is not None
+        behaviour = self._behave(process, record.spec)
+        now, pid = self._clock.seconds(), next(self._pids)
+        self.launched.append(process)
+        claim = Claim(pid, pid)
+        if behaviour.failed:
+            record = evolve(record, claim=claim, ended=Ended(now, failed=behaviour.failed))
+        else:
+            record = evolve(record, claim=claim, started=Started(pid, pid, now))
+            live = self.live[pid] = _Live(process, behaviour)
+            if behaviour.run_s is not None:
+                ended = Ended(0.0, behaviour.exit_code, behaviour.signal, oom=behaviour.oom)
+                live.end = self._clock.callLater(behaviour.run_s, self.end, pid, ended)
+        self.records.by_id[process] = record
+        if self._news is not None:
+            self._news(process)
+
+    def end(self, pid: int, ended: Ended) -> None:
+        """End a living process now; its record says so before its keeper goes."""
+        live = self.live.pop(pid)
+        if live.end is not None and live.end.active():
+            live.end.cancel()
+        ended = evolve(ended, time=self._clock.seconds())
+        if live.process in self.records.by_id:
+            record = self.records.by_id[live.process]
+            self.records.by_id[live.process] = evolve(record, ended=ended)
+        if live.gone is not None:
+            live.gone()
+
+    def watch(self, claim: Claim, gone: Callable[[], None]) -> IKeeperWatch | None:
+        """Watch a living process."""
+        live = self.live.get(claim.pid)
+        if live is not None:
+            live.gone = gone
+        return live
+
+    def create(self, container: str, allowance: Allowance) -> Entrance:
+        """Note the allowance."""
+        self.allowances[container] = allowance
+        return Entrance()
+
+    def path(self, container: str) -> str:
+        """As on a real machine."""
+        return "" if self.isolation == "none" else f"/galaxy/{container}"
+
+    def pids(self, container: str, keepers: Collection[int]) -> list[int]:
+        """The living processes of a container."""
+        return [pid for pid, live in self.live.items() if live.process.container == container]
+
+    def terminate(self, container: str, keepers: Collection[int]) -> None:
+        """Whoever obeys ends after its time, by the signal."""
+        for pid in self.pids(container, keepers):
+            term_s = self.live[pid].behaviour.term_s
+            if term_s is not None:
+                self._end_later(pid, term_s, signal.SIGTERM)
+
+    def kill_all(self, container: str, keepers: Collection[int]) -> None:
+        """All end, as soon as the clock moves."""
+        for pid in self.pids(container, keepers):
+            self._end_later(pid, 0.0, signal.SIGKILL)
+
+    def freeze(self, container: str) -> None:
+        """Behaviours do not freeze."""
+
+    def thaw(self, container: str) -> None:
+        """Nothing was frozen."""
+
+    def usage(self, container: str, keepers: Collection[int]) -> Usage:
+        """As the test said, else nothing but the number of processes."""
+        return self.usages.get(container) or Usage(pids=len(self.pids(container, keepers)))
+
+    def containers(self) -> list[str]:
+        """Those with an allowance."""
+        return list(self.allowances)
+
+    def remove(self, container: str) -> None:
+        """Forget the allowance."""
+        self.allowances.pop(container, None)
+
+    def close(self) -> None:
+        """Nothing to remove."""
+
+    def _end_later(self, pid: int, seconds: float, number: int) -> None:
+        live = self.live[pid]
+        at = self._clock.seconds() + seconds
+        if live.end is not None and live.end.active():
+            if live.end.getTime() <= at:
+                return
+            live.end.cancel()
+        live.end = self._clock.callLater(seconds, self.end, pid, Ended(0.0, signal=number))
