@@ -7,8 +7,9 @@ The master only tells where pods are; what they write never passes through it.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 from attrs import frozen
@@ -25,6 +26,19 @@ from galaxy.protocol.services import BlockingAgentStub
 from galaxy.protocol.statuses import GalaxyError
 
 _AHEAD = 64  # chunks read ahead of the terminal, over all pods
+
+
+@frozen
+class _Source:
+    endpoint: str
+    prefix: str
+    request: ReadLogRequest
+
+
+@frozen
+class _Broken:
+    source: _Source
+    reason: str
 
 
 @click.command("logs", cls=ClusterCommand)
@@ -62,11 +76,10 @@ def logs_command(
         )
         for pod in placed
     ]
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     failed = False
-    read: Callable[[Session, list[_Source]], Iterator[bytes | _Broken]]
-    read = _together if several and follow else _in_turn
-    for event in read(session, sources):
+    together = several and follow
+    for event in _together(session, sources) if together else _in_turn(session, sources):
         if isinstance(event, _Broken):
             told(f"galaxy: {event.source.request.pod_id}: {event.reason}")
             failed = True
@@ -96,19 +109,6 @@ def _pods(session: Session, wanted: str) -> list[PodOverview]:
                 raise Failure(exits.NOT_FOUND, f"job {job} has no pod {index}")
             return found
     return list(leader.ask(lambda master: master.show_pod(ShowPodRequest(job_id=wanted))).pods)
-
-
-@frozen
-class _Source:
-    endpoint: str
-    prefix: str
-    request: ReadLogRequest
-
-
-@frozen
-class _Broken:
-    source: _Source
-    reason: str
 
 
 def _in_turn(session: Session, sources: list[_Source]) -> Iterator[bytes | _Broken]:
