@@ -12,6 +12,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self
 
 from google.protobuf.message import Message
@@ -98,7 +99,7 @@ class BlockingPeer:
         self._address = address
         self._now = now
         self._ended: str | None = None
-        self._writing = b""
+        self._writing = memoryview(b"")
         self._table = CallTable(
             hello, {}, limits=limits or Limits(), counters=counters or WireCounters(), now=now()
         )
@@ -138,7 +139,6 @@ class BlockingPeer:
         """End the connection."""
         if self._ended is None:
             self._table.goodbye("done")
-            self._exchange(0.0)
             self._hang_up("closed")
 
     # For BlockingItems.
@@ -174,15 +174,15 @@ class BlockingPeer:
 
     def _exchange(self, seconds: float) -> None:
         """Write what can be written, read what has come, waiting at most so long."""
-        self._writing += self._table.outbox.take()
+        if not self._writing:
+            self._writing = memoryview(self._table.outbox.take())
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._writing else 0))
         ready = poll.poll(None if seconds == _FOREVER else max(0.0, seconds) * 1000)
         try:
             for _, what in ready:
                 if what & select.POLLOUT:
-                    sent = self._socket.send(self._writing)
-                    self._writing = self._writing[sent:]
+                    self._writing = self._writing[self._socket.send(self._writing) :]
                 if what & ~select.POLLOUT:
                     self._read()
         except BlockingIOError:
@@ -211,7 +211,6 @@ class BlockingPeer:
                 case Greeted(hello):
                     self.hello = hello
                 case Ended(reason):
-                    self._exchange(0.0)
                     self._hang_up(reason)
                 case _:
                     pass  # nothing is served here: no calls come, and none are withdrawn
@@ -219,6 +218,8 @@ class BlockingPeer:
     def _hang_up(self, reason: str) -> None:
         if self._ended is None:
             self._ended = reason
+            with suppress(OSError):  # the last words; nobody waits for them
+                self._socket.send(bytes(self._writing) + self._table.outbox.take())
             self._socket.close()
             self._carry_out(self._table.end(f"{self._address}: {reason}"))
 

@@ -13,12 +13,11 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from google.protobuf.message import Message
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from galaxy.protocol.incoming import IncomingCalls
 from galaxy.protocol.outgoing import OutgoingCalls
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import Status
 
 
 class ItemStream:
@@ -122,5 +121,5 @@ class ItemSender:
     def _may_send(self) -> bool:
         credit = self._incoming.credit(self._call_id)
         if credit is None:
-            raise GalaxyError(Status.kCancelled, "the reader of this stream is gone")
+            raise CancelledError  # its withdrawal is on its way to the handler
         return credit > 0 and not self._choked()
