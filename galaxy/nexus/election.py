@@ -1,0 +1,262 @@
+"""
+One candidate that stands for election in ZooKeeper.
+
+Everybody who stands has an ephemeral node, numbered by ZooKeeper in the order of coming;
+the first reigns, each other watches the one before it. The reign begins with one
+transaction: my node is there, the epoch goes up by one, and `leader` names me. Whoever
+commits with an epoch checks that it has not gone up since, so that a leader which has not
+noticed its end can change nothing.
+
+    standing --first--> reigning --no connection--> in doubt --the same session--> reigning
+       ^                    `-----session lost, or `leader` names another-----> standing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from galaxy.nexus.interfaces import ICandidacy, ICandidate, Leader, Unavailable
+from galaxy.nexus.session import Check, Create, Link, Operation, Refused, Remove, SetData
+from galaxy.nexus.session import ZooKeeperSession as Session
+from galaxy.nexus.znodes import Damaged, Layout, leader_data, parse_epoch, parse_leader
+
+RETRY_S = 0.5
+
+
+@implementer(ICandidacy)
+class ZooKeeperCandidacy:
+    """
+    A candidate, from standing to resigning; `linked` tells it of its session.
+
+    `prepare` makes the nodes that elections need; `begun` is called at the
+    beginning of each reign; `serial` tells apart the candidates of one session.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        session: Session,
+        layout: Layout,
+        *,
+        prepare: Callable[[], Awaitable[None]],
+        begun: Callable[[], None],
+        candidate: ICandidate,
+        endpoint: str,
+        serial: int,
+        clock: Any,
+    ) -> None:
+        self._session = session
+        self._layout = layout
+        self._prepare = prepare
+        self._begun = begun
+        self._candidate = candidate
+        self._endpoint = endpoint
+        self._serial = serial
+        self._clock = clock
+        self._epoch = 0  # of the reign that the candidate was told of
+        self._doubtful = False
+        self._resigned = False
+        self._running = False
+        self._again = False
+        self._retry: IDelayedCall | None = None
+        self._deadline: IDelayedCall | None = None
+        self._over = False
+        self._gone: list[Deferred[None]] = []
+
+    def linked(self, link: Link) -> None:
+        """The session is connected, suspended or lost."""
+        if link is Link.CONNECTED:
+            self._step()
+        elif link is Link.LOST:
+            self._depose("the session with ZooKeeper has expired")
+            if self._resigned:
+                self._left()
+        elif self._epoch and not self._doubtful:
+            self._doubtful = True
+            self._candidate.suspended("no ZooKeeper server answers")
+
+    def resign(self) -> Deferred[None]:
+        """Give up; at the latest when the session would have expired, it has taken effect."""
+        done: Deferred[None] = Deferred()
+        self._gone.append(done)
+        if not self._resigned:
+            self._resigned = True
+            self._epoch = 0
+            self._deadline = self._clock.callLater(self._session.place.session_s, self._left)
+        if self._over:
+            self._left()
+        else:
+            self._step()
+        return done
+
+    def abandon(self) -> None:
+        """Resign without a word: the session is about to end, and ends the candidacy with it."""
+        self._resigned = True
+        self._epoch = 0
+        self._left()
+
+    def _step(self) -> None:
+        """Do what is next to do, unless that is being done."""
+        if self._over or self._session.link is not Link.CONNECTED:
+            return
+        if self._running:
+            self._again = True
+            return
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._running, self._again = True, False
+        Deferred.fromCoroutine(self._go_on()).addBoth(self._stepped)
+
+    async def _go_on(self) -> None:
+        if self._resigned:
+            await self._withdraw()
+        elif self._epoch:
+            if self._doubtful:
+                await self._verify()
+        else:
+            await self._stand()
+
+    def _stepped(self, failure: Failure | None) -> None:
+        self._running = False
+        if failure is not None:
+            if failure.check(Unavailable) is None:
+                self.log.failure("an election failed", failure=failure)
+            if not self._over and self._retry is None:
+                self._retry = self._clock.callLater(RETRY_S, self._try_again)
+        elif self._again:
+            self._step()
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._step()
+
+    def _prefix(self) -> str:
+        return f"{self._session.session_id:016x}-{self._serial}-"
+
+    async def _nodes(self) -> tuple[list[str], str | None]:
+        """Who stands, first come first, and which of them is this one."""
+        names = await self._session.children(self._layout.election)
+        names.sort(key=lambda name: name[-10:])
+        mine = [name for name in names if name.startswith(self._prefix())]
+        return names, mine[0] if mine else None
+
+    async def _stand(self) -> None:
+        await self._prepare()
+        names, mine = await self._nodes()
+        if mine is None:  # also looked for when the answer to an earlier creation was lost
+            path = f"{self._layout.election}/{self._prefix()}"
+            await self._session.create(path, ephemeral=True, sequence=True)
+            names, mine = await self._nodes()
+        if self._resigned or mine is None:
+            self._again = True
+            return
+        at = names.index(mine)
+        if at == 0:
+            await self._begin(mine)
+            return
+        before = f"{self._layout.election}/{names[at - 1]}"
+        if await self._session.exists(before, self._step) is None:
+            self._again = True
+
+    async def _begin(self, mine: str) -> None:
+        """Begin a reign; what stands in the way is looked at in another step."""
+        session_id = self._session.session_id
+        data, stat = await self._session.get(self._layout.epoch)
+        epoch = parse_epoch(data, stat.version) + 1
+        leader = Leader(self._endpoint, epoch)
+        operations: list[Operation] = [
+            Check(f"{self._layout.election}/{mine}", 0),
+            SetData(self._layout.epoch, data, stat.version),
+            Create(self._layout.leader, leader_data(leader, mine), ephemeral=True),
+        ]
+        try:
+            await self._session.transaction(operations)
+        except Refused as refused:
+            if not isinstance(refused.error, NoNodeError | BadVersionError | NodeExistsError):
+                raise
+            if refused.index == 2:
+                # Nobody before me stands: whoever it names stands no more, or its words
+                # are my own, of a transaction whose answer was lost. Its epoch is over.
+                await self._remove(self._layout.leader)
+            self._again = True
+            return
+        if self._resigned or self._session.session_id not in {session_id, 0}:
+            self._again = True  # it ended before it was known
+            return
+        self._epoch = epoch
+        self._candidate.elected(epoch)
+        self._begun()
+        if self._session.link is not Link.CONNECTED:
+            self.linked(self._session.link)
+
+    async def _verify(self) -> None:
+        """The same session again: is the reign still mine?"""
+        if await self._reigns():
+            if self._epoch and self._doubtful and self._session.link is Link.CONNECTED:
+                self._doubtful = False
+                self._candidate.resumed()
+        elif not self._resigned:
+            self._depose("the leader's node was taken away")
+            self._again = True
+
+    async def _reigns(self) -> bool:
+        try:
+            data, _ = await self._session.get(self._layout.leader)
+            leader, candidate = parse_leader(data)
+        except (NoNodeError, Damaged):
+            return False
+        return candidate.startswith(self._prefix()) and leader.epoch == self._epoch
+
+    def _depose(self, reason: str) -> None:
+        self._doubtful = False
+        if self._epoch:
+            self._epoch = 0
+            self._candidate.deposed(reason)
+
+    async def _withdraw(self) -> None:
+        """Take away my node and, if it is mine, the leader's; both at once when there are both."""
+        try:
+            _, mine = await self._nodes()
+        except NoNodeError:
+            mine = None
+        if mine is not None:
+            operations: list[Operation] = [Remove(f"{self._layout.election}/{mine}")]
+            try:
+                data, stat = await self._session.get(self._layout.leader)
+                if parse_leader(data)[1] == mine:
+                    operations.append(Remove(self._layout.leader, stat.version))
+            except (NoNodeError, Damaged):
+                pass  # there is no reign of mine to end
+            try:
+                await self._session.transaction(operations)
+            except Refused:
+                self._again = True  # something changed meanwhile: look again
+                return
+        self._left()
+
+    async def _remove(self, path: str) -> None:
+        try:
+            await self._session.delete(path)
+        except NoNodeError:
+            return
+
+    def _left(self) -> None:
+        """The candidacy is over, for the ensemble too."""
+        self._over = True
+        for timer in (self._retry, self._deadline):
+            if timer is not None and timer.active():
+                timer.cancel()
+        self._retry = self._deadline = None
+        gone, self._gone = self._gone, []
+        for done in gone:
+            done.callback(None)

@@ -1,0 +1,326 @@
+"""The nexus on a real ZooKeeper keeps the contract, and what befalls ensembles befalls it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredQueue, gatherResults
+from twisted.internet.interfaces import IAddress
+from twisted.internet.threads import deferToThread
+from twisted.logger import capturedLogs, formatEvent
+from twisted.protocols.portforward import ProxyFactory, ProxyServer
+from twisted.trial.unittest import SkipTest, TestCase
+
+from galaxy.nexus.interfaces import (
+    Conflict,
+    Delete,
+    Entry,
+    INexus,
+    Leader,
+    Put,
+    StaleEpoch,
+    Unavailable,
+)
+from galaxy.nexus.urls import open_nexus
+from galaxy.nexus.zookeeper import ZooKeeperNexus
+from tests.nexus import contract, zookeeper_server
+
+
+class ZooKeeperNexusContractTests(contract.SharedNexusContract):
+    """The contract, on one real server, each test in a chroot of its own."""
+
+    def setUp(self) -> None:
+        reason = zookeeper_server.missing()
+        if reason is not None:
+            raise SkipTest(reason)
+        self.url = zookeeper_server.shared_server().url(f"galaxy-{uuid4().hex}/inner")
+
+    async def open_nexus(self) -> INexus:
+        """Another participant."""
+        nexus = open_nexus(self.url, reactor)
+        self.addCleanup(nexus.close)
+        return nexus
+
+
+class Wire(ProxyFactory):
+    """What stands between a participant and a server, to be cut without a word to either."""
+
+    def __init__(self, server: zookeeper_server.ZooKeeperServer) -> None:
+        super().__init__("127.0.0.1", server.port)
+        self._open: list[ProxyServer] = []
+        self._listening: Any = None
+        self._port = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> ProxyServer | None:
+        """Remember each connection."""
+        protocol = super().buildProtocol(addr)
+        if protocol is not None:
+            self._open.append(protocol)
+        return protocol
+
+    def mend(self) -> int:
+        """Pass bytes on, from a port that stays the same: the answer."""
+        factory: Any = self  # its protocol is not of the type that listenTCP wants
+        self._listening = reactor.listenTCP(self._port, factory, interface="127.0.0.1")
+        self._port = self._listening.getHost().port
+        return self._port
+
+    async def cut(self) -> None:
+        """Drop connections and take no new ones."""
+        if self._listening is not None:
+            listening, self._listening = self._listening, None
+            await listening.stopListening()
+            for protocol in self._open:
+                assert protocol.transport is not None
+                protocol.transport.abortConnection()  # type: ignore[attr-defined]
+            self._open = []
+
+
+class ZooKeeperTestCase(TestCase):
+    """Sessions of one second on real servers."""
+
+    def setUp(self) -> None:
+        reason = zookeeper_server.missing()
+        if reason is not None:
+            raise SkipTest(reason)
+        self.chroot = f"galaxy-{uuid4().hex}"
+
+    def open_nexus(self, hosts: str, *, user: str = "") -> ZooKeeperNexus:
+        """A participant."""
+        url = f"zookeeper://{user and user + '@'}{hosts}/{self.chroot}?session_s=1"
+        nexus = open_nexus(url, reactor)
+        assert isinstance(nexus, ZooKeeperNexus)
+        self.addCleanup(nexus.close)
+        return nexus
+
+
+class CutOffTests(ZooKeeperTestCase):
+    """A leader that loses sight of the ensemble, and a standby that does not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        server = zookeeper_server.shared_server().servers[0]
+        self.wire = Wire(server)
+        self.addCleanup(self.wire.cut)
+        self.leader = self.open_nexus(f"127.0.0.1:{self.wire.mend()}")
+        self.standby = self.open_nexus(f"127.0.0.1:{server.port}")
+        self.first, self.second = contract.Candidate(), contract.Candidate()
+
+    async def begin(self) -> int:
+        """The leader reigns, the standby waits; the epoch."""
+        self.leader.stand(self.first, "leader:1")
+        epoch = await self.first.reign()
+        self.standby.stand(self.second, "standby:1")
+        await self.leader.commit([Put("a", b"1")], epoch=epoch)
+        return epoch
+
+    async def test_a_short_cut_suspends_the_reign_and_it_resumes(self) -> None:
+        epoch = await self.begin()
+        await self.wire.cut()
+        self.assertEqual((await self.first.events.get())[0], "suspended")
+        self.wire.mend()
+        self.assertEqual(await self.first.events.get(), ("resumed", None))
+        await self.leader.commit([Put("a", b"2")], epoch=epoch)
+        self.assertEqual(self.second.events.pending, [])
+
+    async def test_a_long_cut_passes_the_reign_on_and_the_old_one_is_deposed(self) -> None:
+        """Its session has expired; it learns that when it comes back, and stands again."""
+        epoch = await self.begin()
+        await self.wire.cut()
+        self.assertEqual((await self.first.events.get())[0], "suspended")
+        later = await self.second.reign()
+        self.assertGreater(later, epoch)
+        self.wire.mend()
+        self.assertEqual((await self.first.events.get())[0], "deposed")
+        error = self.leader.commit([Put("a", b"late")], epoch=epoch)
+        await self.assertFailure(error, StaleEpoch)
+        await self.standby.close()
+        self.assertGreater(await self.first.reign(), later)
+
+    async def test_who_is_cut_off_is_answered_within_the_session(self) -> None:
+        epoch = await self.begin()
+        await self.wire.cut()
+        await self.first.events.get()
+        asked: list[Deferred[Any]] = [self.leader.get("a"), self.leader.scan("")]
+        asked += [self.leader.commit([Put("a", b"2")], epoch=epoch) for _ in range(20)]
+        began = reactor.seconds()
+        for each in asked:
+            await self.assertFailure(each, Unavailable)
+        self.assertLess(reactor.seconds() - began, 3.0)
+        await self.second.reign()
+        self.assertEqual(await self.standby.get("a"), Entry(b"1", 1))
+
+    async def test_a_watch_that_was_cut_off_is_told_afterwards(self) -> None:
+        epoch = await self.begin()
+        told: DeferredQueue[str] = DeferredQueue()
+        leaders: DeferredQueue[Leader | None] = DeferredQueue()
+        self.leader.watch("jobs", told.put)
+        self.leader.watch_leader(leaders.put)
+        self.assertEqual(await leaders.get(), Leader("leader:1", epoch))
+        await self.leader.get("a")
+        await self.wire.cut()
+        later = await self.second.reign()
+        await self.standby.commit([Put("jobs/a", b"")])
+        await self.standby.commit([Put("other", b"")])
+        self.wire.mend()
+        self.assertEqual(await told.get(), "jobs")
+        self.assertEqual(await leaders.get(), Leader("standby:1", later))
+
+    async def test_resigning_while_cut_off_ends_with_the_session(self) -> None:
+        self.leader.stand(self.first, "leader:1")
+        self.standby.stand(self.second, "standby:1")
+        first = gatherResults([self.leader.get("a"), self.standby.get("a")])
+        await first
+        resigned = self.leader.stand(contract.Candidate(), "third:1")
+        await self.wire.cut()
+        await resigned.resign()
+
+
+class StepDownTests(ZooKeeperTestCase):
+    """A planned hand-over."""
+
+    async def test_it_takes_less_than_a_second(self) -> None:
+        hosts = zookeeper_server.shared_server().hosts
+        one, other = self.open_nexus(hosts), self.open_nexus(hosts)
+        first, second = contract.Candidate(), contract.Candidate()
+        reigning = one.stand(first, "one:1")
+        await first.reign()
+        other.stand(second, "other:1")
+        await other.get("a")
+        began = reactor.seconds()
+        await reigning.resign()
+        await second.reign()
+        self.assertLess(reactor.seconds() - began, 1.0)
+
+
+class BlobTests(ZooKeeperTestCase):
+    """Values larger than a node leave nothing behind."""
+
+    async def test_a_blob_goes_when_nothing_refers_to_it(self) -> None:
+        hosts = zookeeper_server.shared_server().hosts
+        nexus = self.open_nexus(hosts)
+        await nexus.commit([Put("a", os.urandom(2 << 20))])
+        await self.assertFailure(nexus.commit([Put("a", os.urandom(2 << 20), 7)]), Conflict)
+        self.assertEqual(len(await self.blobs(nexus)), 4)
+        await nexus.commit([Put("a", os.urandom(1 << 20))])
+        self.assertEqual(len(await self.blobs(nexus)), 2)
+        await nexus.commit([Delete("a")])
+        self.assertEqual(await self.blobs(nexus), [])
+
+    async def test_a_new_reign_sweeps_what_was_left(self) -> None:
+        """Left by one who did not know what it replaced; what is used stays."""
+        hosts = zookeeper_server.shared_server().hosts
+        one, kept = self.open_nexus(hosts), os.urandom(1 << 20)
+        await one.commit([Put("a", os.urandom(1 << 20)), Put("kept", kept)])
+        await one.close()
+        other = self.open_nexus(hosts)
+        await other.commit([Put("a", b"small")])
+        self.assertEqual(len(await self.blobs(other)), 4)
+        third, candidate = self.open_nexus(hosts), contract.Candidate()
+        third.stand(candidate, "third:1")
+        await candidate.reign()
+        while len(await self.blobs(other)) > 2:
+            pass  # each turn asks the server
+        self.assertEqual(await other.get("kept"), Entry(kept, 1))
+
+    async def blobs(self, nexus: ZooKeeperNexus) -> list[str]:
+        """The parts that are stored."""
+        return await nexus._session.children(f"/{self.chroot}/blobs")
+
+
+class WrongPlaceTests(ZooKeeperTestCase):
+    """Addresses, chroots and passwords that are not right."""
+
+    async def test_where_nobody_listens(self) -> None:
+        (port,) = zookeeper_server.free_ports(1)
+        nexus = self.open_nexus(f"127.0.0.1:{port}")
+        try:
+            await nexus.get("a")
+        except Unavailable as error:
+            self.assertIn(f"no answer from zookeeper://127.0.0.1:{port}/{self.chroot}", str(error))
+        else:
+            self.fail("nobody listens there")
+
+    async def test_a_name_that_does_not_resolve(self) -> None:
+        nexus = self.open_nexus("no-such-host.invalid:2181")
+        await self.assertFailure(nexus.commit([Put("a", b"")]), Unavailable)
+
+    async def test_a_chroot_where_nobody_ever_stood(self) -> None:
+        """Whoever only looks is told that there is nobody; the log says what may be wrong."""
+        nexus = self.open_nexus(zookeeper_server.shared_server().hosts)
+        leaders: DeferredQueue[Leader | None] = DeferredQueue()
+        with capturedLogs() as events:
+            nexus.watch_leader(leaders.put)
+            self.assertIsNone(await leaders.get())
+            await nexus.get("a")
+        texts = [str(formatEvent(event)) for event in events]
+        self.assertTrue(any("no master has ever stood" in text for text in texts), texts)
+        self.assertEqual(await nexus.scan(""), {})
+
+    async def test_a_user_keeps_others_out(self) -> None:
+        hosts = zookeeper_server.shared_server().hosts
+        mine = self.open_nexus(hosts, user="galaxy:secret")
+        candidate = contract.Candidate()
+        mine.stand(candidate, "mine:1")
+        epoch = await candidate.reign()
+        await mine.commit([Put("a", b"1")], epoch=epoch)
+        self.assertEqual(await mine.get("a"), Entry(b"1", 1))
+        for user in ("galaxy:wrong", ""):
+            theirs = self.open_nexus(hosts, user=user)
+            for asked in (theirs.get("a"), theirs.scan(""), theirs.commit([Put("a", b"2")])):
+                try:
+                    await asked
+                except Unavailable as error:
+                    self.assertIn("check user and password", str(error))
+                    self.assertNotIn("secret", str(error))
+                else:
+                    self.fail("it was let in")
+        self.assertEqual(await mine.get("a"), Entry(b"1", 1))
+
+
+class EnsembleTests(ZooKeeperTestCase):
+    """Three servers, of which some die."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.servers = zookeeper_server.ZooKeeperServers(Path(self.mktemp()), 3)
+        self.addCleanup(self.servers.stop)
+
+    async def test_without_a_quorum_the_reign_is_in_doubt_and_returns(self) -> None:
+        nexus = self.open_nexus(self.servers.hosts)
+        candidate = contract.Candidate()
+        nexus.stand(candidate, "here:1")
+        epoch = await candidate.reign()
+        await nexus.commit([Put("a", b"1")], epoch=epoch)
+        for server in self.servers.servers[:2]:
+            server.kill()
+        self.assertEqual((await candidate.events.get())[0], "suspended")
+        await self.assertFailure(nexus.commit([Put("a", b"2")], epoch=epoch), Unavailable)
+        for server in self.servers.servers[:2]:
+            server.start()
+        for server in self.servers.servers:
+            await deferToThread(server.wait_ready)
+        while True:  # the session may have outlived the quorum's absence, or not
+            what, value = await candidate.events.get()
+            if what in {"resumed", "elected"}:
+                break
+        reign = epoch if value is None else value
+        self.assertGreaterEqual(reign, epoch)
+        await nexus.commit([Put("a", b"3")], epoch=reign)
+
+    async def test_one_server_may_die(self) -> None:
+        nexus = self.open_nexus(self.servers.hosts)
+        await nexus.commit([Put("n", b"0")])
+        self.servers.servers[1].kill()
+        done = 0
+        while done < 50:
+            try:
+                await nexus.commit([Put("n", b"%d" % done)])
+            except Unavailable:
+                continue  # it is not known whether it arrived: once more
+            done += 1
+        self.assertEqual(getattr(await nexus.get("n"), "value", None), b"49")
