@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+import galaxy
 from galaxy.gce.containment import find_cgroups
 from galaxy.gce.options import Options
+from galaxy.gce.procfs import stat
+from galaxy.gce.record import ProcessId
+from galaxy.gce.records import Records
 from galaxy.gce.run import make_supervisor
 from galaxy.gce.service import GceService
 from galaxy.protocol.gce_pb2 import RemoveRequest, UsageRequest
+from galaxy.protocol.interfaces import IPeer
+from galaxy.protocol.services import GceStub
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.tcp import TcpNetwork
+from galaxy.protocol.wire_pb2 import Hello
 from tests.gce.contract import NO_CALL
 
+# An engine finds the code where this process found it.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(galaxy.__file__).parent.parent)}
 CGROUP = f"galaxy-test-{os.getpid()}"
 
 
@@ -61,3 +77,98 @@ async def engine_in(test: TestCase, directory: Path, cgroup: str) -> GceService:
 
     test.addCleanup(lambda: Deferred.fromCoroutine(leave()))
     return service
+
+
+async def wait_until(what: Callable[[], Awaitable[bool]]) -> None:
+    """Look again and again until something is so; the test's timeout is the limit."""
+    while not await what():
+        await deferLater(cast("Any", reactor), 0.02)
+
+
+class Engine:
+    """`python -m galaxy.gce` as a process, and the connection to it."""
+
+    def __init__(self, directory: Path, cgroup: str) -> None:
+        self.directory = directory
+        self.gce: GceStub
+        self._options = options(directory, cgroup)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._peer: IPeer | None = None
+
+    def command(self) -> list[str]:
+        """How it is started."""
+        told = self._options
+        return [
+            *(sys.executable, "-m", "galaxy.gce"),
+            *("--socket", told.socket),
+            *("--dir", str(told.directory)),
+            *("--cgroup", told.cgroup),
+            *("--pidfile", str(told.pidfile)),
+        ]
+
+    async def start(self) -> None:
+        """Start it, and connect as soon as it serves."""
+        with self._log().open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                env=ENVIRONMENT,
+                start_new_session=True,
+                stdout=log,
+                stderr=log,
+            )
+        network = TcpNetwork(reactor)
+        while self._peer is None:
+            if self._process.poll() is not None:
+                raise AssertionError(f"gce ended: {self._log().read_text()}")
+            try:
+                self._peer = await network.dial(f"unix:{self._options.socket}", Hello(role="test"))
+            except GalaxyError:
+                await deferLater(cast("Any", reactor), 0.02)
+        self.gce = GceStub(self._peer)
+
+    async def kill(self) -> None:
+        """kill -9."""
+        await self._end(signal.SIGKILL)
+
+    async def terminate(self) -> None:
+        """SIGTERM."""
+        await self._end(signal.SIGTERM)
+
+    def cradle(self) -> int:
+        """The pid of its cradle."""
+        assert self._process is not None
+        pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+        parents = {pid: found[1] for pid in pids if (found := stat(pid)) is not None}
+        return next(pid for pid, parent in parents.items() if parent == self._process.pid)
+
+    def keeper(self, container: str, name: str) -> int:
+        """The pid of a keeper."""
+        claim = Records(self._options.directory).read_claim(ProcessId(container, name))
+        assert claim is not None
+        return claim.pid
+
+    async def leave_nothing(self) -> None:
+        """Remove every container, end; fail if a group is left, or what gce logged is a fault."""
+        if self._process is None or self._process.poll() is not None:
+            await self.start()
+        containers = [usage.container for usage in (await self.gce.usage(UsageRequest())).usages]
+        for container in containers:
+            await self.gce.remove(RemoveRequest(container=container))
+        await self.terminate()
+        if self._options.cgroup:
+            left = list(Path("/sys/fs/cgroup").glob(f"*/{self._options.cgroup}"))
+            assert not left, left
+        log = self._log().read_text()
+        assert "Traceback" not in log, log
+
+    async def _end(self, number: int) -> None:
+        assert self._process is not None
+        assert self._peer is not None
+        closed = self._peer.when_closed()
+        self._process.send_signal(number)
+        await closed
+        self._peer = None
+        self._process.wait()
+
+    def _log(self) -> Path:
+        return self.directory / "log"
