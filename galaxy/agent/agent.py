@@ -177,7 +177,7 @@ class Agent(Service):
         artifacts = Artifacts(data / "packages", around.sources, around.in_thread)
         artifacts.prepare()
         launcher = Launcher(
-            lambda: self.endpoint, (sys.executable, "-I", str(Path(unpack.__file__)))
+            lambda: self.endpoint, (sys.executable, "-I", "-S", str(Path(unpack.__file__)))
         )
         instance = f"{remembered.starts}-{around.rng.getrandbits(48):012x}"
         self.runner = Runner(

@@ -94,8 +94,8 @@ class Launcher:
 
     def _unpack_command(self, archive: Path | None, workspace: str, user: str) -> str:
         assert archive is not None
-        chosen = ["--user", user] if user else []
-        return "exec " + shlex.join([*self.unpack, *chosen, str(archive), workspace])
+        chosen = [user] if user else []
+        return "exec " + shlex.join([*self.unpack, str(archive), workspace, *chosen])
 
 
 def environment(

@@ -121,7 +121,8 @@ class MasterLink(Service):
                 if not self.running:
                     return
             except GalaxyError as error:
-                self._log.info("no master at {at}: {error}", at=leader.endpoint, error=error)
+                if not self._failures:  # once, however long it lasts
+                    self._log.info("no master at {at}: {error}", at=leader.endpoint, error=error)
                 self._discovery.unreachable(leader.endpoint)
             self._conversation = None
             if self._leader is leader or self._leader is None:

@@ -71,7 +71,11 @@ class Workspaces:
         and `KeyError` when there is no such user.
         """
         workspace = self.places(key).workspace(number)
-        workspace.parent.mkdir(mode=0o711, exist_ok=True)
+        try:
+            workspace.parent.mkdir()
+            workspace.parent.chmod(0o711)  # whatever the daemon's umask is
+        except FileExistsError:
+            pass
         try:
             workspace.mkdir(mode=0o700)
         except FileExistsError:

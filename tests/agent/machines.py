@@ -6,7 +6,6 @@ One machine under test: a real agent over a loopback network, memory gce, and a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,6 +23,7 @@ from galaxy.agent.records import PodKey
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
+from galaxy.gce.memory_machine import Behave, usual
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.static import StaticDiscovery
 from galaxy.protocol.agent_pb2 import (
@@ -120,13 +120,13 @@ class Machine:
     spawner: Spawner = field(factory=Spawner)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
-    served: Sequence[Served] = ()
+    behave: Behave = usual
     _gce_port: IListening | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.clock.advance(1000.0)
         self.network = LoopbackNetwork(self.clock)
-        self.gce = MemoryGce(self.clock)
+        self.gce = MemoryGce(self.clock, lambda process, spec: self.behave(process, spec))
 
     def start(self) -> Machine:
         """Start gce, if it does not answer, and the agent; until the two know each other."""

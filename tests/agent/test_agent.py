@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.records import PodKey
 from galaxy.agent.restarts import LONGEST_DELAY_S
+from galaxy.gce.memory_machine import Behaviour
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     Port,
@@ -117,6 +118,7 @@ class RunTests(MachineTests):
 
     def test_stopped(self) -> None:
         """A pod that is killed is stopped, its container removed, and it is buried."""
+        self.machine.behave = lambda process, spec: Behaviour(term_s=5.0)
         self.run_one()
         before = self.machine.query()
         self.assertEqual(list(self.machine.kill_pods(KEY).gone), [])
@@ -136,13 +138,12 @@ class RunTests(MachineTests):
     def test_workspace_command(self) -> None:
         """A deploy command runs first; the task follows when it ended well."""
         task = TaskDescriptor(
-            start_command="serve", source_type=kSourceTypeCommand, binary=b"bring the files"
+            start_command="serve", source_type=kSourceTypeCommand, binary=b"sleep 5"
         )
         self.machine.run(run_request(description(task), 0))
         self.machine.advance(0.5)
         self.assertEqual(self.machine.pod().tasks[0].stage, "deploy")
-        self.machine.gce.end(MAIN, "deploy.1")
-        self.machine.advance(0.5)
+        self.machine.advance(5)
         self.assertEqual(self.machine.pod().state, kPodRunning)
 
     def test_package(self) -> None:
@@ -154,9 +155,6 @@ class RunTests(MachineTests):
         self.machine.advance(0.5)
         (cached,) = (self.machine.directory / "packages").iterdir()
         self.assertEqual(cached.read_bytes(), b"an archive")
-        for index in (0, 1):
-            self.machine.gce.end(PodKey(JOB, index, 1).container(0), "deploy.1")
-        self.machine.advance(0.5)
         self.assertEqual([pod.state for pod in self.machine.pods()], [kPodRunning] * 2)
 
     def test_missing_package(self) -> None:
@@ -250,7 +248,7 @@ class OrderTests(MachineTests):
     def test_one_write(self) -> None:
         """Many pods in one order are one write."""
         self.machine.database.writes.clear()
-        self.machine.run(run_request(description(millicores=1), *range(100)))
+        self.machine.run(run_request(description(millicores=1, memory=1 << 20), *range(100)))
         (first, *_) = self.machine.database.writes
         self.assertEqual(sum(key.startswith(b"pod/") for key in first), 100)
 
@@ -313,9 +311,11 @@ class RestartTests(MachineTests):
 
     def test_stop_goes_on(self) -> None:
         """A pod that was being stopped is stopped by the next agent, and its slot is free."""
+        self.machine.behave = lambda process, spec: Behaviour(term_s=20.0)
         self.run_one()
         self.machine.kill_pods(KEY)
         self.machine.restart()
+        self.assertEqual(self.machine.pod().state, kPodTerminate)
         self.machine.advance(60)
         self.assertEqual(self.machine.pods(), [])
 

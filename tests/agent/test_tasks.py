@@ -1,0 +1,228 @@
+"""The task machine, move by move."""
+
+from __future__ import annotations
+
+from random import Random
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.agent.records import End, Phase, Task
+from galaxy.agent.specs import Deploying, Restart, TaskSpec
+from galaxy.agent.steps import (
+    Done,
+    Execute,
+    Failed,
+    Fetch,
+    Life,
+    Outcome,
+    Process,
+    Remove,
+    Sight,
+    Step,
+    Stop,
+    Sweep,
+)
+from galaxy.agent.tasks import (
+    MOVES,
+    Around,
+    Event,
+    IllegalMove,
+    advance,
+    moved,
+    next_step,
+    wake_at,
+)
+
+PACKAGED = TaskSpec(deploying=Deploying.PACKAGE)
+PLAIN = TaskSpec()
+STARTING = Process(Life.STARTING, 9)
+ALIVE = Process(Life.RUNNING, 9, 50.0)
+WELL = Process(Life.ENDED, 9, 50.0, End(time=90.0))
+BADLY = Process(Life.ENDED, 9, 50.0, End(exit_code=3, time=90.0))
+
+
+def around(
+    spec: TaskSpec = PLAIN,
+    processes: dict[str, Process] | None = None,
+    outcomes: dict[Step, Outcome] | None = None,
+    *,
+    stopping: bool = False,
+    now: float = 100.0,
+) -> Around:
+    """What a move depends on."""
+    return Around(0, spec, Sight(processes or {}, outcomes or {}), stopping, now, Random(1))
+
+
+class TableTests(SynchronousTestCase):
+    """The table itself."""
+
+    def test_absent(self) -> None:
+        """A move that the table lacks is an error that names phase and event."""
+        with self.assertRaises(IllegalMove) as caught:
+            moved(Task(Phase.GONE), Event.RUN)
+        self.assertIn("gone", str(caught.exception))
+        self.assertIn(Event.RUN.value, str(caught.exception))
+
+    def test_every_phase_can_be_left(self) -> None:
+        """Liveness: from every phase, the moves lead to GONE."""
+        reach = {Phase.GONE}
+        for _ in Phase:
+            reach |= {before for (before, _event), after in MOVES.items() if after in reach}
+        self.assertEqual(reach, set(Phase))
+
+    def test_gone_is_the_end(self) -> None:
+        """Safety: no move leads out of GONE."""
+        self.assertEqual([event for phase, event in MOVES if phase is Phase.GONE], [])
+
+
+class StartTests(SynchronousTestCase):
+    """From acceptance to a main process."""
+
+    def test_without_package(self) -> None:
+        """A task without a package is run at once."""
+        task = advance(Task(), around())
+        self.assertEqual(task.phase, Phase.RUNNING)
+        self.assertEqual(next_step(task, 0, Sight()), Execute(0, "main.0"))
+
+    def test_fetch_first(self) -> None:
+        """One with a package has it fetched, then unpacked, then runs."""
+        fetching = advance(Task(), around(PACKAGED))
+        self.assertEqual(next_step(fetching, 0, Sight()), Fetch(0))
+        deploying = advance(fetching, around(PACKAGED, outcomes={Fetch(0): Done()}))
+        self.assertEqual(next_step(deploying, 0, Sight()), Execute(0, "deploy.1"))
+        running = advance(deploying, around(PACKAGED, {"deploy.1": WELL}))
+        self.assertEqual(running.phase, Phase.RUNNING)
+
+    def test_seen(self) -> None:
+        """A process is noted as seen once it is alive, and not started again."""
+        task = advance(Task(Phase.RUNNING), around(processes={"main.0": ALIVE}))
+        self.assertEqual((task.seen, task.start_time), (True, 50.0))
+        self.assertIsNone(next_step(task, 0, Sight()))
+
+    def test_starting(self) -> None:
+        """One that is being started is waited for."""
+        sight = Sight({"main.0": STARTING})
+        task = Task(Phase.RUNNING)
+        self.assertEqual(advance(task, around(processes={"main.0": STARTING})), task)
+        self.assertIsNone(next_step(task, 0, sight))
+
+    def test_fetch_fails(self) -> None:
+        """A fetch that may yet succeed is tried three times, a hopeless one once."""
+        fetching = Task(Phase.FETCHING, tries=1)
+        hopeless: dict[Step, Outcome] = {Fetch(0): Failed("no such host", final=True)}
+        self.assertEqual(advance(fetching, around(PACKAGED, outcomes=hopeless)).phase, Phase.FAILED)
+        outcomes: dict[Step, Outcome] = {Fetch(0): Failed("it is slow")}
+        retrying = advance(fetching, around(PACKAGED, outcomes=outcomes))
+        self.assertEqual((retrying.phase, retrying.reason), (Phase.RETRYING, "it is slow"))
+        last = evolve(fetching, tries=3)
+        self.assertEqual(advance(last, around(PACKAGED, outcomes=outcomes)).phase, Phase.FAILED)
+
+    def test_retry(self) -> None:
+        """After the pause the next try has the next number."""
+        task = Task(Phase.RETRYING, tries=1, next_try=110.0)
+        self.assertEqual(advance(task, around(PACKAGED, now=109.0)), task)
+        again = advance(task, around(PACKAGED, now=110.0))
+        self.assertEqual((again.phase, again.tries), (Phase.FETCHING, 2))
+
+    def test_refused(self) -> None:
+        """A start that gce refuses is a failed attempt with its reason."""
+        outcomes: dict[Step, Outcome] = {Execute(0, "main.0"): Failed("no such user")}
+        task = advance(Task(Phase.RUNNING), around(outcomes=outcomes))
+        self.assertEqual((task.phase, task.reason), (Phase.WAITING, "no such user"))
+
+
+class EndTests(SynchronousTestCase):
+    """What follows the end of a main process."""
+
+    def test_policies(self) -> None:
+        """What follows, by policy and by how it ended."""
+        for restart, process, phase in (
+            (Restart.ALWAYS, WELL, Phase.WAITING),
+            (Restart.ALWAYS, BADLY, Phase.WAITING),
+            (Restart.ON_FAILURE, WELL, Phase.FINISHED),
+            (Restart.ON_FAILURE, BADLY, Phase.WAITING),
+            (Restart.NEVER, WELL, Phase.FINISHED),
+            (Restart.NEVER, BADLY, Phase.FAILED),
+        ):
+            spec = TaskSpec(restart=restart)
+            task = advance(Task(Phase.RUNNING, seen=True), around(spec, {"main.0": process}))
+            self.assertEqual(task.phase, phase, f"{restart} {process}")
+            self.assertEqual(task.end, process.end)
+
+    def test_lost(self) -> None:
+        """A process that was seen and is unknown to gce is lost: a failed attempt."""
+        task = advance(Task(Phase.RUNNING, seen=True), around())
+        self.assertEqual(task.phase, Phase.WAITING)
+        self.assertIn("lost", task.reason)
+
+    def test_not_lost(self) -> None:
+        """One that was never seen has yet to be started: under the same name."""
+        task = Task(Phase.RUNNING, attempt=4)
+        self.assertEqual(advance(task, around()), task)
+        self.assertEqual(next_step(task, 0, Sight()), Execute(0, "main.4"))
+
+    def test_sweep_first(self) -> None:
+        """The next attempt waits until the stray children of the last are gone."""
+        task = Task(Phase.WAITING, next_try=90.0, swept=False)
+        self.assertEqual(next_step(task, 0, Sight()), Sweep(0, 0))
+        self.assertEqual(advance(task, around()), task)
+        again = advance(task, around(outcomes={Sweep(0, 0): Done()}))
+        self.assertEqual((again.phase, again.attempt, again.restarts), (Phase.RUNNING, 1, 1))
+
+    def test_quiet_time(self) -> None:
+        """A long run wipes out the failures before it."""
+        ended = Process(Life.ENDED, 9, 100.0, End(exit_code=1, time=500.0))
+        before = Task(Phase.RUNNING, seen=True, streak=10)
+        task = advance(before, around(processes={"main.0": ended}, now=500.0))
+        self.assertEqual((task.phase, task.streak), (Phase.WAITING, 1))
+        short = Process(Life.ENDED, 9, 400.0, End(exit_code=1, time=500.0))
+        task = advance(before, around(processes={"main.0": short}, now=500.0))
+        self.assertEqual(task.phase, Phase.FAILED)
+
+
+class StopTests(SynchronousTestCase):
+    """A task that is to go."""
+
+    polite = TaskSpec(has_stop_command=True, stop_timeout_s=20.0)
+
+    def test_at_rest(self) -> None:
+        """One without processes is removed at once."""
+        for phase in (Phase.NEW, Phase.FETCHING, Phase.WAITING, Phase.RETRYING, Phase.FAILED):
+            task = advance(Task(phase), around(stopping=True))
+            self.assertEqual(next_step(task, 0, Sight()), Remove(0), phase)
+
+    def test_stop_command(self) -> None:
+        """The stop command runs first; when it has ended, what is left is ended."""
+        running = Task(Phase.RUNNING, seen=True)
+        alive = {"main.0": ALIVE}
+        stopping = advance(running, around(self.polite, alive, stopping=True))
+        self.assertEqual(next_step(stopping, 0, Sight(alive)), Execute(0, "stop"))
+        self.assertEqual(wake_at(stopping), 120.0)
+        ended = {**alive, "stop": WELL}
+        killing = advance(stopping, around(self.polite, ended, stopping=True))
+        self.assertEqual(next_step(killing, 0, Sight(ended)), Stop(0, 120.0))
+
+    def test_deadline(self) -> None:
+        """A stop command that does not end is not waited for beyond the deadline."""
+        task = Task(Phase.STOPPING, stop_deadline=120.0)
+        processes = {"main.0": ALIVE, "stop": ALIVE}
+        late = around(self.polite, processes, stopping=True, now=120.0)
+        self.assertEqual(advance(task, late).phase, Phase.KILLING)
+
+    def test_main_ends(self) -> None:
+        """When the main process has ended the stop command is not waited for."""
+        task = Task(Phase.STOPPING, stop_deadline=120.0)
+        processes = {"main.0": WELL, "stop": ALIVE}
+        self.assertEqual(
+            advance(task, around(self.polite, processes, stopping=True)).phase, Phase.KILLING
+        )
+
+    def test_to_the_end(self) -> None:
+        """Ended, then removed, then gone."""
+        task = Task(Phase.KILLING, stop_deadline=120.0)
+        task = advance(task, around(outcomes={Stop(0, 120.0): Done()}, stopping=True))
+        self.assertEqual(next_step(task, 0, Sight()), Remove(0))
+        task = advance(task, around(outcomes={Remove(0): Done()}, stopping=True))
+        self.assertEqual(task.phase, Phase.GONE)
+        self.assertIsNone(next_step(task, 0, Sight()))
