@@ -37,7 +37,8 @@ class Records:
         self.root = directory / "containers"
         self._trash = directory / "trash"
         self._numbers = itertools.count()
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, exist_ok=True)
         self._trash.mkdir(mode=0o700, exist_ok=True)
         for entry in self._trash.iterdir():
             shutil.rmtree(entry)

@@ -1,0 +1,337 @@
+"""What a task may use and see, tried by programs that try."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from galaxy.gce.procfs import start_time
+from galaxy.gce.service import GceService
+from galaxy.protocol.gce_pb2 import (
+    ContainerUsage,
+    ExecuteRequest,
+    Limits,
+    ProcessStatus,
+    RemoveRequest,
+    StopRequest,
+    UsageRequest,
+    kProcessFailed,
+)
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermission
+from tests.gce.contract import NO_CALL, Watching
+from tests.gce.engines import CGROUP, engine_in, temporary_directory, wait_until, why_no_cgroups
+
+USER = "nobody"
+NO_ROOT = None if os.geteuid() == 0 else "only root can give a process another user"
+
+# Writes the pids of its hidden children to the file that it is given, then stays.
+HIDES = """
+import os, signal, sys, time
+
+def child(prepare):
+    if os.fork() == 0:
+        prepare()
+        with open(sys.argv[1], "a") as file:
+            file.write(f"{os.getpid()}\\n")
+        for step in after.get(prepare, ()):
+            step()
+        while True:
+            time.sleep(1000)
+
+def ignore():
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+def leave():
+    os.setsid()
+    if os.fork() != 0:
+        os._exit(0)
+    os.setsid()
+    ignore()
+
+def stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+def nothing():
+    pass
+
+after = {nothing: (stop,)}
+child(ignore)
+child(leave)
+child(nothing)
+"""
+HIDDEN = 3
+
+
+class Isolated(TestCase):
+    """A real engine, and programs to run in it. The subclasses say how it isolates."""
+
+    timeout = 120
+    cgroup = ""
+
+    def setUp(self) -> Any:
+        self.directory = temporary_directory(self)
+        return Deferred.fromCoroutine(self.begin())
+
+    async def begin(self) -> None:
+        self.gce: GceService = await engine_in(self, self.directory, self.cgroup)
+        self.watching = Watching(self.gce)
+        self.addCleanup(self.watching.stop)
+
+    async def execute(self, command: str, name: str = "main.0", **more: Any) -> ProcessStatus:
+        request = ExecuteRequest(
+            container="c",
+            name=name,
+            command=command,
+            envs=["PATH=/usr/bin:/bin", "A=with space"],
+            cwd="/tmp",
+            stdout_path=str(self.directory / "out"),
+            stderr_path=str(self.directory / "err"),
+        )
+        request.MergeFrom(ExecuteRequest(**more))
+        return (await self.gce.execute(request, NO_CALL)).process
+
+    async def run_to_end(self, command: str, **more: Any) -> ProcessStatus:
+        await self.execute(command, **more)
+        return await self.watching.ended("c", more.get("name", "main.0"))
+
+    def python(self, program: str, *arguments: str) -> str:
+        """A shell command that runs a Python program."""
+        path = self.directory / f"program-{len(list(self.directory.iterdir()))}.py"
+        path.write_text(program)
+        return " ".join(["exec", sys.executable, str(path), *arguments])
+
+    def output(self) -> str:
+        return (self.directory / "out").read_text()
+
+    async def usage(self) -> ContainerUsage:
+        request = UsageRequest(containers=["c"])
+        return (await self.gce.usage(request, NO_CALL)).usages[0]
+
+    async def hidden(self, then: str) -> list[int]:
+        """Start the program that hides its children; their pids, once all have hidden."""
+        path = self.directory / "hidden"
+        path.touch()
+        await self.execute(self.python(HIDES + then, str(path)))
+
+        async def all_hidden() -> bool:
+            return len(path.read_text().splitlines()) == HIDDEN
+
+        await wait_until(all_hidden)
+        return [int(line) for line in path.read_text().split()]
+
+
+class EscapeTests(Isolated):
+    """Without control groups: nothing of a task survives its stop."""
+
+    async def test_stop_reaches_what_hides(self) -> None:
+        """Double fork, `setsid`, ignored SIGTERM, a stopped child: all dead when Stop answers."""
+        pids = await self.hidden("time.sleep(1000)")
+        await self.gce.stop(StopRequest(container="c", grace_s=0.2), NO_CALL)
+        self.assertEqual([None] * HIDDEN, [start_time(pid) for pid in pids])
+
+    async def test_remove_reaches_what_hides(self) -> None:
+        """The same for Remove."""
+        pids = await self.hidden("time.sleep(1000)")
+        await self.gce.remove(RemoveRequest(container="c"), NO_CALL)
+        self.assertEqual([None] * HIDDEN, [start_time(pid) for pid in pids])
+
+    async def test_nothing_outlives_its_command(self) -> None:
+        """When the command has ended, what it left in the background is dead too."""
+        pids = await self.hidden("sys.exit(5)")
+        self.assertEqual(5, (await self.watching.ended("c", "main.0")).exit_code)
+        self.assertEqual([None] * HIDDEN, [start_time(pid) for pid in pids])
+
+
+class CgroupEscapeTests(EscapeTests):
+    """The same in control groups."""
+
+    skip = why_no_cgroups()
+    cgroup = CGROUP
+
+
+class LimitTests(Isolated):
+    """The limits of a container hold."""
+
+    skip = why_no_cgroups()
+    cgroup = CGROUP
+
+    async def test_memory(self) -> None:
+        """Who eats more memory than granted is killed, and it is told why."""
+        eats = self.python("data = bytearray(500 << 20)")
+        ended = await self.run_to_end(eats, limits=Limits(memory=64 << 20))
+        self.assertEqual((9, True), (ended.signal, ended.oom_killed))
+
+    async def test_memory_of_a_child(self) -> None:
+        """The same is told when a child was killed and the command failed of it."""
+        eats = self.python("data = bytearray(500 << 20)").removeprefix("exec ")
+        ended = await self.run_to_end(f"{eats}; exit $?", limits=Limits(memory=64 << 20))
+        self.assertEqual((137, 0, True), (ended.exit_code, ended.signal, ended.oom_killed))
+
+    async def test_the_next_is_not_blamed(self) -> None:
+        """A later failure in the same container is not called out of memory."""
+        eats = self.python("data = bytearray(500 << 20)")
+        await self.run_to_end(eats, limits=Limits(memory=64 << 20))
+        ended = await self.run_to_end("exit 1", name="main.1", limits=Limits(memory=64 << 20))
+        self.assertFalse(ended.oom_killed)
+
+    async def test_cpu(self) -> None:
+        """A busy loop with 200 millicores gets about a fifth of a core."""
+        await self.execute("while :; do :; done", limits=Limits(millicores=200))
+        before, began = await self.usage(), cast("Any", reactor).seconds()
+        await deferLater(cast("Any", reactor), 2.0)
+        after, ended = await self.usage(), cast("Any", reactor).seconds()
+        share = (after.cpu_ns - before.cpu_ns) / 1e9 / (ended - began)
+        self.assertGreater(share, 0.10)
+        self.assertLess(share, 0.28)
+
+    async def test_soft_cpu(self) -> None:
+        """A soft limit lets a process have more while the machine is idle."""
+        limits = Limits(millicores=50, cpu_isolation_type=kCpuIsolationSoft)
+        await self.execute("while :; do :; done", limits=limits)
+        before = await self.usage()
+
+        async def had_more() -> bool:
+            return (await self.usage()).cpu_ns - before.cpu_ns > 500_000_000
+
+        await wait_until(had_more)
+
+    async def test_processes(self) -> None:
+        """A fork bomb stops at its limit."""
+        bomb = (
+            "import os, time\n"
+            "made = 0\n"
+            "try:\n"
+            "    while os.fork() != 0: made += 1\n"
+            "    time.sleep(1000)\n"
+            "except BlockingIOError:\n"
+            "    print(made)\n"
+        )
+        await self.run_to_end(self.python(bomb), limits=Limits(pids=10))
+        self.assertEqual("9\n", self.output())
+
+    async def test_limits_change(self) -> None:
+        """Each Execute sets the container's limits: upwards and downwards."""
+        for number, mebibytes in enumerate((64, 256, 32)):
+            await self.execute(
+                "exec sleep 1000", name=f"main.{number}", limits=Limits(memory=mebibytes << 20)
+            )
+        eats = self.python("data = bytearray(40 << 20)")
+        ended = await self.run_to_end(eats, name="eats", limits=Limits(memory=32 << 20))
+        self.assertTrue(ended.oom_killed)
+
+    async def test_usage(self) -> None:
+        """Memory is told without and with the page cache."""
+        holds = self.python(
+            "import time; data = b'x' * (30 << 20); print(1, flush=True); time.sleep(99)"
+        )
+        await self.execute(holds, limits=Limits(memory=256 << 20))
+
+        async def printed() -> bool:
+            return self.output() == "1\n"
+
+        await wait_until(printed)
+        used = await self.usage()
+        self.assertGreater(used.memory, 30 << 20)
+        self.assertGreaterEqual(used.memory_with_cache, used.memory)
+        self.assertEqual(1, used.pids)
+
+
+class TaskTests(Isolated):
+    """What a task finds when it begins."""
+
+    async def test_environment_is_whole(self) -> None:
+        """It has the environment asked for and nothing else (the shell adds PWD)."""
+        await self.run_to_end("env")
+        self.assertEqual(
+            {"PATH=/usr/bin:/bin", "A=with space", "PWD=/tmp"}, set(self.output().splitlines())
+        )
+
+    async def test_descriptors(self) -> None:
+        """It has three descriptors: nothing to read, its output files, appended to."""
+        (self.directory / "out").write_text("before\n")
+        await self.run_to_end("for fd in /proc/$$/fd/*; do readlink $fd; done; echo e >&2")
+        expected = ["before", "/dev/null", str(self.directory / "out"), str(self.directory / "err")]
+        found = [line for line in self.output().splitlines() if "/fd" not in line]
+        self.assertEqual(expected, found)
+        self.assertEqual("e\n", (self.directory / "err").read_text())
+
+    async def test_signals(self) -> None:
+        """No signal is blocked or ignored."""
+        await self.run_to_end("exec grep -E 'Sig(Blk|Ign)' /proc/self/status")
+        self.assertEqual({"0" * 16}, {line.split()[1] for line in self.output().splitlines()})
+
+    async def test_output_through_a_link(self) -> None:
+        """An output file that is a symbolic link is refused: it could lead anywhere."""
+        target = self.directory / "target"
+        target.touch()
+        (self.directory / "out").symlink_to(target)
+        status = await self.execute("echo x")
+        self.assertEqual(kProcessFailed, status.state)
+        self.assertIn(str(self.directory / "out"), status.reason)
+        self.assertEqual("", target.read_text())
+
+    async def test_output_to_a_pipe(self) -> None:
+        """One that is not a file is refused, and nobody waits for its other end."""
+        os.mkfifo(self.directory / "out")
+        self.assertEqual(kProcessFailed, (await self.execute("echo x")).state)
+
+    async def test_unknown_user(self) -> None:
+        """A user that the machine does not know is an error of the request."""
+        try:
+            await self.execute("true", user="no-such-user")
+        except GalaxyError as error:
+            self.assertEqual(kInputError, error.status)
+            self.assertIn("no-such-user", error.reason)
+        else:
+            self.fail("it was accepted")
+
+    async def test_another_user_without_root(self) -> None:
+        """Only root can run a process as somebody else."""
+        if NO_ROOT is None:
+            self.skipTest("this is root")
+        try:
+            await self.execute("true", user="root")
+        except GalaxyError as error:
+            self.assertEqual(kPermission, error.status)
+
+
+class UserTests(Isolated):
+    """A task with a user has that user's rights and no more."""
+
+    skip = NO_ROOT
+
+    async def test_rights(self) -> None:
+        """User, group and supplementary groups are the user's; no program gives more."""
+        await self.run_to_end("id -u; id -g; id -G; grep NoNewPrivs /proc/self/status", user=USER)
+        entry = pwd.getpwnam(USER)
+        groups = " ".join(str(group) for group in os.getgrouplist(USER, entry.pw_gid))
+        expected = [str(entry.pw_uid), str(entry.pw_gid), groups, "NoNewPrivs:\t1"]
+        self.assertEqual(expected, self.output().splitlines())
+
+    async def test_cannot_kill_its_keeper(self) -> None:
+        """The keeper, its parent, is not the user's to signal."""
+        ended = await self.run_to_end("kill -KILL $PPID", user=USER)
+        self.assertEqual((1, 0), (ended.exit_code, ended.signal))
+
+    async def test_cannot_read_records(self) -> None:
+        """The records hold others' environments; they are root's alone."""
+        ended = await self.run_to_end(f"ls {self.directory}/gce/containers", user=USER)
+        self.assertNotEqual(0, ended.exit_code)
+
+    async def test_cannot_leave_its_groups(self) -> None:
+        """A task cannot move itself elsewhere in the tree."""
+        files = [str(path) for path in Path("/sys/fs/cgroup").glob("*/tasks")]
+        files += [str(path) for path in Path("/sys/fs/cgroup").glob("**/cgroup.procs")][:5]
+        tries = " || ".join(f"echo $$ > {path}" for path in files)
+        ended = await self.run_to_end(tries or "false", user=USER)
+        self.assertNotEqual(0, ended.exit_code)
