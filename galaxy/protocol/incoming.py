@@ -50,6 +50,10 @@ class IncomingCalls:
     def __len__(self) -> int:
         return len(self._open)
 
+    def is_open(self, call_id: int) -> bool:
+        """Whether the caller still waits for the answer."""
+        return call_id in self._open
+
     def answer(self, call_id: int, response: Message | None = None) -> None:
         """Answer kOk; a stream ends without a response. A withdrawn call: nothing to do."""
         call = self._open.get(call_id)

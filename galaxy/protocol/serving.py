@@ -61,6 +61,8 @@ class Serving:
 
     def _start(self, asked: Asked) -> None:
         call_id, method, request, epoch = asked
+        if not self._incoming.is_open(call_id):
+            return  # withdrawn before it was begun
         call = Call(self._peer, method, epoch)
         if method.streams:
             sender = ItemSender(self._incoming, call_id, self._choked, self._flush)

@@ -40,6 +40,7 @@ class EchoAgent:
         self.released: Deferred[None] = Deferred()
         self.cancelled: Deferred[None] = Deferred()
         self.sent = 0
+        self.closes_when_told = False
 
     async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
         """Answer at once."""
@@ -57,7 +58,9 @@ class EchoAgent:
         return RunPodsResponse()
 
     async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
-        """Refuse, with the request's reason."""
+        """Refuse, with the request's reason; or close the connection."""
+        if self.closes_when_told:
+            call.peer.close(request.reason)
         raise GalaxyError(Status.kStaleEpoch, request.reason)
 
     async def show_pods(self, request: ShowPodsRequest, call: Call) -> ShowPodsResponse:
