@@ -69,7 +69,7 @@ class ZooKeeperCandidacy:
         self._again = False
         self._retry: IDelayedCall | None = None
         self._deadline: IDelayedCall | None = None
-        self._over = False
+        self.over = False  # resigned, and the ensemble knows
         self._gone: list[Deferred[None]] = []
 
     def linked(self, link: Link) -> None:
@@ -92,7 +92,7 @@ class ZooKeeperCandidacy:
             self._resigned = True
             self._epoch = 0
             self._deadline = self._clock.callLater(self._session.place.session_s, self._left)
-        if self._over:
+        if self.over:
             self._left()
         else:
             self._step()
@@ -106,7 +106,7 @@ class ZooKeeperCandidacy:
 
     def _step(self) -> None:
         """Do what is next to do, unless that is being done."""
-        if self._over or self._session.link is not Link.CONNECTED:
+        if self.over or self._session.link is not Link.CONNECTED:
             return
         if self._running:
             self._again = True
@@ -129,9 +129,9 @@ class ZooKeeperCandidacy:
     def _stepped(self, failure: Failure | None) -> None:
         self._running = False
         if failure is not None:
-            if failure.check(Unavailable) is None:
+            if failure.check(Unavailable, NoNodeError) is None:
                 self.log.failure("an election failed", failure=failure)
-            if not self._over and self._retry is None:
+            if not self.over and self._retry is None:
                 self._retry = self._clock.callLater(RETRY_S, self._try_again)
         elif self._again:
             self._step()
@@ -252,7 +252,7 @@ class ZooKeeperCandidacy:
 
     def _left(self) -> None:
         """The candidacy is over, for the ensemble too."""
-        self._over = True
+        self.over = True
         for timer in (self._retry, self._deadline):
             if timer is not None and timer.active():
                 timer.cancel()

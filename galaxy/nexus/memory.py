@@ -43,6 +43,7 @@ class _Candidacy:
         self.candidate = candidate
         self.endpoint = endpoint
         self.epoch = 0
+        self.doubtful = False
         self.resigned = False
 
     def resign(self) -> Deferred[None]:
@@ -106,8 +107,11 @@ class MemoryEnsemble:
         """End a participant's session: its reign is over, though it may not know."""
         nexus.forget_expiry()
         nexus.session_lost = True
+        if nexus.gone:
+            self.leave(nexus)
         for candidacy in [each for each in self._standing if each.nexus is nexus]:
             self.withdraw(candidacy)
+        nexus.let_go()
         if nexus.connected:
             nexus.reconnect()
         self.settle()
@@ -126,9 +130,12 @@ class MemoryEnsemble:
                 nexus.doubt()
 
     def regain_quorum(self) -> None:
-        """Answer everybody again."""
+        """Answer everybody again; the time of those who are gone begins to run."""
         for nexus in self._joined:
-            self.resume(nexus)
+            if nexus.gone:
+                nexus.expiry = self.clock.callLater(self.session_timeout_s, self.expire, nexus)
+            else:
+                self.resume(nexus)
 
     # What participants ask; called on the clock.
 
@@ -138,7 +145,8 @@ class MemoryEnsemble:
 
     def leave(self, nexus: MemoryNexus) -> None:
         """Forget a participant."""
-        self._joined.remove(nexus)
+        if nexus in self._joined:
+            self._joined.remove(nexus)
 
     def commit(self, changes: Sequence[Change], epoch: int) -> None:
         """Apply all or raise."""
@@ -206,6 +214,8 @@ class MemoryNexus:
         self.expiry: IDelayedCall | None = None
         self._ensemble = ensemble
         self._candidacies: list[_Candidacy] = []
+        self._leaving: list[_Candidacy] = []  # resigned, and the ensemble does not know yet
+        self._resigning: list[Deferred[None]] = []
         ensemble.join(self)
         self.leaders.tell(ensemble.leader)
 
@@ -253,9 +263,9 @@ class MemoryNexus:
                 self.resign(candidacy)
             self.watches.stop()
             self.leaders.stop()
-            self._ensemble.leave(self)
             self.gone = True
-            self.forget_expiry()
+            if self.connected:
+                self._ensemble.leave(self)
         self.clock.callLater(self._ensemble.latency_s, done.callback, None)
         return done
 
@@ -268,10 +278,20 @@ class MemoryNexus:
         if not candidacy.resigned:
             candidacy.resigned = True
             self._candidacies.remove(candidacy)
-            self._ensemble.withdraw(candidacy)
-            self._ensemble.settle()
-        self.clock.callLater(self._ensemble.latency_s, done.callback, None)
+            self._leaving.append(candidacy)
+        self._resigning.append(done)
+        if self.connected:
+            self.let_go()
         return done
+
+    def let_go(self) -> None:
+        """The ensemble knows now who has resigned here."""
+        for candidacy in self._leaving:
+            self._ensemble.withdraw(candidacy)
+        self._ensemble.settle()
+        for done in self._resigning:
+            self.clock.callLater(self._ensemble.latency_s, done.callback, None)
+        self._leaving, self._resigning = [], []
 
     def forget_expiry(self) -> None:
         """The session does not end by itself any more."""
@@ -283,11 +303,13 @@ class MemoryNexus:
         """The ensemble does not answer: whoever reigns here stops."""
         for candidacy in self._candidacies:
             if candidacy.epoch:
+                candidacy.doubtful = True
                 candidacy.tell(candidacy.candidate.suspended, "the ensemble does not answer")
 
     def reconnect(self) -> None:
         """The ensemble answers: go on with the old session, or begin a new one."""
         lost, self.session_lost = self.session_lost, False
+        self.let_go()
         for candidacy in list(self._candidacies):
             reigned = bool(candidacy.epoch)
             if lost:
@@ -295,8 +317,9 @@ class MemoryNexus:
                 if reigned:
                     candidacy.tell(candidacy.candidate.deposed, "the session has expired")
                 self._ensemble.stand(candidacy)
-            elif reigned:
+            elif candidacy.doubtful:
                 candidacy.tell(candidacy.candidate.resumed)
+            candidacy.doubtful = False
         self.watches.tell_unknown()
         self.leaders.tell(self._ensemble.leader)
 

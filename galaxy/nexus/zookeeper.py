@@ -106,7 +106,7 @@ class ZooKeeperNexus:
         candidacy = ZooKeeperCandidacy(
             self._session,
             self._layout,
-            prepare=self._nodes.prepare_ground,
+            prepare=self._prepare_election,
             begun=self._sweep,
             candidate=candidate,
             endpoint=endpoint,
@@ -158,6 +158,7 @@ class ZooKeeperNexus:
             return
         if link is Link.LOST:
             self._nodes.forget()
+        self._candidacies = [each for each in self._candidacies if not each.over]
         for candidacy in list(self._candidacies):
             candidacy.linked(link)
         if link is Link.CONNECTED:
@@ -170,6 +171,11 @@ class ZooKeeperNexus:
         if self._session.link is not Link.CONNECTED and self._reactor.seconds() >= late:
             raise Unavailable(f"no answer from {self._place}")
         await self._nodes.commit(changes, epoch)
+
+    async def _prepare_election(self) -> None:
+        """See that elections can be held, even if somebody deleted everything by hand."""
+        self._nodes.forget()
+        await self._nodes.prepare_ground()
 
     def _sweep(self) -> None:
         """A reign has begun here: clear away what earlier ones left half done."""

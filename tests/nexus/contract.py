@@ -61,6 +61,16 @@ class Candidate:
         assert isinstance(epoch, int)
         return epoch
 
+    async def reign_again(self, epoch: int) -> int:
+        """Wait until the doubt is over, by resuming or being elected anew; the epoch."""
+        while True:
+            what, value = await self.events.get()
+            if what == "resumed":
+                return epoch
+            if what == "elected":
+                assert value > epoch
+                return int(value)
+
 
 class Model:
     """What a nexus holds, as a dictionary: the contract in ten lines."""

@@ -63,6 +63,14 @@ class MemoryEnsembleTests(SynchronousTestCase):
         )
         self.assertEqual(self.told(self.second), [])
 
+    def test_a_short_cut_that_nobody_noticed_is_not_told(self) -> None:
+        self.told(self.first)
+        self.ensemble.suspend(self.one, noticed=False)
+        self.clock.advance(1)
+        self.ensemble.resume(self.one)
+        self.clock.advance(10)
+        self.assertEqual(self.told(self.first), [])
+
     def test_a_suspended_reign_passes_on_when_the_session_expires(self) -> None:
         """The old leader learns it when it can be told, and stands again, behind."""
         self.told(self.first)
@@ -128,6 +136,42 @@ class MemoryEnsembleTests(SynchronousTestCase):
         self.clock.advance(0.1)
         self.assertEqual(self.told(self.second), [("elected", 2)])
         self.assertEqual(self.told(self.first), [])
+
+    def test_who_resigns_while_cut_off_makes_room_when_its_session_ends(self) -> None:
+        self.told(self.first)
+        third = Candidate()
+        candidacy = self.one.stand(third, "one:2")
+        self.ensemble.suspend(self.one)
+        resigned = candidacy.resign()
+        self.clock.advance(3.9)
+        self.assertNoResult(resigned)
+        self.clock.advance(0.1)
+        self.clock.advance(0)
+        self.successResultOf(resigned)
+        self.assertEqual(self.told(self.second), [("elected", 2)])
+        self.ensemble.resume(self.one)
+        self.ensemble.expire(self.other)
+        self.clock.advance(0)
+        self.assertEqual(self.told(third), [])
+
+    def test_who_resigns_during_a_short_cut_makes_room_when_it_is_over(self) -> None:
+        nexus, candidate = MemoryNexus(self.ensemble), Candidate()
+        candidacy = nexus.stand(candidate, "third:1")
+        self.ensemble.suspend(nexus)
+        resigned = candidacy.resign()
+        self.ensemble.resume(nexus)
+        self.clock.advance(0)
+        self.successResultOf(resigned)
+
+    def test_who_crashed_without_a_quorum_is_succeeded_after_it_is_back(self) -> None:
+        self.ensemble.lose_quorum()
+        self.ensemble.crash(self.one)
+        self.clock.advance(100)
+        self.ensemble.regain_quorum()
+        self.clock.advance(3.9)
+        self.assertEqual(self.told(self.second), [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.told(self.second), [("elected", 2)])
 
     def test_with_latency_nothing_has_happened_at_once(self) -> None:
         ensemble = MemoryEnsemble(self.clock, latency_s=0.5)

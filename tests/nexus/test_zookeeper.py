@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 from typing import Any
 from uuid import uuid4
 
@@ -89,9 +90,9 @@ class ZooKeeperTestCase(TestCase):
             raise SkipTest(reason)
         self.chroot = f"galaxy-{uuid4().hex}"
 
-    def open_nexus(self, hosts: str, *, user: str = "") -> ZooKeeperNexus:
+    def open_nexus(self, hosts: str, *, user: str = "", session_s: int = 1) -> ZooKeeperNexus:
         """A participant."""
-        url = f"zookeeper://{user and user + '@'}{hosts}/{self.chroot}?session_s=1"
+        url = f"zookeeper://{user and user + '@'}{hosts}/{self.chroot}?session_s={session_s}"
         nexus = open_nexus(url, reactor)
         assert isinstance(nexus, ZooKeeperNexus)
         self.addCleanup(nexus.close)
@@ -150,7 +151,7 @@ class CutOffTests(ZooKeeperTestCase):
         began = reactor.seconds()
         for each in asked:
             await self.assertFailure(each, Unavailable)
-        self.assertLess(reactor.seconds() - began, 3.0)
+        self.assertLess(reactor.seconds() - began, 10.0)  # not a second for each
         await self.second.reign()
         self.assertEqual(await self.standby.get("a"), Entry(b"1", 1))
 
@@ -170,11 +171,20 @@ class CutOffTests(ZooKeeperTestCase):
         self.assertEqual(await told.get(), "jobs")
         self.assertEqual(await leaders.get(), Leader("standby:1", later))
 
+    async def test_a_reign_whose_node_was_deleted_by_hand_ends_and_another_begins(self) -> None:
+        epoch = await self.begin()
+        zookeeper = self.standby._session._client
+        await deferToThread(zookeeper.delete, f"/{self.chroot}/leader")
+        await self.wire.cut()
+        self.wire.mend()
+        self.assertEqual((await self.first.events.get())[0], "suspended")
+        self.assertEqual((await self.first.events.get())[0], "deposed")
+        self.assertGreater(await self.first.reign(), epoch)
+
     async def test_resigning_while_cut_off_ends_with_the_session(self) -> None:
         self.leader.stand(self.first, "leader:1")
         self.standby.stand(self.second, "standby:1")
-        first = gatherResults([self.leader.get("a"), self.standby.get("a")])
-        await first
+        await gatherResults([self.leader.get("a"), self.standby.get("a")])
         resigned = self.leader.stand(contract.Candidate(), "third:1")
         await self.wire.cut()
         await resigned.resign()
@@ -183,9 +193,9 @@ class CutOffTests(ZooKeeperTestCase):
 class StepDownTests(ZooKeeperTestCase):
     """A planned hand-over."""
 
-    async def test_it_takes_less_than_a_second(self) -> None:
+    async def test_it_does_not_wait_for_a_session_to_expire(self) -> None:
         hosts = zookeeper_server.shared_server().hosts
-        one, other = self.open_nexus(hosts), self.open_nexus(hosts)
+        one, other = self.open_nexus(hosts, session_s=4), self.open_nexus(hosts, session_s=4)
         first, second = contract.Candidate(), contract.Candidate()
         reigning = one.stand(first, "one:1")
         await first.reign()
@@ -194,7 +204,7 @@ class StepDownTests(ZooKeeperTestCase):
         began = reactor.seconds()
         await reigning.resign()
         await second.reign()
-        self.assertLess(reactor.seconds() - began, 1.0)
+        self.assertLess(reactor.seconds() - began, 4.0)
 
 
 class BlobTests(ZooKeeperTestCase):
@@ -304,13 +314,24 @@ class EnsembleTests(ZooKeeperTestCase):
             server.start()
         for server in self.servers.servers:
             await deferToThread(server.wait_ready)
-        while True:  # the session may have outlived the quorum's absence, or not
-            what, value = await candidate.events.get()
-            if what in {"resumed", "elected"}:
-                break
-        reign = epoch if value is None else value
-        self.assertGreaterEqual(reign, epoch)
+        reign = await candidate.reign_again(epoch)
         await nexus.commit([Put("a", b"3")], epoch=reign)
+
+    async def test_servers_that_fall_silent_put_the_reign_in_doubt_in_time(self) -> None:
+        """Nothing is closed, nothing is answered: noticed before the session can end."""
+        nexus = self.open_nexus(self.servers.hosts, session_s=4)
+        candidate = contract.Candidate()
+        nexus.stand(candidate, "here:1")
+        epoch = await candidate.reign()
+        for server in self.servers.servers:
+            server.signal(SIGSTOP)
+        began = reactor.seconds()
+        self.assertEqual((await candidate.events.get())[0], "suspended")
+        self.assertLess(reactor.seconds() - began, 4.0)
+        for server in self.servers.servers:
+            server.signal(SIGCONT)
+        reign = await candidate.reign_again(epoch)
+        await nexus.commit([Put("a", b"1")], epoch=reign)
 
     async def test_one_server_may_die(self) -> None:
         nexus = self.open_nexus(self.servers.hosts)
