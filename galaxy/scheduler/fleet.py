@@ -69,6 +69,7 @@ class Fleet:
     total_memory: Ints = field(factory=_ints, init=False)
     free_cpu: Ints = field(factory=_ints, init=False)
     free_memory: Ints = field(factory=_ints, init=False)
+    # Measured; never more than twice the total, which is load enough.
     used_cpu: Ints = field(factory=_ints, init=False)
     used_memory: Ints = field(factory=_ints, init=False)
     pods: Ints = field(factory=_ints, init=False)
@@ -179,13 +180,14 @@ class Fleet:
     def _update(self, row: int, one: AgentSnapshot) -> None:
         cpu = max(0, one.total_millicores - one.assigned_millicores)
         memory = min(max(0, one.total_memory - one.assigned_memory) // MIB, MOST_MIB)
+        total_memory = min(one.total_memory // MIB, MOST_MIB)
         values = (
             one.total_millicores,
-            min(one.total_memory // MIB, MOST_MIB),
+            total_memory,
             cpu,
             memory,
-            one.used_millicores,
-            min(one.used_memory // MIB, MOST_MIB),
+            min(one.used_millicores, 2 * one.total_millicores),
+            min(one.used_memory // MIB, 2 * total_memory, MOST_MIB),
             one.pods,
         )
         before = tuple(column.item(row) for column in self._amounts())

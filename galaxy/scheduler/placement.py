@@ -19,25 +19,24 @@ import numpy as np
 from attrs import define, field
 
 from galaxy.scheduler.feasibility import lasting_mask
-from galaxy.scheduler.fleet import Bools, Fleet, Floats, Ints, Rows
+from galaxy.scheduler.fleet import Fleet, Floats, Ints, Rows
 from galaxy.scheduler.groups import Shape
 from galaxy.scheduler.score import Policy
 
-_INFINITE = np.float32(np.inf)
+_INFINITE = float("inf")
 _MOST_KEPT = 256  # shapes; each keeps some 5 bytes a row
 _TIE = 1e-4
+_NOWHERE: tuple[Rows, Ints] = (np.zeros(0, np.intp), np.zeros(0, np.int32))
 
 
 @define(eq=False)
 class _Kept:
     """The scores of one shape: infinite where a pod does not fit now."""
 
-    mask: Bools
-    bias: Floats
+    bias: Floats  # what placing does not change; infinite where a lasting constraint rules out
     scores: Floats
     kinds: int
     position: int
-    renewed: bool = False
     full_at: int = -1  # the fleet's gains when nothing could hold it
 
 
@@ -73,16 +72,23 @@ class Placer:
         where `max_per_host` is given. The fleet is changed.
         """
         kept = self._current(shape)
+        if kept is None:
+            return _NOWHERE
         rows = np.flatnonzero(kept.scores < _INFINITE)
         if not len(rows):
             kept.full_at = self.fleet.gains
-            return rows, rows.astype(np.int32)
+            return _NOWHERE
         room = self._room(shape, rows, count)
         if there is not None:
             there = there[rows]
             if max_per_host:
                 room = np.minimum(room, np.maximum(max_per_host - there, 0))
-        scores = self.policy.score(self.fleet, shape, rows, np.maximum(room, 1))
+        scores = self.policy.score(
+            self.fleet,
+            rows,
+            self.fleet.free_cpu[rows] - room * shape.millicores,
+            self.fleet.free_memory[rows] - room * shape.memory_mib,
+        )
         scores += kept.bias[rows]
         counts = self.policy.deal(scores, room, there, count)
         chosen = counts > 0
@@ -93,19 +99,14 @@ class Placer:
     def place_one(self, shape: Shape) -> int | None:
         """Take room for one pod: its row, or None."""
         kept = self._current(shape)
-        if not len(kept.scores):
+        if kept is None:
             return None
         row = int(kept.scores.argmin())
-        if kept.scores[row] == _INFINITE:
+        if kept.scores.item(row) == _INFINITE:
             kept.full_at = self.fleet.gains
             return None
         self.fleet.take_one(row, shape)
         return row
-
-    def is_full(self, shape: Shape) -> bool:
-        """Whether it is known, without looking, that nothing can hold the shape."""
-        kept = self._kept.get(shape)
-        return kept is not None and kept.full_at == self.fleet.gains
 
     def _room(self, shape: Shape, rows: Rows, count: int) -> Ints:
         """How many of `count` pods each row could hold, alone."""
@@ -116,13 +117,17 @@ class Placer:
             np.minimum(room, self.fleet.free_memory[rows] // np.int32(shape.memory_mib), out=room)
         return room
 
-    def _current(self, shape: Shape) -> _Kept:
+    def _current(self, shape: Shape) -> _Kept | None:
+        """The shape's scores as they are now; None when it is known that nothing can hold it."""
         kept = self._kept.get(shape)
         fleet = self.fleet
         if kept is None or kept.kinds != fleet.kinds:
+            if not len(fleet):
+                return None
             kept = self._begin(shape)
-        if not kept.renewed:
             self._renew(kept, shape, slice(None))
+        elif kept.full_at == fleet.gains:
+            return None
         elif kept.position != fleet.position:
             changed = fleet.changed_since(kept.position)
             if changed is None:
@@ -150,8 +155,7 @@ class Placer:
         if len(self._kept) >= _MOST_KEPT and shape not in self._kept:
             del self._kept[next(iter(self._kept))]
         kept = _Kept(
-            mask=lasting_mask(fleet, shape),
-            bias=bias,
+            bias=np.where(lasting_mask(fleet, shape), bias, _INFINITE),
             scores=np.empty(len(fleet), np.float32),
             kinds=fleet.kinds,
             position=-1,
@@ -161,14 +165,13 @@ class Placer:
 
     def _renew(self, kept: _Kept, shape: Shape, rows: Rows | slice) -> None:
         fleet = self.fleet
-        able = kept.mask[rows] & (fleet.free_cpu[rows] >= shape.millicores)
-        able &= fleet.free_memory[rows] >= shape.memory_mib
+        left_cpu = fleet.free_cpu[rows] - shape.millicores
+        left_memory = fleet.free_memory[rows] - shape.memory_mib
+        scores = self.policy.score(fleet, rows, left_cpu, left_memory)
+        scores += kept.bias[rows]
+        np.copyto(scores, _INFINITE, where=np.minimum(left_cpu, left_memory) < 0)
         for port in shape.ports:
             if port in fleet.ports:
-                able &= ~fleet.ports[port][rows]
-        scores = self.policy.score(fleet, shape, rows, 1)
-        scores += kept.bias[rows]
-        scores[~able] = _INFINITE
+                np.copyto(scores, _INFINITE, where=fleet.ports[port][rows])
         kept.scores[rows] = scores
         kept.position = fleet.position
-        kept.renewed = True

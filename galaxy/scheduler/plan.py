@@ -100,8 +100,6 @@ class Planning:
 
     def _place(self, entry: Entry, count: int) -> Placed | None:
         group = entry.group
-        if self._placer.is_full(group.shape):
-            return None
         if group.count == 1 and not group.max_per_host:
             row = self._placer.place_one(group.shape)
             return None if row is None else Placed(group, (row,), (1,))

@@ -13,7 +13,8 @@ import numpy as np
 from attrs import frozen
 
 from galaxy.scheduler.fleet import Fleet, Floats, Ints, Rows
-from galaxy.scheduler.groups import Shape
+
+_LOAD_OF_PODS = np.exp(np.arange(2048) / 32)
 
 
 class Policy(Protocol):
@@ -27,12 +28,13 @@ class Policy(Protocol):
     def unasked_label(self) -> float:
         """What each label of an agent that the pod did not ask for adds to its score."""
 
-    def score(self, fleet: Fleet, shape: Shape, rows: Rows | slice, counts: Ints | int) -> Floats:
+    def score(self, fleet: Fleet, rows: Rows | slice, left_cpu: Ints, left_memory: Ints) -> Floats:
         """
         Lower is better; one score a row.
 
-        Looks at the given rows only, so that whoever keeps scores can renew
-        a few. `counts`: how many pods of the shape each would take.
+        Looks at the given rows only, so that whoever keeps scores can renew a
+        few. `left_*`: what each would have left with the pods in question; where
+        that is below zero, the score does not matter.
         """
 
     def deal(self, scores: Floats, room: Ints, there: Ints | None, count: int) -> Ints:
@@ -57,15 +59,15 @@ class Spread:
     name: str = "spread"
     unasked_label: float = 0.0
 
-    def score(self, fleet: Fleet, shape: Shape, rows: Rows | slice, counts: Ints | int) -> Floats:
+    def score(self, fleet: Fleet, rows: Rows | slice, left_cpu: Ints, left_memory: Ints) -> Floats:
         """The load before the pod comes."""
         cpu = np.maximum(fleet.total_cpu[rows] - fleet.free_cpu[rows], fleet.used_cpu[rows])
         memory = np.maximum(
             fleet.total_memory[rows] - fleet.free_memory[rows], fleet.used_memory[rows]
         )
-        result: Floats = np.exp(np.float32(10) * np.minimum(cpu * fleet.cpu_unit[rows], 2))
-        result += np.exp(np.minimum(memory * fleet.memory_unit[rows], 2))
-        result += np.exp(np.minimum(fleet.pods[rows], 2048) * np.float32(1 / 32))
+        result: Floats = np.exp(10 * (cpu * fleet.cpu_unit[rows]))
+        result += np.exp(memory * fleet.memory_unit[rows])
+        result += _LOAD_OF_PODS.take(fleet.pods[rows], mode="clip")
         return result
 
     def deal(self, scores: Floats, room: Ints, there: Ints | None, count: int) -> Ints:
@@ -109,11 +111,10 @@ class BestFit:
     name: str = "best-fit"
     unasked_label: float = 0.0
 
-    def score(self, fleet: Fleet, shape: Shape, rows: Rows | slice, counts: Ints | int) -> Floats:
+    def score(self, fleet: Fleet, rows: Rows | slice, left_cpu: Ints, left_memory: Ints) -> Floats:
         """What would stay free."""
-        cpu = (fleet.free_cpu[rows] - counts * shape.millicores) * fleet.cpu_unit[rows]
-        memory = (fleet.free_memory[rows] - counts * shape.memory_mib) * fleet.memory_unit[rows]
-        result: Floats = cpu + memory
+        result: Floats = left_cpu * fleet.cpu_unit[rows]
+        result += left_memory * fleet.memory_unit[rows]
         return result
 
     def deal(self, scores: Floats, room: Ints, there: Ints | None, count: int) -> Ints:
@@ -147,14 +148,13 @@ class Pack:
     lopsided: float = 0.5
     scarce: float = 3.0
 
-    def score(self, fleet: Fleet, shape: Shape, rows: Rows | slice, counts: Ints | int) -> Floats:
+    def score(self, fleet: Fleet, rows: Rows | slice, left_cpu: Ints, left_memory: Ints) -> Floats:
         """What would stay free, or for an empty agent what it is to use it up."""
-        cpu = fleet.free_cpu[rows] - counts * shape.millicores
-        memory = fleet.free_memory[rows] - counts * shape.memory_mib
-        lopsided = np.abs(cpu * fleet.cpu_unit[rows] - memory * fleet.memory_unit[rows])
-        result: Floats = cpu * np.float32(1 / fleet.mean_cpu)
-        result += memory * np.float32(1 / fleet.mean_memory)
-        result += np.float32(self.lopsided) * lopsided
+        lopsided = left_cpu * fleet.cpu_unit[rows]
+        lopsided -= left_memory * fleet.memory_unit[rows]
+        result: Floats = left_cpu * (1 / fleet.mean_cpu)
+        result += left_memory * (1 / fleet.mean_memory)
+        result += self.lopsided * np.abs(lopsided)
         empty = fleet.pods[rows] == 0
         if empty.any():
             size_cpu = fleet.total_cpu[rows] * np.float32(1 / fleet.mean_cpu)

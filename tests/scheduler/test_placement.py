@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 
 import numpy as np
+from attrs import define
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.scheduler.fleet import Fleet
+from galaxy.scheduler.fleet import Fleet, Floats, Ints, Rows
 from galaxy.scheduler.groups import Shape
 from galaxy.scheduler.placement import Placer
-from galaxy.scheduler.score import POLICIES, Pack, Spread
+from galaxy.scheduler.score import POLICIES, Pack, Policy, Spread
 from tests.scheduler.fleets import agent, fleet_of
 
 ONE = Shape(1000, 1024)
@@ -21,6 +22,33 @@ ONE = Shape(1000, 1024)
 def placer(fleet: Fleet, policy: str = "pack", seed: int = 0) -> Placer:
     """A placer whose ties are broken by a seed."""
     return Placer(fleet, POLICIES[policy], random.Random(seed))
+
+
+@define
+class CountingPolicy:
+    """A policy that counts the rows it is asked to score."""
+
+    policy: Policy
+    scored: int = 0
+
+    @property
+    def name(self) -> str:
+        """The counted policy's."""
+        return self.policy.name
+
+    @property
+    def unasked_label(self) -> float:
+        """The counted policy's."""
+        return self.policy.unasked_label
+
+    def score(self, fleet: Fleet, rows: Rows | slice, left_cpu: Ints, left_memory: Ints) -> Floats:
+        """Count, and let the counted policy score."""
+        self.scored += len(left_cpu)
+        return self.policy.score(fleet, rows, left_cpu, left_memory)
+
+    def deal(self, scores: Floats, room: Ints, there: Ints | None, count: int) -> Ints:
+        """As the counted policy deals."""
+        return self.policy.deal(scores, room, there, count)
 
 
 class PlacerTests(SynchronousTestCase):
@@ -65,16 +93,26 @@ class PlacerTests(SynchronousTestCase):
 
     def test_what_nothing_can_hold_costs_nothing_until_something_is_gained(self) -> None:
         fleet = fleet_of(agent(1, cores=1))
-        place = placer(fleet)
+        policy = CountingPolicy(Pack())
+        place = Placer(fleet, policy, random.Random(0))
         big = Shape(2000, 1)
-        self.assertFalse(place.is_full(big))
         self.assertIsNone(place.place_one(big))
-        self.assertTrue(place.is_full(big))
-        place.place_one(ONE)
-        self.assertTrue(place.is_full(big))
+        fleet.take_one(0, ONE)
+        scored = policy.scored
+        for _ in range(10):
+            self.assertIsNone(place.place_one(big))
+            self.assertEqual(len(place.place(big, 5)[0]), 0)
+        self.assertEqual(policy.scored, scored)
         fleet.apply([agent(2)])
-        self.assertFalse(place.is_full(big))
         self.assertEqual(place.place_one(big), 1)
+
+    def test_only_rows_that_changed_are_scored_again(self) -> None:
+        fleet = fleet_of(*(agent(n) for n in range(1000)))
+        policy = CountingPolicy(Pack())
+        place = Placer(fleet, policy, random.Random(0))
+        for _ in range(10):
+            place.place_one(ONE)
+        self.assertEqual(policy.scored, 1000 + 9)
 
     def test_schedulers_with_other_seeds_break_ties_otherwise(self) -> None:
         """Two schedulers do not race for the same of a hundred equal machines."""

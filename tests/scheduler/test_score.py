@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.protocol.master_pb2 import AgentSnapshot
+from galaxy.scheduler.fleet import Fleet, Floats
 from galaxy.scheduler.groups import Shape
 from galaxy.scheduler.score import POLICIES, BestFit, Pack, Policy, Spread
 from tests.scheduler.fleets import agent, fleet_of
@@ -15,10 +16,17 @@ from tests.scheduler.fleets import agent, fleet_of
 ONE = Shape(1000, 1024)
 
 
+def scores(policy: Policy, fleet: Fleet, shape: Shape = ONE) -> Floats:
+    """What the policy thinks of each agent for one pod of the shape."""
+    left_cpu = fleet.free_cpu - shape.millicores
+    left_memory = fleet.free_memory - shape.memory_mib
+    return policy.score(fleet, slice(None), left_cpu, left_memory)
+
+
 def preferred(policy: Policy, *agents: AgentSnapshot, shape: Shape = ONE) -> int:
     """The number of the agent with the best score."""
     fleet = fleet_of(*agents)
-    return fleet.agents[int(policy.score(fleet, shape, slice(None), 1).argmin())]
+    return fleet.agents[int(scores(policy, fleet, shape).argmin())]
 
 
 class SpreadTests(SynchronousTestCase):
@@ -26,7 +34,7 @@ class SpreadTests(SynchronousTestCase):
 
     def test_the_load_is_galaxy_2s_formula(self) -> None:
         fleet = fleet_of(agent(1, cores=4, gib=8, assigned_cores=1, assigned_gib=4, pods=16))
-        (load,) = Spread().score(fleet, ONE, slice(None), 1).tolist()
+        (load,) = scores(Spread(), fleet).tolist()
         self.assertAlmostEqual(load, np.exp(10 * 0.25) + np.exp(0.5) + np.exp(0.5), places=4)
 
     def test_the_least_loaded_goes_first(self) -> None:
@@ -35,16 +43,23 @@ class SpreadTests(SynchronousTestCase):
     def test_measured_use_counts_where_it_is_more_than_promised(self) -> None:
         self.assertEqual(preferred(Spread(), agent(1, used_cores=3), agent(2, assigned_cores=2)), 2)
 
+    def test_no_load_is_too_large_to_compare(self) -> None:
+        """However far a machine is beyond itself, its load is a number."""
+        hot = agent(1, cores=1, used_cores=2_000_000, pods=1_000_000)
+        self.assertTrue(
+            np.isfinite(scores(Spread(), fleet_of(hot, agent(2, cores=0, gib=0)))).all()
+        )
+
     def test_each_agent_gets_one_before_any_gets_two(self) -> None:
-        scores = np.array([3, 1, 2], np.float32)
+        wish = np.array([3, 1, 2], np.float32)
         room = np.array([5, 5, 1], np.int32)
         for count, expected in ((1, [0, 1, 0]), (2, [0, 1, 1]), (4, [1, 2, 1]), (99, [5, 5, 1])):
-            self.assertEqual(Spread().deal(scores, room, None, count).tolist(), expected)
+            self.assertEqual(Spread().deal(wish, room, None, count).tolist(), expected)
 
     def test_pods_that_are_there_already_count(self) -> None:
-        scores, room = np.zeros(3, np.float32), np.full(3, 9, np.int32)
+        wish, room = np.zeros(3, np.float32), np.full(3, 9, np.int32)
         there = np.array([2, 0, 1], np.int32)
-        self.assertEqual(Spread().deal(scores, room, there, 3).tolist(), [0, 2, 1])
+        self.assertEqual(Spread().deal(wish, room, there, 3).tolist(), [0, 2, 1])
 
 
 class PackTests(SynchronousTestCase):
@@ -85,8 +100,8 @@ class PackTests(SynchronousTestCase):
         self.assertEqual(preferred(Pack(), agent(9, cores=5, gib=40), *common), 1)
 
     def test_agents_are_filled_whole(self) -> None:
-        scores, room = np.array([2, 1, 3], np.float32), np.array([4, 2, 4], np.int32)
-        self.assertEqual(Pack().deal(scores, room, None, 5).tolist(), [3, 2, 0])
+        wish, room = np.array([2, 1, 3], np.float32), np.array([4, 2, 4], np.int32)
+        self.assertEqual(Pack().deal(wish, room, None, 5).tolist(), [3, 2, 0])
 
 
 class PolicyTests(SynchronousTestCase):
@@ -111,11 +126,11 @@ class PolicyTests(SynchronousTestCase):
         self, agents: list[tuple[float, int, int]], count: int
     ) -> None:
         """Safety: within room and count. Liveness: as many as can be."""
-        scores = np.array([one[0] for one in agents], np.float32)
+        wish = np.array([one[0] for one in agents], np.float32)
         room = np.array([one[1] for one in agents], np.int32)
         there = np.array([one[2] for one in agents], np.int32)
         for policy in POLICIES.values():
             for known in (None, there):
-                counts = policy.deal(scores, room, known, count)
+                counts = policy.deal(wish, room, known, count)
                 self.assertTrue((counts >= 0).all() and (counts <= room).all())
                 self.assertEqual(counts.sum(), min(count, room.sum()))
