@@ -42,23 +42,26 @@ class Courier:
     """
     RunPods and KillPods.
 
-    `changed()` is called when an answer changed the picture; `stale(reason)` when
-    an agent has seen a later reign.
+    `may_act()`: whether the reign is not in doubt. `changed()` is called when an
+    answer changed the picture; `stale(reason)` when an agent has seen a later reign.
     """
 
     _log = Logger()
 
     def __init__(
         self,
+        *,
         clock: IReactorTime,
         cluster: Cluster,
         lines: Lines,
+        may_act: Callable[[], bool],
         changed: Callable[[], None],
         stale: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._cluster = cluster
         self._lines = lines
+        self._may_act = may_act
         self._changed = changed
         self._stale = stale
         self._stopped = False
@@ -78,6 +81,7 @@ class Courier:
         # Before its report is merged it is not known what the agent has.
         return not (
             self._stopped
+            or not self._may_act()
             or self._cluster.safe_mode.on
             or not agent.instance
             or agent.state == kDead
@@ -113,25 +117,25 @@ class Courier:
 
     async def _run(self, stub: AgentStub, agent: Agent) -> bool:
         """Whether to go on: False when the rest should wait for a heartbeat."""
-        batch, versions = _batch(agent)
+        batch, request = launches(agent)
         if not batch:
             return bool(agent.untold)
-        request = _run_request(batch, versions)
         response = await stub.run_pods(request, epoch=self._cluster.epoch)
         refused = {(each.job_id, each.index, each.incarnation) for each in response.refusals}
         if agent.instance:
-            agent.described.update(versions)
+            agent.described.update(batch)
         for pods in batch.values():
             for pod, incarnation in pods:
                 if (pod.job.job_id, pod.index, incarnation) in refused:
                     continue
                 if pod.incarnation == incarnation and pod.agent is agent:
                     agent.untold.discard(pod)
-        again = self._refused(agent, versions, response)
+        sent = {(each.job_id, each.version) for each in request.descriptions}
+        again = self._refused(agent, sent, response)
         self._changed()
         return again
 
-    def _refused(self, agent: Agent, sent: list[Version], response: RunPodsResponse) -> bool:
+    def _refused(self, agent: Agent, sent: set[tuple[str, str]], response: RunPodsResponse) -> bool:
         now = self._clock.seconds()
         again = True
         for refusal in response.refusals:
@@ -139,7 +143,8 @@ class Courier:
             pod = job.pods.get(refusal.index) if job is not None else None
             if pod is None or pod.agent is not agent or pod.incarnation != refusal.incarnation:
                 continue
-            if refusal.status == Status.kNotFound and pod.version not in sent:
+            version = pod.job.job_id, pod.version.name
+            if refusal.status == Status.kNotFound and version not in sent:
                 agent.described.discard(pod.version)
             elif refusal.status == Status.kConflict:
                 again = False  # an earlier attempt of the slot is still leaving
@@ -160,13 +165,14 @@ class Courier:
             self._changed()
 
 
-_Batch = dict[Version, list[tuple[Pod, int]]]
+Batch = dict[Version, list[tuple[Pod, int]]]
+"""Pods by version, each with the incarnation that is meant."""
 
 
-def _batch(agent: Agent) -> tuple[_Batch, list[Version]]:
-    """Pods to run, by version, with their incarnations; and the descriptions to send along."""
-    batch: _Batch = {}
-    described: list[Version] = []
+def launches(agent: Agent) -> tuple[Batch, RunPodsRequest]:
+    """What an agent is to run and has not taken yet, as far as one request goes."""
+    batch: Batch = {}
+    request = RunPodsRequest()
     weight = 0
     for pod in islice(tuple(agent.untold), BATCH_PODS):
         if pod.stage != kStageRunning or pod.agent is not agent:
@@ -175,21 +181,13 @@ def _batch(agent: Agent) -> tuple[_Batch, list[Version]]:
         version = pod.version
         if version not in batch:
             if version not in agent.described:
-                size = description(pod.job, version).ByteSize()
-                if described and weight + size > BATCH_DESCRIPTION_BYTES:
+                told = description(pod.job, version)
+                weight += told.ByteSize()
+                if request.descriptions and weight > BATCH_DESCRIPTION_BYTES:
                     continue
-                weight += size
-                described.append(version)
+                request.descriptions.append(told)
             batch[version] = []
         batch[version].append((pod, pod.incarnation))
-    return batch, described
-
-
-def _run_request(batch: _Batch, described: Iterable[Version]) -> RunPodsRequest:
-    request = RunPodsRequest()
-    for version in described:
-        pod, _ = batch[version][0]
-        request.descriptions.append(description(pod.job, version))
     for version, pods in batch.items():
         request.launches.append(
             PodLaunch(
@@ -199,7 +197,7 @@ def _run_request(batch: _Batch, described: Iterable[Version]) -> RunPodsRequest:
                 incarnation=[incarnation for _, incarnation in pods],
             )
         )
-    return request
+    return batch, request
 
 
 def _kill_request(attempts: Iterable[Attempt]) -> KillPodsRequest:

@@ -9,6 +9,7 @@ ends at once, and the candidacy goes on by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -136,7 +137,7 @@ class Leadership:
 
     def _begin(self, epoch: int) -> None:
         assert self._nexus is not None
-        reign = self._make_reign(self._nexus, epoch, self._overtaken)
+        reign = self._make_reign(self._nexus, epoch, partial(self._overtaken, epoch))
         self._beginning = reign
         begun = Deferred.fromCoroutine(reign.begin())
         begun.addCallbacks(self._begun, self._not_begun, (reign,), {}, (reign, epoch), {})
@@ -180,9 +181,10 @@ class Leadership:
         self.reign = self._beginning = None
         self._wake()
 
-    def _overtaken(self, reason: str) -> None:
-        """Somebody knows of a later reign than ours: give it up, and stand anew."""
-        if self.reign is None and self._beginning is None:
+    def _overtaken(self, epoch: int, reason: str) -> None:
+        """Somebody knows of a later reign than this: if it is ours, give it up, and stand anew."""
+        reign = self.reign or self._beginning
+        if reign is None or reign.epoch != epoch:
             return
         self._end(reason)
         candidacy, self._candidacy = self._candidacy, None

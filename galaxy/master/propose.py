@@ -94,18 +94,10 @@ CHECKS: tuple[Check, ...] = (
 """In order; the rest of a part is refused by the first that leaves the least room."""
 
 
-@frozen
-class Verdict:
-    """How many pods of a part are accepted; what keeps the rest out."""
-
-    accepted: int
-    status: Status = Status.kOk
-    reason: str = ""
-
-
-# As checks are called: job, version, machine, how many, when.
-def verdict(job: Job, version: Version, agent: Agent, wanted: int, now: float) -> Verdict:
-    """What of one part of a placement can be."""
+def room_on(
+    job: Job, version: Version, agent: Agent, wanted: int, now: float
+) -> tuple[int, Check | None]:
+    """How many of so many pods the machine can take, and what keeps the others out."""
     room, tightest = wanted, None
     for check in CHECKS:
         found = check.room(job, version, agent, room, now)
@@ -113,9 +105,16 @@ def verdict(job: Job, version: Version, agent: Agent, wanted: int, now: float) -
             room, tightest = found, check
             if not room:
                 break
-    if tightest is None:
-        return Verdict(room)
-    return Verdict(room, tightest.status, tightest.reason(job, version, agent, now))
+    return room, tightest
+
+
+@frozen
+class Taken:
+    """How many pods of a part were accepted; what keeps the rest out."""
+
+    accepted: int
+    status: Status = Status.kOk
+    reason: str = ""
 
 
 def dispose(cluster: Cluster, reign: str, placement: Placement, now: float) -> ProposalAnswer:
@@ -134,7 +133,7 @@ def dispose(cluster: Cluster, reign: str, placement: Placement, now: float) -> P
     for number, wanted in zip(placement.agent, placement.count, strict=True):
         agent = cluster.fleet.numbered(number)
         if agent is None:
-            part = Verdict(0, Status.kAgentNotFound, f"there is no agent {number} in this reign")
+            part = Taken(0, Status.kAgentNotFound, f"there is no agent {number} in this reign")
         else:
             part = _dispose_part(cluster, job, version, agent, wanted, now)
         answer.accepted += part.accepted
@@ -191,16 +190,17 @@ def _refused_whole(
 
 def _dispose_part(  # noqa: PLR0917 - the inner loop of a million placements
     cluster: Cluster, job: Job, version: Version, agent: Agent, wanted: int, now: float
-) -> Verdict:
+) -> Taken:
     waiting = min(launchable(job), len(version.pending) - len(version.pending & job.finishing))
-    result = verdict(job, version, agent, min(wanted, waiting), now)
-    for index in _first(version, job.finishing, result.accepted):
+    room, tightest = room_on(job, version, agent, min(wanted, waiting), now)
+    for index in _first(version, job.finishing, room):
         place(cluster.journal, job.pods[index], agent, "", now)
-    if result.accepted < wanted and result.status == Status.kOk:
-        return Verdict(
-            result.accepted, Status.kConflict, f"only {waiting} pods of the group wait now"
-        )
-    return result
+    if tightest is not None:
+        # Now that those are placed, what the next would lack is the reason.
+        return Taken(room, tightest.status, tightest.reason(job, version, agent, now))
+    if room < wanted:
+        return Taken(room, Status.kConflict, f"only {waiting} pods of the group wait now")
+    return Taken(room)
 
 
 def _first(version: Version, but: set[int], count: int) -> list[int]:

@@ -103,7 +103,14 @@ class Reign:
         )
         self.lines = Lines(self._line_changed)
         self._queries = Queries(self._clock, self.epoch, self.lines, self._merge, self._deposed)
-        self._courier = Courier(self._clock, self.cluster, self.lines, self.changed, self._deposed)
+        self._courier = Courier(
+            clock=self._clock,
+            cluster=self.cluster,
+            lines=self.lines,
+            may_act=lambda: not self.suspended,
+            changed=self.changed,
+            stale=self._deposed,
+        )
         if self.over:
             return
         self._ticked = now
@@ -235,7 +242,7 @@ class Reign:
         self.changed()
 
     def _merge(self, agent: Agent, report: QueryResponse) -> None:
-        if self.over:
+        if self.over or agent.state == kDead:
             return
         merged = merge(self.cluster, agent, report, self._clock.seconds())
         for job in merged.finished:

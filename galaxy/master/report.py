@@ -128,9 +128,12 @@ def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> 
     Take in what an agent says.
 
     A full report also says what the agent does not have. Pods whose RunPods was
-    not answered yet are not missed: they are still to be told.
+    not answered yet are not missed: they are still to be told. A delta to
+    something else than what is known is of no use.
     """
     merged = Merged()
+    if not report.full and report.instance != agent.instance:
+        return merged
     missed: set[Pod] = set()
     if report.full:
         missed = agent.pods - agent.untold

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from random import Random
 from typing import Any, TypeVar
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -76,12 +77,7 @@ class World:
 
     def start_master(self, address: str) -> tuple[Master, FailingNexus]:
         opened = FailingNexus(MemoryNexus(self.ensemble))
-        settings = MasterSettings(
-            **{
-                **{f: getattr(self.settings, f) for f in MasterSettings.__slots__ if f[0] != "_"},
-                "listen": address,
-            }
-        )
+        settings = evolve(self.settings, listen=address)
         master = Master(self.clock, self.network, lambda: opened, settings, Random(7), "test")
         master.startService()
         self.advance(0.1)

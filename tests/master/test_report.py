@@ -1,0 +1,332 @@
+"""What agents say, and what the master makes of it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.master.cluster import Cluster
+from galaxy.master.fleet import Agent
+from galaxy.master.jobs import Job, turn
+from galaxy.master.pods import Event, change
+from galaxy.master.report import LOST, RULES, finish, merge, remove
+from galaxy.protocol.agent_pb2 import JobUsage, QueryResponse
+from galaxy.protocol.types_pb2 import (
+    kBatch,
+    kJobTerminated,
+    kPodDeploying,
+    kPodError,
+    kPodFinish,
+    kPodRunning,
+    kPodTerminate,
+    kStageDeath,
+    kStageFinished,
+    kStagePending,
+    kStageRemoved,
+    kStageRunning,
+)
+from tests.master.examples import (
+    NOW,
+    delta,
+    descriptor,
+    full_report,
+    group,
+    loaded,
+    machine,
+    picture,
+    placed,
+    run,
+    submitted,
+    told,
+)
+from tests.master.test_pods import check_counts
+
+
+class ReportTests(SynchronousTestCase):
+    """Of pods that are where they should be."""
+
+    def setUp(self) -> None:
+        self.cluster = picture()
+        self.agent = machine(self.cluster)
+        self.job = submitted(self.cluster)
+
+    def place(self, count: int = 3) -> None:
+        placed(self.cluster, self.job, self.agent, count)
+        told(self.agent)
+
+    def merge(self, report: QueryResponse) -> None:
+        merge(self.cluster, self.agent, report, NOW)
+        self.cluster.settle(NOW)
+
+    def test_states_are_taken_over(self) -> None:
+        self.place()
+        self.merge(delta(group(self.job, [0], state=kPodDeploying)))
+        self.merge(delta(group(self.job, [1, 2], healthy=True)))
+        tally = self.job.tally
+        self.assertEqual((tally.running, tally.healthy), (2, 2))
+
+    def test_a_report_proves_that_the_pod_was_taken(self) -> None:
+        """Though the answer to RunPods got lost."""
+        placed(self.cluster, self.job, self.agent, 1)
+        (pod,) = self.agent.untold
+        self.merge(delta(group(self.job, [pod.index], state=kPodDeploying)))
+        self.assertEqual(self.agent.untold, set())
+
+    def test_a_full_report_tells_what_was_lost(self) -> None:
+        self.place()
+        self.merge(full_report(group(self.job, [0, 2])))
+        self.assertEqual((self.job.pods[1].stage, self.job.pods[1].reason), (kStagePending, LOST))
+
+    def test_a_full_report_does_not_lose_what_is_still_to_be_told(self) -> None:
+        """Galaxy 2's race of RunPod and Query killed pods that just started (§12.1, 3)."""
+        placed(self.cluster, self.job, self.agent, 3)
+        self.merge(full_report())
+        self.assertEqual({pod.stage for pod in self.job.pods.values()}, {kStageRunning})
+        self.assertEqual(len(self.agent.untold), 3)
+
+    def test_a_delta_loses_nothing_that_it_does_not_name(self) -> None:
+        self.place()
+        self.merge(delta())
+        self.assertEqual(len(self.agent.pods), 3)
+
+    def test_a_delta_to_something_else_is_of_no_use(self) -> None:
+        self.place()
+        self.merge(delta(group(self.job, [0]), instance="other"))
+        self.assertEqual((self.job.tally.running, self.agent.instance), (0, "i1"))
+
+    def test_a_pod_in_error_is_to_be_stopped_and_placed_again(self) -> None:
+        self.place(1)
+        (pod,) = self.agent.pods
+        self.merge(delta(group(self.job, [pod.index], state=kPodError)))
+        self.assertEqual(pod.stage, kStageDeath)
+        self.assertEqual(self.agent.kills, {(self.job.job_id, pod.index, 1)})
+
+    def test_a_kill_that_got_lost_is_sent_again(self) -> None:
+        """Galaxy 2 never killed a Death pod again (§12.1, 3)."""
+        self.place(1)
+        (pod,) = self.agent.pods
+        change(self.cluster.journal, pod, Event.LEAVES, "", NOW)
+        self.agent.kills.clear()
+        self.merge(delta(group(self.job, [pod.index], state=kPodTerminate)))
+        self.assertEqual(self.agent.kills, set(), "it is being stopped")
+        self.merge(full_report(group(self.job, [pod.index], state=kPodRunning)))
+        self.assertEqual(self.agent.kills, {(self.job.job_id, pod.index, 1)})
+
+    def test_a_pod_that_its_agent_stops_by_itself_is_placed_again(self) -> None:
+        """As after a master that died between the kill and its answer."""
+        self.place(1)
+        (pod,) = self.agent.pods
+        self.merge(delta(group(self.job, [pod.index], state=kPodTerminate)))
+        self.assertEqual(pod.stage, kStageDeath)
+        self.merge(delta(removed=[group(self.job, [pod.index])]))
+        self.assertEqual(pod.stage, kStagePending)
+
+    def test_the_end_of_a_long_run_is_not_its_end(self) -> None:
+        """Galaxy 2 shrank the job for good (§12.1, 1)."""
+        self.place(1)
+        (pod,) = self.agent.pods
+        merged = merge(
+            self.cluster, self.agent, delta(group(self.job, [pod.index], state=kPodFinish)), NOW
+        )
+        self.assertEqual(merged.finished, {})
+        self.assertEqual((pod.stage, self.job.replica), (kStageDeath, 3))
+
+    def test_removing_twice_is_removing(self) -> None:
+        self.place(1)
+        (pod,) = self.agent.pods
+        change(self.cluster.journal, pod, Event.LEAVES, "", NOW)
+        for _ in range(2):
+            remove(self.cluster, self.agent, self.job.job_id, [pod.index], [1], NOW)
+        self.assertEqual(pod.stage, kStagePending)
+
+    def test_usage_is_summed_by_job_and_taken_back(self) -> None:
+        usage = [JobUsage(job_id=self.job.job_id, millicores=70, memory=5)]
+        report = delta()
+        report.usage.extend(usage)
+        self.merge(report)
+        self.merge(report)
+        self.assertEqual((self.job.used_millicores, self.job.used_memory), (70, 5))
+        self.cluster.bury(self.agent, "silence", NOW)
+        self.assertEqual(self.job.used_millicores, 0)
+
+
+class BatchTests(SynchronousTestCase):
+    """Finished indexes."""
+
+    def setUp(self) -> None:
+        self.cluster = picture()
+        self.agent = machine(self.cluster)
+        self.job = submitted(self.cluster, descriptor(type=kBatch, replica=2))
+        placed(self.cluster, self.job, self.agent, 2)
+        told(self.agent)
+        report = delta(group(self.job, [1], state=kPodFinish))
+        self.merged = merge(self.cluster, self.agent, report, NOW)
+
+    def test_a_finished_index_is_first_to_be_recorded(self) -> None:
+        """Safety: until it is, the agent is not told to forget, and the pod holds its slot."""
+        self.assertEqual(self.merged.finished, {self.job: [1]})
+        self.assertEqual(self.job.pods[1].stage, kStageRunning)
+        self.assertEqual(self.agent.kills, set())
+
+    def test_recorded_the_agent_may_forget_it(self) -> None:
+        finish(self.cluster, self.job, [1], NOW)
+        self.assertEqual(self.job.pods[1].stage, kStageFinished)
+        self.assertEqual(self.agent.kills, {(self.job.job_id, 1, 1)})
+
+    def test_it_is_recorded_once(self) -> None:
+        report = delta(group(self.job, [1], state=kPodFinish))
+        self.assertEqual(merge(self.cluster, self.agent, report, NOW).finished, {})
+
+    def test_a_machine_that_dies_while_it_is_recorded_does_not_make_it_run_again(self) -> None:
+        self.cluster.bury(self.agent, "silence", NOW)
+        other = machine(self.cluster, "b:1")
+        placed(self.cluster, self.job, other, 2)
+        self.assertEqual([pod.index for pod in other.pods], [0])
+        finish(self.cluster, self.job, [1], NOW)
+        self.assertNotIn(1, self.job.pods)
+
+    def test_one_that_was_being_stopped_and_got_done_is_done(self) -> None:
+        change(self.cluster.journal, self.job.pods[0], Event.LEAVES, "drained", NOW)
+        report = delta(group(self.job, [0], state=kPodFinish))
+        merged = merge(self.cluster, self.agent, report, NOW)
+        self.assertEqual(merged.finished, {self.job: [0]})
+        finish(self.cluster, self.job, [0], NOW)
+        self.assertEqual(self.job.pods[0].stage, kStageFinished)
+
+
+class CopyTests(SynchronousTestCase):
+    """Copies that were not expected where they are."""
+
+    def reign(self, endpoints: tuple[str, ...] = ("a:1", "b:1"), epoch: int = 2) -> Cluster:
+        other = submitted(picture())
+        self.job: Job = loaded(other)
+        self.job.pods.clear()
+        self.job.tally.stages[kStagePending] = 0
+        self.job.latest.pending.clear()
+        return picture(self.job, endpoints=endpoints, epoch=epoch)
+
+    def report(
+        self, cluster: Cluster, endpoint: str, index: int, incarnation: int, **options: int
+    ) -> Agent:
+        pods = group(self.job, [index], incarnation=incarnation)
+        return machine(cluster, endpoint, report=full_report(pods))
+
+    def assert_stopped(self, agent: Agent, index: int, incarnation: int) -> None:
+        attempt = (self.job.job_id, index, incarnation)
+        self.assertEqual((agent.strangers, agent.kills), ({attempt}, {attempt}))
+
+    def test_in_safe_mode_slots_are_known_by_who_has_them(self) -> None:
+        cluster = self.reign()
+        agent = self.report(cluster, "a:1", 2, 3)
+        pod = self.job.pods[2]
+        self.assertEqual((pod.agent, pod.incarnation, pod.stage), (agent, 3, kStageRunning))
+        check_counts(self, cluster)
+
+    def test_of_two_copies_the_later_is_kept(self) -> None:
+        """In whatever order their agents report."""
+        for first, second in (((3, "a:1"), (4, "b:1")), ((4, "b:1"), (3, "a:1"))):
+            cluster = self.reign()
+            agents = {
+                incarnation: self.report(cluster, endpoint, 0, incarnation)
+                for incarnation, endpoint in (first, second)
+            }
+            self.assertIs(self.job.pods[0].agent, agents[4])
+            self.assert_stopped(agents[3], 0, 3)
+            check_counts(self, cluster)
+
+    def test_a_late_agents_pod_is_taken_while_its_slot_waits(self) -> None:
+        cluster = self.reign()
+        machine(cluster, "a:1")
+        cluster.give_up(set(cluster.awaited))
+        cluster.settle(NOW)
+        self.assertEqual(len(self.job.pods), 3)
+        agent = self.report(cluster, "b:1", 0, 5)
+        self.assertIs(self.job.pods[0].agent, agent)
+
+    def test_a_late_agents_pod_is_stopped_when_its_slot_was_placed(self) -> None:
+        """What this reign placed counts as later than anything of an earlier one."""
+        cluster = self.reign()
+        other = machine(cluster, "a:1")
+        cluster.give_up(set(cluster.awaited))
+        cluster.settle(NOW)
+        placed(cluster, self.job, other, 3)
+        agent = self.report(cluster, "b:1", 0, 5)
+        self.assertIs(self.job.pods[0].agent, other)
+        self.assertGreater(self.job.pods[0].incarnation, 5)
+        self.assert_stopped(agent, 0, 5)
+
+    def test_a_pod_of_an_unknown_job_is_stopped(self) -> None:
+        cluster = self.reign(())
+        report = full_report(group(self.job, [0], incarnation=1, job_id="gone_1"))
+        agent = machine(cluster, "a:1", report=report)
+        self.assertEqual(agent.kills, {("gone_1", 0, 1)})
+        self.assertIn("should not be there", agent.unfit(NOW))
+        merge(cluster, agent, delta(removed=report.groups), NOW)
+        self.assertEqual(agent.unfit(NOW), "")
+
+    def test_a_pod_of_a_terminated_job_keeps_the_job_until_it_is_gone(self) -> None:
+        cluster = self.reign()
+        turn(cluster.journal, self.job, kJobTerminated, "", "", NOW)
+        agent = self.report(cluster, "a:1", 0, 1)
+        cluster.give_up(set(cluster.awaited))
+        self.assertEqual(cluster.settle(NOW).forgotten, ())
+        self.assertEqual(self.job.pods[0].stage, kStageRemoved)
+        remove(cluster, agent, self.job.job_id, [0], [1], NOW)
+        self.assertEqual(cluster.settle(NOW).forgotten, (self.job,))
+
+    def test_a_finished_index_is_not_taken_in(self) -> None:
+        cluster = self.reign()
+        self.job.finished.add(0)
+        agent = self.report(cluster, "a:1", 0, 1)
+        self.assert_stopped(agent, 0, 1)
+
+    def test_an_agent_that_returns_gets_back_what_was_not_placed(self) -> None:
+        cluster = picture()
+        agent, job = machine(cluster), submitted(cluster)
+        placed(cluster, job, agent, 3)
+        run(cluster, agent, job)
+        cluster.bury(agent, "silence", NOW)
+        cluster.settle(NOW)
+        self.assertEqual(job.tally.stages[kStagePending], 3)
+        machine(cluster, report=full_report(group(job, [0, 1, 2], healthy=True)))
+        self.assertEqual((job.tally.healthy, agent.kills), (3, set()))
+
+    def test_the_last_rule_applies_to_everything(self) -> None:
+        """Liveness: no copy is left without a judgement."""
+        self.assertTrue(RULES[-1].applies(None))  # type: ignore[arg-type]
+
+
+class ReportLaws(SynchronousTestCase):
+    """For any reports, in any order, true or not."""
+
+    @settings(deadline=None, max_examples=80)
+    @given(data=st.data())
+    def test_a_slot_has_one_machine_and_every_other_copy_is_to_be_stopped(
+        self, data: st.DataObject
+    ) -> None:
+        """Safety: after any full reports of all, each copy is the slot's or on the list to stop."""
+        cluster = picture(endpoints=["a:1", "b:1", "c:1"], epoch=data.draw(st.integers(1, 3)))
+        job = loaded(submitted(cluster, descriptor(replica=3)))
+        has: dict[str, dict[int, int]] = {}
+        for _ in range(data.draw(st.integers(1, 8))):
+            endpoint = data.draw(st.sampled_from(["a:1", "b:1", "c:1"]))
+            has[endpoint] = data.draw(
+                st.dictionaries(st.integers(0, 4), st.integers(1, 4), max_size=4)
+            )
+            report = full_report(
+                *(
+                    group(job, [index], incarnation=incarnation)
+                    for index, incarnation in has[endpoint].items()
+                )
+            )
+            machine(cluster, endpoint, report=report)
+            check_counts(self, cluster)
+        for endpoint, attempts in has.items():
+            agent = cluster.fleet.find(endpoint)
+            assert agent is not None
+            for index, incarnation in attempts.items():
+                pod = job.pods.get(index)
+                holds = pod is not None and pod.agent is agent and pod.incarnation == incarnation
+                stopped = (job.job_id, index, incarnation) in agent.kills
+                self.assertTrue(holds or stopped, (endpoint, index, incarnation))

@@ -1,0 +1,102 @@
+"""What the nexus keeps is what was."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.master.jobs import Job
+from galaxy.master.stored import (
+    CHUNK,
+    Incomplete,
+    agent_put,
+    finished_puts,
+    job_deletes,
+    job_put,
+    new_job_puts,
+    read_agent,
+    read_job,
+)
+from galaxy.master.submission import new_job
+from galaxy.nexus.interfaces import Entry, Put
+from galaxy.nexus.keys import check_changes
+from galaxy.protocol.types_pb2 import kBatch, kJobFinished
+from tests.master.examples import NOW, descriptor
+
+
+def entries(puts: tuple[Put, ...]) -> dict[str, Entry]:
+    """As the nexus would hold them."""
+    check_changes(puts)
+    return {put.key: Entry(put.value, 1) for put in puts}
+
+
+def read_back(job: Job, finished: tuple[Put, ...] = ()) -> Job:
+    """The job as another master reads it."""
+    kept = entries(new_job_puts(job))
+    return read_job(kept[f"jobs/{job.job_id}"].value, kept, entries(finished))
+
+
+class StoredTests(SynchronousTestCase):
+    """Jobs and agents, there and back."""
+
+    def job(self, replica: int = 3) -> Job:
+        asked = descriptor("web site", type=kBatch, replica=replica, priority=7, labels=("b", "a"))
+        return new_job("web_01", asked, "r1", NOW)
+
+    def test_a_job_is_read_as_it_was_written(self) -> None:
+        job = self.job()
+        again = read_back(job)
+        for name in (
+            "job_id", "descriptor", "state", "request_id", "create_time", "update_time",
+            "name", "user", "type", "priority", "replica", "deploy_step", "max_per_host",
+        ):  # fmt: skip
+            self.assertEqual(getattr(again, name), getattr(job, name), name)
+        self.assertEqual(again.latest.pod, job.latest.pod)
+        self.assertEqual(again.latest.requirement, job.latest.requirement)
+        self.assertTrue(again.loaded)
+
+    def test_what_is_to_be_is_written_before_it_is(self) -> None:
+        job = self.job()
+        put = job_put(job, state=kJobFinished, reason="done")
+        again = read_job(put.value, entries(new_job_puts(job)), {})
+        self.assertEqual((again.state, again.reason), (kJobFinished, "done"))
+        self.assertNotEqual(job.state, kJobFinished)
+
+    def test_a_description_is_stored_apart(self) -> None:
+        keys = [put.key for put in new_job_puts(self.job())]
+        self.assertEqual(keys, ["versions/web_01/1", "jobs/web_01"])
+
+    def test_a_description_that_is_not_there_is_named(self) -> None:
+        (put,) = [put for put in new_job_puts(self.job()) if put.key.startswith("jobs/")]
+        with self.assertRaisesRegex(Incomplete, "versions/web_01/1"):
+            read_job(put.value, {}, {})
+
+    @settings(deadline=None)
+    @given(
+        finished=st.sets(st.integers(0, 3 * CHUNK)),
+        finishing=st.sets(st.integers(0, 3 * CHUNK), min_size=1),
+    )
+    def test_finished_indexes_are_read_as_they_were_written(
+        self, finished: set[int], finishing: set[int]
+    ) -> None:
+        """Safety: also those of the chunk that had finished before."""
+        job = self.job(3 * CHUNK)
+        job.finished = finished
+        puts = finished_puts(job, finished) if finished else ()
+        job.finishing = finishing
+        puts = tuple({put.key: put for put in (*puts, *finished_puts(job, finishing))}.values())
+        self.assertEqual(read_back(job, puts).finished, finished | finishing)
+
+    def test_deleting_leaves_nothing(self) -> None:
+        job = self.job()
+        job.finished = {0}
+        deleted = {delete.key for delete in job_deletes(job)}
+        written = {put.key for put in (*new_job_puts(job), *finished_puts(job, [0]))}
+        self.assertEqual(deleted, written)
+
+    def test_agents(self) -> None:
+        for endpoint in ("10.0.0.1:8221", "[fe80::1]:8221", "host name:1"):
+            put = agent_put(endpoint, NOW)
+            check_changes([put])
+            self.assertEqual(read_agent(put.value), endpoint)
