@@ -33,7 +33,6 @@ from galaxy.protocol.calls import (
     Answered,
     Asked,
     Credited,
-    Ended,
     Event,
     Failed,
     Greeted,
@@ -253,22 +252,21 @@ class Connection(Protocol):
     # What happens.
 
     def _carry_out(self, events: Sequence[Event]) -> None:
+        # The frequent ones first, and no `match`: that costs a twentieth of a call.
         for event in events:
-            match event:
-                case Answered(token, response):
-                    token.answered(response)
-                case Asked() | Credited() | Withdrawn():
-                    self._serving.carry_out(event)
-                case Failed(token, error):
-                    token.failed(error)
-                case ItemCame(token, item):
-                    token.came(item)
-                case Greeted(hello):
-                    self.hello = hello
-                    self._owner.greeted(self)
-                case Ended(reason):
-                    if self._ended is None:
-                        self._part(reason)
+            if isinstance(event, Answered):
+                event.token.answered(event.response)
+            elif isinstance(event, (Asked, Credited, Withdrawn)):
+                self._serving.carry_out(event)
+            elif isinstance(event, ItemCame):
+                event.token.came(event.item)
+            elif isinstance(event, Failed):
+                event.token.failed(event.error)
+            elif isinstance(event, Greeted):
+                self.hello = event.hello
+                self._owner.greeted(self)
+            elif self._ended is None:
+                self._part(event.reason)
 
     def _part(self, reason: str) -> None:
         """Let the last bytes leave, then close. Open calls are over now."""

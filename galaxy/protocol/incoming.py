@@ -65,7 +65,10 @@ class IncomingCalls:
             self.fail(call_id, Status.kUnknown, str(large))
             return
         self._close(call, _OK)
-        self._outbox.send(Envelope(kind=_ANSWER, call_id=call_id, status=_OK, payload=payload))
+        envelope = Envelope()  # filled by hand: keywords take twice as long
+        envelope.kind, envelope.call_id, envelope.status = _ANSWER, call_id, _OK
+        envelope.payload = payload
+        self._outbox.send(envelope)
 
     def fail(self, call_id: int, status: Status, reason: str) -> None:
         """Answer with another status. A withdrawn call: nothing to do."""
