@@ -110,9 +110,13 @@ class CallTable:
         self._watch_frame(bool(frames), now, events)
         return events
 
+    def reading_stops(self) -> None:
+        """We do not read for now: a frame that has begun is not late for that."""
+        self._frame_by = None
+
     def reading_resumes(self, now: float) -> None:
-        """We had stopped reading: the frame that was coming in gets its time anew."""
-        if self._frame_by is not None:
+        """We read again: a frame that has begun gets its time anew."""
+        if self._framer.partial:
             self._frame_by = now + self._limits.frame_s
 
     def tick(self, now: float) -> list[Event]:

@@ -305,6 +305,7 @@ class Connection(Protocol):
                 return
             elif not self._deaf and self._is_choked():
                 self._deaf = True
+                self._table.reading_stops()
                 self.transport.pauseProducing()
         self._arm()
 

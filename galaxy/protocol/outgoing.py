@@ -64,13 +64,13 @@ class OutgoingCalls:
         too large, or when too much waits to be sent already.
         """
         outbox = self._outbox
-        if outbox.unsent > self._limits.output_bytes:
-            reason = f"{outbox.unsent} bytes wait already to be sent to this peer"
-            raise GalaxyError(Status.kBusy, reason)
         try:
             payload = outbox.payload(request, "the request")
         except TooLarge as large:
             raise GalaxyError(Status.kInputError, str(large)) from None
+        if outbox.unsent + len(payload) > self._limits.output_bytes:
+            reason = f"{outbox.unsent} bytes wait already to be sent to this peer"
+            raise GalaxyError(Status.kBusy, reason)
         call_id = self._last_id = self._last_id + 1
         call = _Outgoing(call_id, method, token, now)
         envelope = Envelope()  # filled by hand: keywords take twice as long

@@ -362,9 +362,11 @@ class HostileTests(SynchronousTestCase):
         self.assertIsNone(one.next_wake())
 
     def test_not_reading_is_not_the_senders_fault(self) -> None:
-        """After we stopped reading for a while, the frame gets its time anew."""
+        """While we do not read no frame is late; after that it gets its time anew."""
         one = greeted()
         one.receive(framed(bytes(100))[:50], 1.0)
+        one.reading_stops()
+        self.assertEqual((one.next_wake(), one.tick(99.0)), (None, []))
         one.reading_resumes(100.0)
         self.assertEqual(one.next_wake(), 120.0)
 
