@@ -43,7 +43,7 @@ PENDING_SHARE = 0.002
 """Of a trace's pods may stay out, as in Borg's measure: one giant shall not decide it."""
 
 MACHINES = ((16_000, 64), (32_000, 128), (64_000, 256), (96_000, 384), (104_000, 512))
-CORES = (100, 200, 250, 500, 1000, 2000)
+CORES = (100, 200, 250, 500, 1000)
 MEBIBYTES = (64, 128, 256, 512, 1024, 2048, 4096)
 GROUPS_GOAL, SINGLES_GOAL = 200_000, 40_000
 

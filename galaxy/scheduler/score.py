@@ -14,7 +14,7 @@ from attrs import frozen
 
 from galaxy.scheduler.fleet import Fleet, Floats, Ints, Rows
 
-_LOAD_OF_PODS = np.exp(np.arange(2048) / 32)
+_LOAD_OF_PODS = np.exp(np.arange(2048, dtype=np.float32) / 32)
 
 
 class Policy(Protocol):
@@ -65,8 +65,8 @@ class Spread:
         memory = np.maximum(
             fleet.total_memory[rows] - fleet.free_memory[rows], fleet.used_memory[rows]
         )
-        result: Floats = np.exp(10 * (cpu * fleet.cpu_unit[rows]))
-        result += np.exp(memory * fleet.memory_unit[rows])
+        result: Floats = np.exp(cpu.astype(np.float32) * fleet.cpu_unit[rows] * np.float32(10))
+        result += np.exp(memory.astype(np.float32) * fleet.memory_unit[rows])
         result += _LOAD_OF_PODS.take(fleet.pods[rows], mode="clip")
         return result
 
@@ -113,8 +113,8 @@ class BestFit:
 
     def score(self, fleet: Fleet, rows: Rows | slice, left_cpu: Ints, left_memory: Ints) -> Floats:
         """What would stay free."""
-        result: Floats = left_cpu * fleet.cpu_unit[rows]
-        result += left_memory * fleet.memory_unit[rows]
+        result: Floats = left_cpu.astype(np.float32) * fleet.cpu_unit[rows]
+        result += left_memory.astype(np.float32) * fleet.memory_unit[rows]
         return result
 
     def deal(self, scores: Floats, room: Ints, there: Ints | None, count: int) -> Ints:
@@ -150,19 +150,21 @@ class Pack:
 
     def score(self, fleet: Fleet, rows: Rows | slice, left_cpu: Ints, left_memory: Ints) -> Floats:
         """What would stay free, or for an empty agent what it is to use it up."""
-        lopsided = left_cpu * fleet.cpu_unit[rows]
-        lopsided -= left_memory * fleet.memory_unit[rows]
-        result: Floats = left_cpu * (1 / fleet.mean_cpu)
-        result += left_memory * (1 / fleet.mean_memory)
-        result += self.lopsided * np.abs(lopsided)
-        empty = fleet.pods[rows] == 0
-        if empty.any():
+        cpu, memory = left_cpu.astype(np.float32), left_memory.astype(np.float32)
+        result: Floats = cpu * np.float32(1 / fleet.mean_cpu)
+        result += memory * np.float32(1 / fleet.mean_memory)
+        cpu *= fleet.cpu_unit[rows]
+        memory *= fleet.memory_unit[rows]
+        cpu -= memory
+        result += np.abs(cpu) * np.float32(self.lopsided)
+        pods = fleet.pods[rows]
+        if not pods.all():
             size_cpu = fleet.total_cpu[rows] * np.float32(1 / fleet.mean_cpu)
             size_memory = fleet.total_memory[rows] * np.float32(1 / fleet.mean_memory)
             whole = np.float32(self.scarce) * np.abs(size_cpu - size_memory)
             whole -= np.minimum(size_cpu, size_memory)
             whole += np.float32(self.opening)
-            np.copyto(result, whole, where=empty)
+            np.copyto(result, whole, where=pods == 0)
         return result
 
     def deal(self, scores: Floats, room: Ints, there: Ints | None, count: int) -> Ints:
