@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Collection
-from pathlib import Path
 
 from zope.interface import implementer
 
@@ -22,10 +21,10 @@ from galaxy.gce.cgroups import (
     Usage,
     levels,
     make,
+    processes_of,
     read,
     read_flat,
     read_number,
-    read_pids,
     remove_group,
     remove_if_empty,
     subgroups,
@@ -35,7 +34,7 @@ from galaxy.gce.cgroups import (
 from galaxy.gce.mounts import Hierarchy
 from galaxy.gce.procfs import send_signal
 
-CPU_PERIOD_US = 100_000
+CPU_PERIOD_US = 100_000  # as every new group has it
 _LEAST_QUOTA_US = 1_000
 _LEAST_SHARES, _SHARES_A_CORE = 2, 1024
 _UNLIMITED = -1
@@ -53,7 +52,6 @@ def settings(allowance: Allowance) -> tuple[Setting, ...]:
             quota = max(_LEAST_QUOTA_US, allowance.millicores * CPU_PERIOD_US // 1000)
     memory = str(allowance.memory_bytes or _UNLIMITED)
     return (
-        ("cpu", "cpu.cfs_period_us", str(CPU_PERIOD_US)),
         ("cpu", "cpu.cfs_quota_us", str(quota)),
         ("cpu", "cpu.shares", str(shares)),
         ("memory", "memory.limit_in_bytes", memory),
@@ -71,9 +69,9 @@ class CgroupsV1:
     def __init__(self, hierarchies: Collection[Hierarchy], base: str) -> None:
         """Make the base groups; `CgroupError` if that is not allowed."""
         self._base = base
-        self._mounts = [Path(hierarchy.path) for hierarchy in hierarchies]
+        self._mounts = [hierarchy.path for hierarchy in hierarchies]
         self._by_controller = {
-            controller: Path(hierarchy.path)
+            controller: hierarchy.path
             for hierarchy in hierarchies
             for controller in hierarchy.controllers
         }
@@ -87,18 +85,17 @@ class CgroupsV1:
 
     def create(self, container: str, allowance: Allowance) -> Entrance:
         """Make and limit the groups in all hierarchies."""
-        groups = [mount / self._base / container for mount in self._mounts]
-        for group in groups:
+        groups = [f"{mount}/{self._base}/{container}" for mount in self._mounts]
+        for mount, group in zip(self._mounts, groups, strict=True):
             make(group)
-            self._fill_cpuset(group)
-        refused: list[tuple[Path, str]] = []
+            if mount == self._by_controller.get("cpuset"):
+                _fill_cpuset(group)
+        refused: list[tuple[str, str]] = []
         for controller, name, value in settings(allowance):
-            if controller not in self._by_controller:
-                continue
-            path = self._group(controller, container) / name
-            if path.exists():
+            if controller in self._by_controller:
+                path = f"{self._group(controller, container)}/{name}"
                 try:
-                    write(path, value)
+                    write_if_there(path, value)
                 except CgroupError:
                     refused.append((path, value))
         # The memory limit may not exceed the one with swap: whichever way they
@@ -107,8 +104,8 @@ class CgroupsV1:
             write(path, value)
         oom_events = ""
         if "memory" in self._by_controller:
-            oom_events = str(self._group("memory", container) / "memory.oom_control")
-        return Entrance(tuple(str(group / "tasks") for group in groups), oom_events)
+            oom_events = f"{self._group('memory', container)}/memory.oom_control"
+        return Entrance(tuple(f"{group}/tasks" for group in groups), oom_events)
 
     def path(self, container: str) -> str:
         """Where the groups are below each mount."""
@@ -118,7 +115,7 @@ class CgroupsV1:
         """The processes in any of the groups, and in groups made below them."""
         found: set[int] = set()
         for mount in self._mounts:
-            _collect(mount / self._base / container, found)
+            found |= processes_of(f"{mount}/{self._base}/{container}")
         return sorted(found)
 
     def terminate(self, container: str, keepers: Collection[int]) -> None:
@@ -144,56 +141,51 @@ class CgroupsV1:
     def usage(self, container: str, keepers: Collection[int]) -> Usage:
         """Read the counters of the controllers that there are."""
         memory = self._group("memory", container)
-        statistics = read_flat(memory / "memory.stat")
+        statistics = read_flat(f"{memory}/memory.stat")
         return Usage(
-            cpu_ns=read_number(self._group("cpuacct", container) / "cpuacct.usage"),
-            memory_bytes=statistics.get("total_rss", 0) + statistics.get("total_shmem", 0),
-            memory_with_cache_bytes=read_number(memory / "memory.usage_in_bytes"),
-            pids=read_number(self._group("pids", container) / "pids.current"),
+            cpu_ns=read_number(f"{self._group('cpuacct', container)}/cpuacct.usage"),
+            memory_bytes=statistics.get("total_rss", 0),
+            memory_with_cache_bytes=read_number(f"{memory}/memory.usage_in_bytes"),
+            pids=read_number(f"{self._group('pids', container)}/pids.current"),
         )
 
     def containers(self) -> list[str]:
         """The groups found in any hierarchy."""
-        found = {name for mount in self._mounts for name in subgroups(mount / self._base)}
+        found = {name for mount in self._mounts for name in subgroups(f"{mount}/{self._base}")}
         return sorted(found)
 
     def remove(self, container: str) -> None:
         """Remove the group from every hierarchy."""
         for mount in self._mounts:
-            remove_group(mount / self._base / container)
+            remove_group(f"{mount}/{self._base}/{container}")
 
     def close(self) -> None:
         """Remove the empty base groups."""
         for mount in self._mounts:
             remove_if_empty(mount, self._base)
 
-    def _make_base(self, mount: Path) -> None:
+    def _make_base(self, mount: str) -> None:
         for path in levels(mount, self._base):
             make(path)
-            self._fill_cpuset(path)
-        if not os.access(mount / self._base, os.W_OK):
-            raise CgroupError(f"the group {mount / self._base} is not ours to write to")
+            if mount == self._by_controller.get("cpuset"):
+                _fill_cpuset(path)
+        if not os.access(f"{mount}/{self._base}", os.W_OK):
+            raise CgroupError(f"the group {mount}/{self._base} is not ours to write to")
 
-    def _group(self, controller: str, container: str) -> Path:
-        mount = self._by_controller.get(controller)
-        return Path("/nonexistent") if mount is None else mount / self._base / container
-
-    def _fill_cpuset(self, group: Path) -> None:
-        """A new cpuset is empty, and nobody may enter it: give it what its parent has."""
-        for name in ("cpuset.cpus", "cpuset.mems"):
-            path = group / name
-            if path.exists() and not read(path).strip():
-                write(path, read(group.parent / name).strip())
+    def _group(self, controller: str, container: str) -> str:
+        """Where a controller has a container; without the controller, nowhere."""
+        mount = self._by_controller.get(controller, "/nonexistent")
+        return f"{mount}/{self._base}/{container}"
 
     def _freezer(self, container: str, state: str) -> None:
-        path = self._group("freezer", container) / "freezer.state"
-        write_if_there(path, state)
+        write_if_there(f"{self._group('freezer', container)}/freezer.state", state)
 
 
-def _collect(group: Path, found: set[int]) -> None:
-    found.update(read_pids(group / "cgroup.procs"))
-    for below in subgroups(group):
-        _collect(group / below, found)
+def _fill_cpuset(group: str) -> None:
+    """A new cpuset is empty, and nobody may enter it: give it what its parent has."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if not read(f"{group}/{name}").strip():
+            write(f"{group}/{name}", read(f"{os.path.dirname(group)}/{name}").strip())
 
 
 def _shortcomings(controllers: Collection[str]) -> str:

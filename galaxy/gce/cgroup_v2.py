@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Collection
 from itertools import pairwise
-from pathlib import Path
 
 from zope.interface import implementer
 
@@ -17,10 +17,10 @@ from galaxy.gce.cgroups import (
     Usage,
     levels,
     make,
+    processes_of,
     read,
     read_flat,
     read_number,
-    read_pids,
     remove_group,
     remove_if_empty,
     subgroups,
@@ -61,15 +61,15 @@ class CgroupsV2:
 
     def __init__(self, mount: str, base: str) -> None:
         """Make the base group and hand controllers down to it; `CgroupError` if not allowed."""
-        self._mount = Path(mount)
+        self._mount = mount
         self._base = base
-        self._root = self._mount / base
-        groups = [self._mount, *levels(self._mount, base)]
+        self._root = f"{mount}/{base}"
+        groups = [mount, *levels(mount, base)]
         for group, below in pairwise(groups):
             _hand_down(group)
             make(below)
         _hand_down(self._root)
-        handed_down = read(self._root / "cgroup.subtree_control").split()
+        handed_down = read(f"{self._root}/cgroup.subtree_control").split()
         missing = [name for name in _WANTED if name not in handed_down]
         if len(missing) == len(_WANTED):
             self.close()
@@ -78,12 +78,11 @@ class CgroupsV2:
 
     def create(self, container: str, allowance: Allowance) -> Entrance:
         """Make and limit the group."""
-        group = self._root / container
+        group = f"{self._root}/{container}"
         make(group)
         for name, value in settings(allowance):
-            if (group / name).exists():
-                write(group / name, value)
-        return Entrance((str(group / "cgroup.procs"),), str(group / "memory.events"))
+            write_if_there(f"{group}/{name}", value)
+        return Entrance((f"{group}/cgroup.procs",), f"{group}/memory.events")
 
     def path(self, container: str) -> str:
         """Where the group is below the mount."""
@@ -91,9 +90,7 @@ class CgroupsV2:
 
     def pids(self, container: str, keepers: Collection[int]) -> list[int]:
         """The processes in the group, and in groups made below it."""
-        found: set[int] = set()
-        _collect(self._root / container, found)
-        return sorted(found)
+        return sorted(processes_of(f"{self._root}/{container}"))
 
     def terminate(self, container: str, keepers: Collection[int]) -> None:
         """SIGTERM to each."""
@@ -101,9 +98,9 @@ class CgroupsV2:
 
     def kill_all(self, container: str, keepers: Collection[int]) -> None:
         """Have the kernel kill the group at once; one by one before Linux 5.14."""
-        group = self._root / container
-        if (group / "cgroup.kill").exists():
-            write_if_there(group / "cgroup.kill", "1")
+        kill = f"{self._root}/{container}/cgroup.kill"
+        if os.path.exists(kill):
+            write_if_there(kill, "1")
             return
         self.freeze(container)
         try:
@@ -121,13 +118,13 @@ class CgroupsV2:
 
     def usage(self, container: str, keepers: Collection[int]) -> Usage:
         """Read the group's counters."""
-        group = self._root / container
-        memory = read_flat(group / "memory.stat")
+        group = f"{self._root}/{container}"
+        memory = read_flat(f"{group}/memory.stat")
         return Usage(
-            cpu_ns=read_flat(group / "cpu.stat").get("usage_usec", 0) * 1000,
+            cpu_ns=read_flat(f"{group}/cpu.stat").get("usage_usec", 0) * 1000,
             memory_bytes=memory.get("anon", 0) + memory.get("shmem", 0),
-            memory_with_cache_bytes=read_number(group / "memory.current"),
-            pids=read_number(group / "pids.current"),
+            memory_with_cache_bytes=read_number(f"{group}/memory.current"),
+            pids=read_number(f"{group}/pids.current"),
         )
 
     def containers(self) -> list[str]:
@@ -136,27 +133,20 @@ class CgroupsV2:
 
     def remove(self, container: str) -> None:
         """Remove the group."""
-        remove_group(self._root / container)
+        remove_group(f"{self._root}/{container}")
 
     def close(self) -> None:
         """Remove the empty base group."""
         remove_if_empty(self._mount, self._base)
 
     def _freezer(self, container: str, state: str) -> None:
-        path = self._root / container / "cgroup.freeze"
-        write_if_there(path, state)
+        write_if_there(f"{self._root}/{container}/cgroup.freeze", state)
 
 
-def _hand_down(group: Path) -> None:
+def _hand_down(group: str) -> None:
     """Enable the controllers that we want and that the group has, for the groups in it."""
-    control = group / "cgroup.subtree_control"
+    control = f"{group}/cgroup.subtree_control"
     enabled = read(control).split()
-    for name in read(group / "cgroup.controllers").split():
+    for name in read(f"{group}/cgroup.controllers").split():
         if name in _WANTED and name not in enabled:
             write(control, f"+{name}")
-
-
-def _collect(group: Path, found: set[int]) -> None:
-    found.update(read_pids(group / "cgroup.procs"))
-    for below in subgroups(group):
-        _collect(group / below, found)

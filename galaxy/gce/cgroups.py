@@ -12,8 +12,8 @@ touches nothing that is not below it.
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable
-from pathlib import Path
+import os
+from collections.abc import Collection
 
 from attrs import frozen
 from zope.interface import Attribute, Interface
@@ -54,6 +54,9 @@ class Entrance:
 
 class CgroupError(Exception):
     """The kernel refused; nothing is promised of the group but that `remove` cleans it up."""
+
+
+_LINKS_WITHOUT_SUBGROUPS = 2  # itself and its parent's entry; each subgroup adds one
 
 
 class ICgroups(Interface):
@@ -110,55 +113,55 @@ class ICgroups(Interface):
         """Remove the base group if it holds no container."""
 
 
-def write(path: Path, value: str) -> None:
+def write(path: str, value: str) -> None:
     """Write a control file."""
     try:
-        path.write_text(value, encoding="ascii")
+        fd = os.open(path, os.O_WRONLY)
+        try:
+            os.write(fd, value.encode())
+        finally:
+            os.close(fd)
     except OSError as error:
         raise CgroupError(f"cannot write {value!r} to {path}: {error.strerror}") from error
 
 
-def write_if_there(path: Path, value: str) -> None:
+def write_if_there(path: str, value: str) -> None:
     """Write a control file, unless it is not, or no longer, there."""
     try:
-        path.write_text(value, encoding="ascii")
-    except OSError as error:
-        if not _is_gone(error):
-            raise CgroupError(f"cannot write {value!r} to {path}: {error.strerror}") from error
+        write(path, value)
+    except CgroupError as error:
+        if not _is_gone(error.__cause__):
+            raise
 
 
-def read(path: Path) -> str:
+def read(path: str) -> str:
     """Read a control file; empty when the group or the file is not there."""
     try:
-        return path.read_text(encoding="ascii")
+        with open(path, "rb") as file:
+            return file.read().decode()
     except OSError as error:
         if _is_gone(error):
             return ""
         raise CgroupError(f"cannot read {path}: {error.strerror}") from error
 
 
-def read_number(path: Path) -> int:
+def read_number(path: str) -> int:
     """The one number in a control file; 0 when it is not there."""
     return int(read(path) or 0)
 
 
-def read_flat(path: Path) -> dict[str, int]:
+def read_flat(path: str) -> dict[str, int]:
     """The numbers in a file of "name number" lines."""
     pairs = (line.split() for line in read(path).splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
-def read_pids(path: Path) -> list[int]:
-    """The pids in a file that lists one a line."""
-    return [int(line) for line in read(path).split()]
-
-
-def make(path: Path) -> bool:
+def make(path: str) -> bool:
     """Make a group; whether it is new."""
     try:
-        path.mkdir()
+        os.mkdir(path)
     except FileExistsError:
-        if path.is_dir():
+        if os.path.isdir(path):
             return False
         raise CgroupError(f"{path} is a control file, not a group: choose another name") from None
     except OSError as error:
@@ -166,45 +169,55 @@ def make(path: Path) -> bool:
     return True
 
 
-def remove_group(path: Path) -> None:
+def processes_of(group: str) -> set[int]:
+    """The pids in a group and in those below it."""
+    found = {int(line) for line in read(f"{group}/cgroup.procs").split()}
+    for below in subgroups(group):
+        found |= processes_of(f"{group}/{below}")
+    return found
+
+
+def remove_group(path: str) -> None:
     """Remove a group and those below it."""
-    for below in subgroups(path):
-        remove_group(path / below)
     try:
-        path.rmdir()
+        os.rmdir(path)
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise CgroupError(f"cannot remove the group {path}: {error.strerror}") from error
+        within = subgroups(path)
+        if not within:
+            raise CgroupError(f"cannot remove the group {path}: {error.strerror}") from error
+        for below in within:
+            remove_group(f"{path}/{below}")
+        remove_group(path)
 
 
-def remove_if_empty(mount: Path, base: str) -> None:
+def remove_if_empty(mount: str, base: str) -> None:
     """Remove the base group and its parents, up to the mount, as far as they hold nothing."""
-    path = mount / base
-    while path != mount:
+    for path in reversed(levels(mount, base)):
         try:
-            path.rmdir()
+            os.rmdir(path)
         except OSError:
             return
-        path = path.parent
 
 
-def subgroups(path: Path) -> list[str]:
+def subgroups(path: str) -> list[str]:
     """The names of the groups in a group."""
     try:
-        return sorted(entry.name for entry in path.iterdir() if entry.is_dir())
+        if os.stat(path).st_nlink == _LINKS_WITHOUT_SUBGROUPS:
+            return []
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
         return []
 
 
-def levels(mount: Path, base: str) -> Iterable[Path]:
+def levels(mount: str, base: str) -> list[str]:
     """The groups on the way from the mount (left out) to the base group, outermost first."""
-    path = mount
-    for part in base.split("/"):
-        path /= part
-        yield path
+    parts = base.split("/")
+    return ["/".join([mount, *parts[: end + 1]]) for end in range(len(parts))]
 
 
-def _is_gone(error: OSError) -> bool:
+def _is_gone(error: BaseException | None) -> bool:
     """ENODEV: the group was removed after the file was opened."""
-    return error.errno in {errno.ENOENT, errno.ENODEV}
+    return isinstance(error, OSError) and error.errno in {errno.ENOENT, errno.ENODEV}

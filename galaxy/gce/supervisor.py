@@ -146,6 +146,10 @@ class Supervisor:
             return
         container.removing += 1
         try:
+            # The kernel removes no group in which something lives: if all is over,
+            # it may be asked at once.
+            if self._is_over(container) and self._remove_now(container):
+                return
             for tries_left in reversed(range(_REMOVAL_TRIES)):
                 await self.stop_container(name, 0)
                 if self._containers.get(name) is not container:
@@ -206,7 +210,6 @@ class Supervisor:
         process = _Process(process_id, Record(spec))
         container.processes[process_id.name] = process
         self._launcher.launch(process_id)
-        self._changed(process)
         return process
 
     def _enter(self, container: _Container, allowance: Allowance) -> Entrance:
@@ -311,9 +314,6 @@ class Supervisor:
 
     def _continue_stop(self, container: _Container) -> None:
         """Take the next step of a stop, and come back for the one after it."""
-        if container.look is not None and container.look.active():
-            container.look.cancel()
-        container.look = None
         assert container.stopping is not None
         now = self._clock.seconds()
         try:
@@ -321,16 +321,32 @@ class Supervisor:
         except CgroupError as error:
             self._log.warn("stopping {name}: {error}", name=container.name, error=error)
             done = False
+        self._cancel_look(container)
         if done:
-            container.stopping = None
-            stopped, container.stopped = container.stopped, []
-            for waiting in stopped:
-                if not waiting.called:
-                    waiting.callback(None)
+            self._stopped(container)
         else:
             container.look = self._clock.callLater(
                 look_again_in(container.stopping, now), self._continue_stop, container
             )
+
+    def _cancel_look(self, container: _Container) -> None:
+        if container.look is not None and container.look.active():
+            container.look.cancel()
+        container.look = None
+
+    def _stopped(self, container: _Container) -> None:
+        """Nothing lives in it: answer who waits for that."""
+        self._cancel_look(container)
+        container.stopping = None
+        stopped, container.stopped = container.stopped, []
+        for waiting in stopped:
+            waiting.callback(None)
+
+    def _is_over(self, container: _Container) -> bool:
+        return all(
+            process.verdict in OVER and process.watch is None
+            for process in container.processes.values()
+        )
 
     def _step(self, container: _Container, stopping: Stopping, now: float) -> bool:
         """Carry out one step of a stop; whether it was the last."""
@@ -348,7 +364,7 @@ class Supervisor:
         running = bool(keepers) or bool(self.cgroups.pids(container.name, keepers))
         return Life(starting=Verdict.STARTING in verdicts, running=running)
 
-    def _remove_now(self, container: _Container, *, last_try: bool) -> bool:
+    def _remove_now(self, container: _Container, *, last_try: bool = False) -> bool:
         """Whether it worked; the kernel may need a moment to see that a group is empty."""
         try:
             self.cgroups.remove(container.name)
@@ -362,6 +378,7 @@ class Supervisor:
                 kPersistenceError, f"cannot forget {container.name}: {error}"
             ) from error
         del self._containers[container.name]
+        self._stopped(container)
         for feed in tuple(self._feeds):
             feed.removed(container.name)
         return True
