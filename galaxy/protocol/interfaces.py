@@ -69,7 +69,9 @@ class IPeer(Interface):
 
         Fires with the response message, or fails with `GalaxyError`: the
         status the other end answered, `kDeadline` after `deadline_s` seconds,
-        or `kRpcError`. Cancelling it cancels the call at the other end.
+        or `kRpcError`. Cancelling it cancels the call at the other end, and with
+        it the handler there (see `galaxy.protocol.shield`). An infinite
+        deadline is none.
         """
 
     def stream(method: Method, request: Message, *, epoch: int = 0) -> Stream[Any]:

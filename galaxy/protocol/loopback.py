@@ -165,7 +165,8 @@ class LoopbackNetwork:
     def crash(self, name: str) -> None:
         """
         The process of that name is dead: it listens no more, hears and says
-        nothing more, and the others lose their connections to it.
+        nothing more, and the others lose their connections to it. What it still
+        has on the clock is for the caller to stop.
         """
         for address, listener in tuple(self._listeners.items()):
             if name in {address, listener.name}:
