@@ -75,16 +75,12 @@ class Planning:
         self._surveys: dict[Shape, tuple[int, Survey, str]] = {}
 
     def slice(self, most_pods: int, most_turns: int) -> Plan:
-        """
-        Plan until about so many pods are placed or turns are taken.
-
-        The last turn may go beyond `most_pods` by one chunk of the queue.
-        """
+        """Plan on, until so many pods are placed or turns are taken, or all is done."""
         placed: list[Placed] = []
         unplaced: list[Unplaced] = []
         pods = turns = 0
         while pods < most_pods and turns < most_turns:
-            turn = self._queue.next()
+            turn = self._queue.next(most_pods - pods)
             if turn is None:
                 return Plan(tuple(placed), tuple(unplaced), complete=True)
             turns += 1

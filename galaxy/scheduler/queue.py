@@ -5,8 +5,8 @@ Among equal priority the user with the least dominant share goes next, then of
 that user's jobs the one with the least (Ghodsi et al., Dominant Resource Fairness,
 NSDI 2011). A dominant share is the larger of the shares of the fleet's cpu and
 memory. Turns are chunks, so that big groups stay big: nobody gets further
-ahead than one chunk. A group that found no place leaves the queue at once,
-so that none waits behind those that do not fit.
+ahead than one chunk. Who is alone gets all at once. A group that found no place
+leaves the queue at once, so that none waits behind those that do not fit.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Queue:
             levels.setdefault(group.priority, []).append(entry)
         self._levels = [levels[priority] for priority in sorted(levels)]
 
-    def next(self) -> Turn | None:
-        """The next turn, None when nobody is left."""
+    def next(self, most: int) -> Turn | None:
+        """The next turn, of at most so many pods; None when nobody is left."""
         while not self._heap:
             if not self._levels:
                 return None
@@ -80,9 +80,10 @@ class Queue:
         user = heapq.heappop(self._heap)[2]
         entry = heapq.heappop(user.jobs)[-1]
         count = entry.remaining
-        if count > 1 and entry.cost > 0:
+        alone = not self._heap and not user.jobs
+        if count > 1 and entry.cost > 0 and not alone:
             count = min(count, max(1, int(CHUNK_SHARE / entry.cost)))
-        return Turn(entry, count, user)
+        return Turn(entry, min(count, most), user)
 
     def settle(self, turn: Turn, placed: int) -> None:
         """Say how many were placed; fewer than the turn's count: the entry is done for now."""

@@ -35,14 +35,13 @@ from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 from galaxy.protocol.wire_pb2 import Hello
 from galaxy.scheduler.groups import Group, group_from_message
-from galaxy.scheduler.leader import LeaderLink
+from galaxy.scheduler.leader import LeaderLink, pause_s
 from galaxy.scheduler.picture import Picture
 from galaxy.scheduler.plan import Plan, Planning
 from galaxy.scheduler.score import Policy
 
 _IDLE_WAIT_S = 20.0
 _UNPLACED_WAIT_S = 1.0  # something waits for room: look again, even untold
-_CONFLICT_WAIT_S = 0.1
 _DEADLINE_S = 10.0
 _SLICE_PODS = 10_000
 _SLICE_TURNS = 500
@@ -113,7 +112,7 @@ class Scheduler(Service):
 
     async def _serve(self, master: MasterStub) -> None:
         """Round after round, until something fails."""
-        revision, wait_s = 0, _IDLE_WAIT_S
+        revision, wait_s, refusals = 0, _IDLE_WAIT_S, 0
         while True:
             pending = await master.get_pending_jobs(
                 GetPendingJobsRequest(revision=revision, wait_s=wait_s),
@@ -127,9 +126,11 @@ class Scheduler(Service):
             self.picture.contended(refused)
             revision = pending.revision
             wait_s = _UNPLACED_WAIT_S if unplaced or refused else _IDLE_WAIT_S
-            if refused:
+            refusals = refusals + 1 if refused else 0
+            if refused:  # what was refused still waits, though nobody will say so
                 revision = 0
-                await deferLater(self._clock, _CONFLICT_WAIT_S * (0.5 + self._rng.random()))
+                pause = pause_s(refusals, self._rng.random())
+                await deferLater(self._clock, min(pause, _UNPLACED_WAIT_S))
 
     async def _refresh(self, master: MasterStub) -> None:
         """Bring the picture up to date."""

@@ -146,12 +146,32 @@ class PlanLaws(SynchronousTestCase):
         planning = Planning(
             Placer(fleet_of(*machines), POLICIES[policy], random.Random(0)), waiting
         )
-        slices = [planning.slice(10, turns)]
+        slices = [planning.slice(1000, turns)]
         while not slices[-1].complete:
-            slices.append(planning.slice(10, turns))
+            slices.append(planning.slice(1000, turns))
         whole = made(machines, waiting, policy)
         self.assertEqual(tuple(one for part in slices for one in part.placed), whole.placed)
         self.assertEqual(tuple(one for part in slices for one in part.unplaced), whole.unplaced)
+
+    @given(agents, groups, policies, st.integers(1, 7))
+    @settings(deadline=None)
+    def test_safety_a_slice_is_no_larger_than_was_asked(
+        self, machines: list[AgentSnapshot], waiting: list[Group], policy: str, most: int
+    ) -> None:
+        planning = Planning(
+            Placer(fleet_of(*machines), POLICIES[policy], random.Random(0)), waiting
+        )
+        pods: Counter[str] = Counter()
+        complete = False
+        while not complete:
+            part = planning.slice(most, 1000)
+            complete = part.complete
+            self.assertLessEqual(part.pods, most)
+            for placed in part.placed:
+                pods[placed.group.job_id] += placed.pods
+            for one in part.unplaced:
+                pods[one.group.job_id] += one.count
+        self.assertEqual(pods, Counter({one.job_id: one.count for one in waiting}))
 
 
 class PlanTests(SynchronousTestCase):
@@ -176,8 +196,7 @@ class PlanTests(SynchronousTestCase):
         low, high = group("low", 4, priority=1), group("high", 3, priority=2)
         result = made([agent(1, cores=4)], [low, high])
         self.assertEqual(
-            [(one.group.job_id, one.pods) for one in result.placed],
-            [("high", 1)] * 3 + [("low", 1)],
+            [(one.group.job_id, one.pods) for one in result.placed], [("high", 3), ("low", 1)]
         )
 
     def test_users_share_what_is_scarce(self) -> None:
@@ -196,9 +215,14 @@ class PlanTests(SynchronousTestCase):
             agent(3, cores=30, gib=40),
         ]
         fleet = fleet_of(*machines)
-        result = plan(fleet, [group("j", 6)], POLICIES["spread"], random.Random(0))
-        self.assertGreater(len(result.placed), 1)
-        self.assertEqual(fleet.pods.tolist(), [2, 2, 2])
+        rival = group("k", 6, user="bob", cores=0.001, gib=0.001)
+        result = plan(fleet, [group("j", 6), rival], POLICIES["spread"], random.Random(0))
+        pods: Counter[int] = Counter()
+        turns = [placed for placed in result.placed if placed.group.job_id == "j"]
+        for placed in turns:
+            pods.update(dict(zip(placed.rows, placed.counts, strict=True)))
+        self.assertGreater(len(turns), 1)
+        self.assertEqual(pods, Counter({0: 2, 1: 2, 2: 2}))
 
     def test_what_is_left_over_is_named_with_its_reasons(self) -> None:
         machines = [

@@ -13,7 +13,7 @@ def order(groups: list[Group], *, cores: int = 10, refuse: str = "") -> list[str
     """The jobs' names, once for each pod, as their turns come."""
     queue = Queue(fleet_of(agent(1, cores=cores, gib=1000)), groups)
     names: list[str] = []
-    while (turn := queue.next()) is not None:
+    while (turn := queue.next(10_000)) is not None:
         name = turn.entry.group.job_id
         placed = 0 if name == refuse else turn.count
         names.extend([name] * max(1, placed))
@@ -60,14 +60,22 @@ class QueueTests(SynchronousTestCase):
         """Big groups stay big: a turn is a hundredth of the fleet."""
         fleet = fleet_of(agent(1, cores=100_000, gib=1_000_000))
         queue = Queue(fleet, [group("a", 5000, user="ann"), group("b", 5000, user="bob")])
-        turn = queue.next()
+        turn = queue.next(10_000)
         assert turn is not None
         self.assertLessEqual(abs(turn.count - 100_000 * CHUNK_SHARE), 1)
 
+    def test_who_is_alone_gets_all_at_once(self) -> None:
+        queue = Queue(fleet_of(agent(1)), [group("a", 5000), group("b", 70, priority=-1)])
+        for expected in (5000, 70):
+            turn = queue.next(10_000)
+            assert turn is not None
+            self.assertEqual(turn.count, expected)
+            queue.settle(turn, expected)
+
     def test_nothing_is_asked_of_an_empty_fleet_for_ever(self) -> None:
         queue = Queue(fleet_of(), [group("a", 5, cores=0, gib=0), group("b", 0)])
-        turn = queue.next()
+        turn = queue.next(10_000)
         assert turn is not None
         self.assertEqual(turn.count, 5)
         queue.settle(turn, 0)
-        self.assertIsNone(queue.next())
+        self.assertIsNone(queue.next(10_000))

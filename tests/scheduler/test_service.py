@@ -209,6 +209,20 @@ class SchedulerTests(SynchronousTestCase):
         agents = [list(one.agent) for p in self.master.proposals for one in p.placements]
         self.assertEqual(agents, [[11], [12]])
 
+    def test_a_master_that_refuses_everything_is_not_pestered(self) -> None:
+        """In safe mode, for instance: at most about once a second."""
+        refusal = ProposalAnswer(status=Status.kSafeMode, reason="safe mode")
+        self.master.answers = [[refusal]] * 1000
+        self.master.pending = [waiting()]
+        self.scheduler.startService()
+        self.advance(10)
+        self.assertLess(len(self.master.proposals), 25)
+        self.master.answers = []
+        proposals = len(self.master.proposals)
+        self.advance(1.1)
+        self.assertEqual(len(self.master.proposals), proposals + 1)
+        self.assertEqual(self.scheduler.picture.fleet.pods.sum(), 1)
+
     def test_why_there_is_no_place_is_told(self) -> None:
         self.master.pending = [waiting("big", 1, cores=64)]
         self.scheduler.startService()
