@@ -27,6 +27,7 @@ from galaxy.protocol.statuses import GalaxyError
 
 _SUBMIT_DEADLINE_S = 30.0
 _POLL_S = 0.2
+_REASONS = 5  # told of a job that did not come up in time
 
 
 @click.command("submit", cls=ClusterCommand)
@@ -85,8 +86,18 @@ def _wait(session: Session, job_id: str, timeout_s: float) -> None:
         if now.state is Progress.FAILED:
             raise Failure(exits.NOT_HEALTHY, now.text)
         if session.clock() >= deadline:
-            raise Failure(exits.NOT_HEALTHY, f"not after {timeout_s:g} s: {now.text}")
+            reasons = "".join(f"\n  {reason}" for reason in _reasons(session, job_id))
+            raise Failure(exits.NOT_HEALTHY, f"not after {timeout_s:g} s: {now.text}{reasons}")
         session.sleep(_POLL_S)
+
+
+def _reasons(session: Session, job_id: str) -> list[str]:
+    """What the pods that are not healthy say, each sentence once."""
+    request = ShowPodRequest(job_id=job_id)
+    pods = session.leader().ask(lambda master: master.show_pod(request)).pods
+    rows = [views.pod(pod) for pod in pods if not pod.healthy]
+    first = {row["reason"]: row["pod_id"] for row in reversed(rows) if row["reason"]}
+    return [f"{pod_id}: {reason}" for reason, pod_id in list(first.items())[:_REASONS]]
 
 
 def _overview(session: Session, job_id: str) -> JobOverview:

@@ -32,7 +32,7 @@ from galaxy.client.local.plan import (
     more_agents,
     settings_text,
 )
-from galaxy.client.local.processes import last_lines, living, start
+from galaxy.client.local.processes import last_lines, living, running, start
 from galaxy.client.session import Session
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
@@ -75,12 +75,12 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
         agents = _agents(layout, wish)
         sockets = _socket_directory(layout, len(agents))
         planned = daemons(layout, sockets, masters, settings.nexus, agents)
-        missing = [daemon for daemon in planned if living(layout.pidfile(daemon.name)) is None]
+        before = running(layout.run)
+        missing = [daemon for daemon in planned if daemon.name not in before]
         since = session.clock()
         _start(layout, missing)
         leader = Leader(Whereabouts(masters, str(layout.settings)), session.dial, session.sleep)
         _wait(session, leader, layout, _Wanted(planned, agents, since))
-        started = {daemon.name for daemon in missing}
         addresses = {f"agent-{n}": agent.endpoint for n, agent in enumerate(agents)}
         addresses |= {d.name: a for d, a in zip(planned, masters, strict=False)}
         names = [daemon.name for daemon in planned]
@@ -91,7 +91,7 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
                 process.pid,
                 addresses.get(name, ""),
                 str(layout.logfile(name)),
-                name in started,
+                name not in before,
             )
             for name in names
             if (process := living(layout.pidfile(name)))

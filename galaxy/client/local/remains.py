@@ -25,20 +25,25 @@ _ROUNDS = 100
 _STEP_S = 0.05
 
 
-def kill_processes(layout: Layout) -> None:
-    """Kill every process that a gce of this cluster made: keepers, and all below them."""
-    ours = [
-        process
-        for process in psutil.process_iter()
-        if _is_ours(layout, command_line(process.pid)) and process.pid != os.getpid()
-    ]
-    for process in ours:
+def kill_processes(layout: Layout) -> list[int]:
+    """Kill every process that a gce of this cluster made, and all below it; those that stay."""
+    family: set[int] = set()
+    for process in psutil.process_iter():
+        if process.pid == os.getpid() or not _is_ours(layout, command_line(process.pid)):
+            continue
         try:
-            family = [process, *process.children(recursive=True)]
+            family |= {process.pid, *(child.pid for child in process.children(recursive=True))}
         except psutil.NoSuchProcess:
             continue
-        for member in family:
-            _kill(member.pid)
+    for pid in family:
+        _kill(pid)
+    left = sorted(family)
+    for _ in range(_ROUNDS):
+        left = [pid for pid in left if command_line(pid)]
+        if not left:
+            break
+        time.sleep(_STEP_S)
+    return left
 
 
 def _is_ours(layout: Layout, arguments: tuple[str, ...]) -> bool:

@@ -1,0 +1,33 @@
+"""`validate` and `init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.client.memory import MemoryCluster
+
+
+class FilesTests(SynchronousTestCase):
+    """What needs no cluster."""
+
+    def validate(self, text: str) -> tuple[int, str]:
+        """The exit code and what is said of a job file."""
+        path = Path(self.mktemp())
+        path.write_text(text)
+        result = MemoryCluster().run("validate", "-f", str(path))
+        return result.exit_code, result.stderr
+
+    def test_every_example_validates(self) -> None:
+        for kind in ("kLongRun", "kBatch", "kSystem"):
+            with self.subTest(kind=kind):
+                example = MemoryCluster().run("init", "--type", kind)
+                self.assertIn("//", example.stdout)
+                self.assertEqual(self.validate(example.stdout), (0, ""))
+
+    def test_the_mistakes_are_counted(self) -> None:
+        code, said = self.validate('{"nam": "x"}')
+        self.assertEqual(code, 3)
+        self.assertIn("did you mean `name`?", said)
+        self.assertIn("has 4 mistakes", said)

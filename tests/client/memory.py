@@ -1,0 +1,112 @@
+"""A cluster for the command line that is a dictionary: addresses, methods, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from click.testing import CliRunner, Result
+from google.protobuf.message import Message
+from zope.interface import implementer
+
+from galaxy.client.cli import cli
+from galaxy.client.session import Session
+from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.interfaces import IBlockingPeer
+from galaxy.protocol.methods import Method
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.wire_pb2 import Hello
+
+Answer = Callable[[Any], Any]
+
+
+class Items:
+    """The items of a stream, and then its error if it has one."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self._items: Iterator[Any] = iter(items)
+
+    def __iter__(self) -> Items:
+        return self
+
+    def __next__(self) -> Any:
+        item = next(self._items)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def close(self) -> None:
+        self._items = iter(())
+
+
+@implementer(IBlockingPeer)
+@define
+class MemoryPeer:
+    """One address: what it answers to each method."""
+
+    answers: Mapping[str, Answer]
+    asked: list[tuple[str, Message]] = field(factory=list)
+    hello: Hello = field(factory=Hello)
+    closed: int = 0
+
+    def call(self, method: Method, request: Message, *, deadline_s: float, epoch: int = 0) -> Any:
+        self.asked.append((method.python_name, request))
+        if method.python_name not in self.answers:
+            raise GalaxyError(pb.kUnknownMethod, f"there is no {method.wire_name}")
+        return self.answers[method.python_name](request)
+
+    def stream(self, method: Method, request: Message, *, epoch: int = 0) -> Items:
+        return Items(self.call(method, request, deadline_s=0, epoch=epoch))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@define
+class MemoryCluster:
+    """Peers by address, and a session whose sleep moves its clock."""
+
+    peers: dict[str, MemoryPeer] = field(factory=dict)
+    now: float = 1000.0
+    dialled: list[str] = field(factory=list)
+
+    @classmethod
+    def with_master(cls, **answers: Answer) -> MemoryCluster:
+        """One master, at the address that `run` asks."""
+        return cls({"m:1": MemoryPeer(answers)})
+
+    def dial(self, address: str) -> MemoryPeer:
+        self.dialled.append(address)
+        if address not in self.peers:
+            raise GalaxyError(pb.kRpcError, f"{address}: Connection refused")
+        return self.peers[address]
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def session(self, **environ: str) -> Session:
+        nowhere = Path("/nonexistent")
+        return Session(
+            dial=self.dial,
+            environ=environ,
+            cwd=nowhere,
+            home=nowhere,
+            sleep=self.sleep,
+            clock=lambda: self.now,
+        )
+
+    def run(self, *arguments: str, **environ: str) -> Result:
+        """What `galaxy ARGUMENTS` says and how it ends, with the master at m:1."""
+        session = self.session(**{"GALAXY_MASTER": "m:1", **environ})
+        return CliRunner().invoke(cli, arguments, obj=session)
+
+
+def refuse(status: pb.Status, reason: str) -> Answer:
+    """An answer that is none."""
+
+    def answer(_request: Any) -> Any:
+        raise GalaxyError(status, reason)
+
+    return answer

@@ -1,0 +1,83 @@
+"""The names that scripts rely on: exactly those of the documentation, and more if need be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.client import views
+from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.agent_pb2 import NamedPort, PodStatus, TaskStatus
+from galaxy.protocol.master_pb2 import (
+    AgentOverview,
+    GetStatusResponse,
+    JobOverview,
+    PodOverview,
+    ShowJobResponse,
+    TaskOverview,
+)
+
+JOB = (
+    "job_id name user type priority state update_state version replica deploy_step running"
+    " deploying pending death finished failed cpu_used_millicores memory_used_bytes create_time"
+    " update_time reason"
+)
+POD = (
+    "pod_id job_id job_name index incarnation stage state healthy version endpoint ports reason"
+    " restarts cpu_used_millicores cpu_assigned_millicores memory_used_bytes memory_assigned_bytes"
+    " pending_time sched_time start_time path"
+)
+TASK = (
+    "task_id pod_id endpoint state stage pid exit_code signal oom_killed restarts cgroup"
+    " deploy_time start_time end_time command"
+)
+AGENT = (
+    "endpoint hostname state labels pods cpu_total_millicores cpu_assigned_millicores"
+    " cpu_used_millicores memory_total_bytes memory_assigned_bytes memory_used_bytes isolation"
+    " build reason"
+)
+STATUS = "leader epoch safe_mode safe_mode_reason agents cpu memory jobs pods build"
+
+
+class FieldTests(SynchronousTestCase):
+    """Fields may be added, none renamed."""
+
+    def test_every_promised_field_is_there(self) -> None:
+        cases: list[tuple[dict[str, Any], str]] = [
+            (views.job(JobOverview()), JOB),
+            (views.shown_job(ShowJobResponse(), []), JOB + " versions pods events spec"),
+            (views.pod(PodOverview()), POD),
+            (views.task(TaskOverview()), TASK),
+            (views.agent(AgentOverview()), AGENT),
+            (views.status(GetStatusResponse()), STATUS),
+        ]
+        for row, promised in cases:
+            with self.subTest(promised=promised[:20]):
+                self.assertEqual(set(promised.split()) - set(row), set())
+
+    def test_words_are_spelled_as_in_the_protocol(self) -> None:
+        self.assertEqual(views.job(JobOverview(state=pb.kJobFinished))["state"], "kJobFinished")
+        self.assertEqual(views.pod(PodOverview(stage=pb.kStageDeath))["stage"], "kStageDeath")
+
+    def test_a_word_of_a_newer_master_is_its_number(self) -> None:
+        overview = JobOverview.FromString(b"\x30\x63")  # state = 99
+        self.assertEqual(views.job(overview)["state"], "JobState 99")
+
+    def test_what_a_silent_agent_did_not_say_is_null(self) -> None:
+        row = views.pod(PodOverview(pod_id="a.0", endpoint="x:1"))
+        self.assertEqual((row["ports"], row["restarts"], row["path"]), (None, None, None))
+
+    def test_a_pod_has_its_ports_by_name(self) -> None:
+        status = PodStatus(
+            ports=[NamedPort(name="http", port=80), NamedPort(port=81)],
+            tasks=[TaskStatus(restarts=1), TaskStatus(restarts=2)],
+        )
+        row = views.pod(PodOverview(status=status))
+        self.assertEqual((row["ports"], row["restarts"]), ({"http": 80, "81": 81}, 3))
+
+    def test_a_task_that_never_ended_has_no_exit_code(self) -> None:
+        self.assertIsNone(views.task(TaskOverview())["exit_code"])
+        ended = TaskOverview(status=TaskStatus(ended=True, signal=9, oom_killed=True))
+        row = views.task(ended)
+        self.assertEqual((row["exit_code"], row["signal"], row["oom_killed"]), (0, 9, True))
