@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
 from twisted.internet.defer import Deferred
@@ -37,7 +38,7 @@ class ZooKeeperCandidacy:
     A candidate, from standing to resigning; `linked` tells it of its session.
 
     `prepare` makes the nodes that elections need; `begun` is called at the
-    beginning of each reign; `serial` tells apart the candidates of one session.
+    beginning of each reign.
     """
 
     log = Logger()
@@ -51,7 +52,6 @@ class ZooKeeperCandidacy:
         begun: Callable[[], None],
         candidate: ICandidate,
         endpoint: str,
-        serial: int,
         clock: Any,
     ) -> None:
         self._session = session
@@ -60,7 +60,7 @@ class ZooKeeperCandidacy:
         self._begun = begun
         self._candidate = candidate
         self._endpoint = endpoint
-        self._serial = serial
+        self._name = _new_name()  # one for each session, known to nobody else
         self._clock = clock
         self._epoch = 0  # of the reign that the candidate was told of
         self._doubtful = False
@@ -77,6 +77,7 @@ class ZooKeeperCandidacy:
         if link is Link.CONNECTED:
             self._step()
         elif link is Link.LOST:
+            self._name = _new_name()
             self._depose("the session with ZooKeeper has expired")
             if self._resigned:
                 self._left()
@@ -140,21 +141,18 @@ class ZooKeeperCandidacy:
         self._retry = None
         self._step()
 
-    def _prefix(self) -> str:
-        return f"{self._session.session_id:016x}-{self._serial}-"
-
     async def _nodes(self) -> tuple[list[str], str | None]:
         """Who stands, first come first, and which of them is this one."""
         names = await self._session.children(self._layout.election)
         names.sort(key=lambda name: name[-10:])
-        mine = [name for name in names if name.startswith(self._prefix())]
+        mine = [name for name in names if name.startswith(self._name)]
         return names, mine[0] if mine else None
 
     async def _stand(self) -> None:
         await self._prepare()
         names, mine = await self._nodes()
         if mine is None:  # also looked for when the answer to an earlier creation was lost
-            path = f"{self._layout.election}/{self._prefix()}"
+            path = f"{self._layout.election}/{self._name}"
             await self._session.create(path, ephemeral=True, sequence=True)
             names, mine = await self._nodes()
         if self._resigned or mine is None:
@@ -170,7 +168,7 @@ class ZooKeeperCandidacy:
 
     async def _begin(self, mine: str) -> None:
         """Begin a reign; what stands in the way is looked at in another step."""
-        session_id = self._session.session_id
+        name = self._name
         data, stat = await self._session.get(self._layout.epoch)
         epoch = parse_epoch(data, stat.version) + 1
         leader = Leader(self._endpoint, epoch)
@@ -190,7 +188,7 @@ class ZooKeeperCandidacy:
                 await self._remove(self._layout.leader)
             self._again = True
             return
-        if self._resigned or self._session.session_id not in {session_id, 0}:
+        if self._resigned or self._name != name:
             self._again = True  # it ended before it was known
             return
         self._epoch = epoch
@@ -215,7 +213,7 @@ class ZooKeeperCandidacy:
             leader, candidate = parse_leader(data)
         except (NoNodeError, Damaged):
             return False
-        return candidate.startswith(self._prefix()) and leader.epoch == self._epoch
+        return candidate.startswith(self._name) and leader.epoch == self._epoch
 
     def _depose(self, reason: str) -> None:
         self._doubtful = False
@@ -260,3 +258,7 @@ class ZooKeeperCandidacy:
         gone, self._gone = self._gone, []
         for done in gone:
             done.callback(None)
+
+
+def _new_name() -> str:
+    return uuid4().hex + "-"  # ZooKeeper adds the number

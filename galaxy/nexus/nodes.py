@@ -7,13 +7,14 @@ See `galaxy.nexus.znodes` for how things stand there.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
+from uuid import uuid4
 
 from attrs import frozen
 from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 
 from galaxy.nexus.interfaces import (
@@ -74,6 +75,7 @@ class Nodes:
     def __init__(self, session: ZooKeeperSession, layout: Layout) -> None:
         self._session = session
         self._layout = layout
+        self._owner = uuid4().hex  # begins the names of the blobs written here
         self._blobs_written = 0
         self._exist: set[str] = set()  # keys thought to exist; a wrong thought costs a round trip
         self._blobs: dict[str, Blob] = {}  # of keys that were read or written here
@@ -126,7 +128,7 @@ class Nodes:
         entries: dict[str, Entry] = {}
         for start in range(0, len(keys), TOGETHER):
             some = keys[start : start + TOGETHER]
-            found = await _all(self.get(key) for key in some)
+            found = await _all(Deferred.fromCoroutine(self.get(key)) for key in some)
             entries.update({k: entry for k, entry in zip(some, found, strict=True) if entry})
         return entries
 
@@ -149,7 +151,7 @@ class Nodes:
         replaced = []
         for each in prepared:
             key = each.change.key
-            if key in self._blobs:
+            if key in self._blobs and self._blobs[key] != each.blob:
                 replaced.append(self._blobs.pop(key))
             if isinstance(each.change, Put):
                 self._exist.add(key)
@@ -191,8 +193,7 @@ class Nodes:
 
     async def _write_blob(self, head: bytes) -> Blob:
         self._blobs_written += 1
-        name = f"{self._session.session_id:016x}-{self._blobs_written}"
-        blob, parts = blob_of(head, name)
+        blob, parts = blob_of(head, f"{self._owner}-{self._blobs_written}")
         for node, part in zip(blob.names(), parts, strict=True):
             await self._session.create(self._layout.blob(node), part)
         return blob
@@ -215,8 +216,7 @@ class Nodes:
         """
         _, before = await self._session.get(self._layout.changes)
         names = await self._children(self._layout.blobs)
-        own = f"{self._session.session_id:016x}-"
-        left = {name for name in names if not name.startswith(own)}
+        left = {name for name in names if not name.startswith(self._owner)}
         if not left:
             return
         await self.scan("")  # remembers whose blobs it met
@@ -285,9 +285,7 @@ class Nodes:
         await self._make([*self._layout.ground(), *map(self._layout.shard, free)])
         for start in range(0, len(free), TOGETHER):
             some = free[start : start + TOGETHER]
-            found_all = await gatherResults(
-                [self._session.exists(self._layout.node(key)) for key in some]
-            )
+            found_all = await _all(self._session.exists(self._layout.node(key)) for key in some)
             for key, found in zip(some, found_all, strict=True):
                 (self._exist.add if found else self._exist.discard)(key)
 
@@ -308,8 +306,9 @@ class Nodes:
         return self._epoch_base
 
 
-async def _all(coroutines: Iterable[Coroutine[Deferred[Any], Any, T]]) -> list[T]:
-    """The results of coroutines that run together."""
-    return await gatherResults(
-        [Deferred.fromCoroutine(each) for each in coroutines], consumeErrors=True
-    )
+async def _all(deferreds: Iterable[Deferred[T]]) -> list[T]:
+    """All the results, or the first failure as it is."""
+    try:
+        return await gatherResults(deferreds, consumeErrors=True)
+    except FirstError as first:
+        first.subFailure.raiseException()

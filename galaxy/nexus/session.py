@@ -138,12 +138,6 @@ class ZooKeeperSession:
         )
         self._client.start_async()
 
-    @property
-    def session_id(self) -> int:
-        """The ensemble's number for this session; 0 while there is no connection."""
-        known = self._client.client_id
-        return known[0] if known else 0
-
     def get(self, path: str, watcher: Watcher | None = None) -> Deferred[tuple[bytes, ZnodeStat]]:
         """A node's data and facts."""
         return self._ask(lambda: self._client.get_async(path, self._watcher(watcher)))

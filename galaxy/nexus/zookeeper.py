@@ -61,7 +61,6 @@ class ZooKeeperNexus:
         self._watches = Watches(reactor)
         self._leaders = LeaderWatches(reactor)
         self._candidacies: list[ZooKeeperCandidacy] = []
-        self._stood = 0
         self._commits = DeferredLock()  # one at a time: they must not overtake each other
         self._closed: Deferred[None] | None = None
         self._changes_seen: int | None = None
@@ -102,7 +101,6 @@ class ZooKeeperNexus:
 
     def stand(self, candidate: ICandidate, endpoint: str) -> ICandidacy:
         """Stand for election."""
-        self._stood += 1
         candidacy = ZooKeeperCandidacy(
             self._session,
             self._layout,
@@ -110,7 +108,6 @@ class ZooKeeperNexus:
             begun=self._sweep,
             candidate=candidate,
             endpoint=endpoint,
-            serial=self._stood,
             clock=self._reactor,
         )
         self._candidacies.append(candidacy)

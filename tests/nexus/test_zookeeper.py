@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
@@ -22,6 +23,7 @@ from galaxy.nexus.interfaces import (
     Entry,
     INexus,
     Leader,
+    NexusError,
     Put,
     StaleEpoch,
     Unavailable,
@@ -240,6 +242,39 @@ class BlobTests(ZooKeeperTestCase):
     async def blobs(self, nexus: ZooKeeperNexus) -> list[str]:
         """The parts that are stored."""
         return await nexus._session.children(f"/{self.chroot}/blobs")
+
+
+class DamageTests(ZooKeeperTestCase):
+    """Nodes that somebody else wrote or took away."""
+
+    async def test_a_strange_node_is_named_and_harms_no_other(self) -> None:
+        nexus = self.open_nexus(zookeeper_server.shared_server().hosts)
+        await nexus.commit([Put("a/b", b"1"), Put("a/c", b"1")])
+        zookeeper = nexus._session._client
+        await deferToThread(zookeeper.set, f"/{self.chroot}/data/a/=b", b"by hand")
+        for asked in (nexus.get("a/b"), nexus.scan("a")):
+            try:
+                await asked
+            except NexusError as error:
+                self.assertIn("/data/a/=b", str(error))
+            else:
+                self.fail("it was read")
+        self.assertEqual(await nexus.get("a/c"), Entry(b"1", 1))
+        await nexus.commit([Put("a/b", b"2")])
+        self.assertEqual(await nexus.get("a/b"), Entry(b"2", 3))
+
+    async def test_after_everything_was_deleted_it_begins_anew(self) -> None:
+        nexus = self.open_nexus(zookeeper_server.shared_server().hosts)
+        await nexus.commit([Put("a/b", b"1")])
+        zookeeper = nexus._session._client
+        await deferToThread(zookeeper.delete, f"/{self.chroot}", recursive=True)
+        self.assertIsNone(await nexus.get("a/b"))
+        with contextlib.suppress(Unavailable):  # it says once that nodes were taken away
+            await nexus.commit([Put("a/b", b"2")])
+        await nexus.commit([Put("a/b", b"3")])
+        entry = await nexus.get("a/b")
+        assert entry is not None
+        self.assertEqual(entry.value, b"3")
 
 
 class WrongPlaceTests(ZooKeeperTestCase):
