@@ -256,12 +256,16 @@ class Connection(Protocol):
         for event in events:
             if isinstance(event, Answered):
                 event.token.answered(event.response)
-            elif isinstance(event, (Asked, Credited, Withdrawn)):
-                self._serving.carry_out(event)
+            elif isinstance(event, Asked):
+                self._serving.start(event)
             elif isinstance(event, ItemCame):
                 event.token.came(event.item)
             elif isinstance(event, Failed):
                 event.token.failed(event.error)
+            elif isinstance(event, Credited):
+                self._serving.credited(event.call_id)
+            elif isinstance(event, Withdrawn):
+                self._serving.stop(event.call_id)
             elif isinstance(event, Greeted):
                 self.hello = event.hello
                 self._owner.greeted(self)

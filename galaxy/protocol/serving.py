@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from galaxy.protocol.calls import Asked, Call, Credited, Withdrawn
+from galaxy.protocol.calls import Asked, Call
 from galaxy.protocol.dispatch import Handlers, Verdicts
 from galaxy.protocol.incoming import IncomingCalls
 from galaxy.protocol.interfaces import IPeer
@@ -41,25 +41,25 @@ class Serving:
         self._running: dict[int, Deferred[None]] = {}
         self._senders: dict[int, ItemSender] = {}
 
-    def carry_out(self, event: Asked | Credited | Withdrawn) -> None:
-        """The call table says so."""
-        if isinstance(event, Asked):
-            self._start(event)
-        elif isinstance(event, Credited):
-            sender = self._senders.get(event.call_id)
-            if sender is not None:
-                sender.wake()
-        else:
-            running = self._running.pop(event.call_id, None)
-            if running is not None:
-                running.cancel()
+    def credited(self, call_id: int) -> None:
+        """The reader of a stream takes more."""
+        sender = self._senders.get(call_id)
+        if sender is not None:
+            sender.wake()
+
+    def stop(self, call_id: int) -> None:
+        """Nobody waits for the answer any more."""
+        running = self._running.pop(call_id, None)
+        if running is not None:
+            running.cancel()
 
     def wake(self) -> None:
         """The connection takes more again."""
         for sender in tuple(self._senders.values()):
             sender.wake()
 
-    def _start(self, asked: Asked) -> None:
+    def start(self, asked: Asked) -> None:
+        """A call came: begin to answer it."""
         call_id, method, request, epoch = asked
         if not self._incoming.is_open(call_id):
             return  # withdrawn before it was begun
