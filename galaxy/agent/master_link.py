@@ -151,6 +151,7 @@ class MasterLink(Service):
         """Heartbeats until the connection ends."""
         master = MasterStub(peer)
         sent_facts: AgentFacts | None = None
+        self._bell.silence()  # the first heartbeat tells all
         while not closed.called:
             request, facts = self._told(), self._facts()
             if facts != sent_facts:

@@ -17,6 +17,7 @@ standard library, and imports little: it runs in the task's share of the process
 from __future__ import annotations
 
 import bz2  # noqa: F401 - tarfile imports these from inside, where nothing is to be found
+import codecs
 import gzip
 import lzma
 import os
@@ -90,7 +91,7 @@ def _shut_in(directory: str, user: str) -> str:
     """Become the user, with the directory as the root; where it now is."""
     account = pwd.getpwnam(user)
     groups = os.getgrouplist(user, account.pw_gid)
-    b"".decode("cp437")  # a module, too, which zipfile needs
+    codecs.lookup("cp437")  # a module, too, which zipfile needs
     os.chroot(directory)
     os.chdir("/")
     os.setgroups(groups)

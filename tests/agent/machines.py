@@ -23,7 +23,8 @@ from galaxy.agent.records import PodKey
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
-from galaxy.gce.memory_machine import Behave, usual
+from galaxy.gce.memory_machine import Behave, Behaviour, usual
+from galaxy.gce.record import ProcessId, Spec
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.static import StaticDiscovery
 from galaxy.protocol.agent_pb2 import (
@@ -124,9 +125,13 @@ class Machine:
     _gce_port: IListening | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.case.addCleanup(self.kill)
         self.clock.advance(1000.0)
         self.network = LoopbackNetwork(self.clock)
-        self.gce = MemoryGce(self.clock, lambda process, spec: self.behave(process, spec))
+        self.gce = MemoryGce(self.clock, self._behaviour)
+
+    def _behaviour(self, process: ProcessId, spec: Spec) -> Behaviour:
+        return self.behave(process, spec)
 
     def start(self) -> Machine:
         """Start gce, if it does not answer, and the agent; until the two know each other."""
@@ -173,7 +178,9 @@ class Machine:
         self.advance(0.01)
 
     def kill(self) -> None:
-        """End the agent as kill -9 does."""
+        """End the agent as kill -9 does, if it runs."""
+        if not self.agent.running:
+            return
         self.network.crash(ENDPOINT)
         self.agent.stopService()
         self.advance(0.01)

@@ -1,0 +1,112 @@
+"""How processes of tasks are started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.agent.launch import Launcher, Places, environment
+from galaxy.agent.records import Pod, PodKey, Task
+from galaxy.agent.steps import Execute
+from galaxy.protocol.gce_pb2 import ExecuteRequest
+from galaxy.protocol.types_pb2 import (
+    Resource,
+    TaskDescriptor,
+    kCpuIsolationSoft,
+    kSourceTypeBinary,
+    kSourceTypeCommand,
+)
+from tests.agent.machines import description
+
+PLACES = Places(Path("/data/pods/web_1.0.2"))
+POD = Pod(
+    PodKey("web_1", 0, 2), "v1", "ann", 0.0, (Task(),), ports=(("http", 20000), ("8080", 8080))
+)
+
+
+def request(task: TaskDescriptor, name: str) -> ExecuteRequest:
+    """The start of a process."""
+    launcher = Launcher(lambda: "10.0.0.1:8221", ("python3", "unpack.py"))
+    return launcher.request(
+        POD, description(task), Execute(0, name), PLACES, Path("/data/packages/abc")
+    )
+
+
+class EnvironmentTests(SynchronousTestCase):
+    """What a task finds in its environment."""
+
+    def test_all(self) -> None:
+        """Exactly what is documented."""
+        task = TaskDescriptor(envs=["COLOUR=blue"])
+        found = dict(
+            item.split("=", 1) for item in environment(POD, description(task), 0, "/ws", "a:1")
+        )
+        path = found.pop("PATH")
+        self.assertIn("/usr/bin", path.split(":"))
+        expected = {
+            "HOME": "/ws",
+            "GALAXY_JOB_ID": "web_1",
+            "GALAXY_JOB_NAME": "web",
+            "GALAXY_POD_ID": "web_1.0",
+            "GALAXY_POD_INDEX": "0",
+            "GALAXY_TASK_ID": "web_1.0.0",
+            "GALAXY_VERSION": "v1",
+            "GALAXY_AGENT": "a:1",
+            "POD_ID": "web_1.0",
+            "TASK_ID": "web_1.0.0",
+            "POD_VERSION": "v1",
+            "GALAXY_PORT_HTTP": "20000",
+            "GALAXY_PORT_8080": "8080",
+            "GALAXY_PORT_0": "20000",
+            "GALAXY_PORT_1": "8080",
+            "COLOUR": "blue",
+        }
+        self.assertEqual(found, expected)
+
+    def test_user_wins(self) -> None:
+        """What the user sets stands, also against ours."""
+        task = TaskDescriptor(envs=["PATH=/mine", "EMPTY=", "EQUALS=a=b"])
+        found = environment(POD, description(task), 0, "/ws", "a:1")
+        for setting in ("PATH=/mine", "EMPTY=", "EQUALS=a=b"):
+            self.assertIn(setting, found)
+        self.assertEqual(sum(setting.startswith("PATH=") for setting in found), 1)
+
+
+class RequestTests(SynchronousTestCase):
+    """What gce is asked."""
+
+    def test_main(self) -> None:
+        """The main process: the start command, as the user, in the workspace, within limits."""
+        task = TaskDescriptor(
+            start_command="./serve",
+            requirement=Resource(millicores=300, memory=1 << 20),
+            cpu_isolation_type=kCpuIsolationSoft,
+        )
+        asked = request(task, "main.4")
+        self.assertEqual((asked.container, asked.name), ("web_1.0.2.0", "main.4"))
+        self.assertEqual((asked.command, asked.user), ("./serve", "ann"))
+        self.assertEqual(asked.cwd, "/data/pods/web_1.0.2/0")
+        self.assertEqual(asked.stdout_path, "/data/pods/web_1.0.2/0.stdout")
+        self.assertEqual(asked.stderr_path, "/data/pods/web_1.0.2/0.stderr")
+        self.assertEqual((asked.limits.millicores, asked.limits.memory), (300, 1 << 20))
+        self.assertEqual(asked.limits.cpu_isolation_type, kCpuIsolationSoft)
+
+    def test_stop(self) -> None:
+        """The stop command."""
+        self.assertEqual(request(TaskDescriptor(stop_command="./quit"), "stop").command, "./quit")
+
+    def test_deploy_command(self) -> None:
+        """A command that brings the files runs as the user, as it stands."""
+        task = TaskDescriptor(binary=b"cp /x .", source_type=kSourceTypeCommand)
+        asked = request(task, "deploy.1")
+        self.assertEqual((asked.command, asked.user), ("cp /x .", "ann"))
+
+    def test_unpack(self) -> None:
+        """A package is unpacked by a process that takes the user's rights by itself."""
+        asked = request(TaskDescriptor(binary=b"...", source_type=kSourceTypeBinary), "deploy.1")
+        self.assertEqual(
+            asked.command,
+            "exec python3 unpack.py /data/packages/abc /data/pods/web_1.0.2/0 ann",
+        )
+        self.assertEqual(asked.user, "")

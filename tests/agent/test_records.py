@@ -1,0 +1,67 @@
+"""What is written down is read again as it was."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.agent.records import End, Phase, Pod, PodKey, Task, decode_pod, encode_pod
+
+times = st.floats(0, 4e9)
+ends = st.builds(End, st.integers(0, 255), st.integers(0, 64), st.booleans(), times, st.text())
+tasks = st.builds(
+    Task,
+    phase=st.sampled_from(Phase),
+    tries=st.integers(0, 9),
+    attempt=st.integers(0, 1000),
+    seen=st.booleans(),
+    next_try=times,
+    stop_deadline=times,
+    end=st.none() | ends,
+    reason=st.text(),
+)
+pods = st.builds(
+    Pod,
+    key=st.builds(PodKey, st.text(), st.integers(0, 1 << 31), st.integers(0, 1 << 31)),
+    version=st.text(),
+    user=st.text(),
+    accept_time=times,
+    tasks=st.lists(tasks, max_size=3).map(tuple),
+    ports=st.lists(st.tuples(st.text(), st.integers(1, 65535)), max_size=3).map(tuple),
+    stop_reason=st.none() | st.text(),
+)
+
+
+class CodecTests(SynchronousTestCase):
+    """Pods on disk."""
+
+    @settings(deadline=None)
+    @given(pods)
+    def test_round_trip(self, pod: Pod) -> None:
+        """Safety: whatever a pod holds, it is read as it was written."""
+        self.assertEqual(decode_pod(encode_pod(pod)), pod)
+
+    def test_stranger(self) -> None:
+        """A record that is none is an error of a known kind."""
+        for data in (b"", b"{}", b"[]", b'{"key": {}}'):
+            with self.assertRaises((ValueError, KeyError, TypeError)):
+                decode_pod(data)
+
+
+class NameTests(SynchronousTestCase):
+    """Names of pods and containers."""
+
+    def test_container(self) -> None:
+        """A container is named by pod, incarnation, and the task's number."""
+        key = PodKey("web_1", 3, 7)
+        self.assertEqual(key.pod_id, "web_1.3")
+        self.assertEqual(key.name, "web_1.3.7")
+        self.assertEqual(key.container(0), "web_1.3.7.0")
+
+    def test_end(self) -> None:
+        """An end says in words what it was."""
+        self.assertEqual(str(End(exit_code=2)), "exited with 2")
+        self.assertEqual(str(End(signal=15)), "was killed by signal 15")
+        self.assertIn("memory", str(End(signal=9, oom_killed=True)))
+        self.assertEqual(str(End(failure="no such user")), "no such user")
