@@ -3,8 +3,8 @@ How many calls a second, and how long each: Galaxy's wire against Twisted AMP.
 
 One process, one reactor, real TCP on 127.0.0.1; both ends of every call are
 paid for in it. The messages are of 168 bytes each way, the deadline of
-every call is kept. The processor time of a call is printed too: it stays the
-same when others use the machine. `python -m benchmarks.rpc [--calls N] [--in-flight N]`
+every call is kept. The processor time of a call is printed too: other work
+on the machine changes it less than the rate. `python -m benchmarks.rpc [--calls N] [--in-flight N]`
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class CallTable:
                 self._take(envelope, now, events)
             else:
                 self._greet(envelope, events)
-            if self._over():
+            if self._phase is not Phase.OPEN:
                 return events
         self._watch_frame(bool(frames), now, events)
         return events
