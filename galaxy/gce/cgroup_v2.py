@@ -59,21 +59,21 @@ class CgroupsV2:
 
     isolation = "cgroup-v2"
 
-    def __init__(self, mount: str, base: str) -> None:
-        """Make the base group and hand controllers down to it; `CgroupError` if not allowed."""
+    def __init__(self, mount: str, base: str, needed: Collection[str] = ("cpu", "memory")) -> None:
+        """
+        Make the base group and hand controllers down to it.
+
+        `CgroupError` if that is not allowed or a needed controller is missing.
+        """
         self._mount = mount
         self._base = base
         self._root = f"{mount}/{base}"
-        groups = [mount, *levels(mount, base)]
-        for group, below in pairwise(groups):
-            _hand_down(group)
-            make(below)
-        _hand_down(self._root)
-        handed_down = read(f"{self._root}/cgroup.subtree_control").split()
-        missing = [name for name in _WANTED if name not in handed_down]
-        if len(missing) == len(_WANTED):
+        try:
+            handed_down = self._make_base(needed)
+        except CgroupError:
             self.close()
-            raise CgroupError(f"no controller is handed down to {self._root}")
+            raise
+        missing = [name for name in _WANTED if name not in handed_down]
         self.reason = f"no controller for {', '.join(missing)} is handed down" if missing else ""
 
     def create(self, container: str, allowance: Allowance) -> Entrance:
@@ -124,7 +124,7 @@ class CgroupsV2:
             cpu_ns=read_flat(f"{group}/cpu.stat").get("usage_usec", 0) * 1000,
             memory_bytes=memory.get("anon", 0) + memory.get("shmem", 0),
             memory_with_cache_bytes=read_number(f"{group}/memory.current"),
-            pids=read_number(f"{group}/pids.current"),
+            pids=read_number(f"{group}/pids.current") or len(processes_of(group)),
         )
 
     def containers(self) -> list[str]:
@@ -138,6 +138,20 @@ class CgroupsV2:
     def close(self) -> None:
         """Remove the empty base group."""
         remove_if_empty(self._mount, self._base)
+
+    def _make_base(self, needed: Collection[str]) -> list[str]:
+        groups = [self._mount, *levels(self._mount, self._base)]
+        for group, below in pairwise(groups):
+            _hand_down(group)
+            make(below)
+        _hand_down(self._root)
+        if not os.access(self._root, os.W_OK):
+            raise CgroupError(f"the group {self._root} is not ours to write to")
+        handed_down = read(f"{self._root}/cgroup.subtree_control").split()
+        for name in needed:
+            if name not in handed_down:
+                raise CgroupError(f"the controller {name} is not handed down to {self._root}")
+        return handed_down
 
     def _freezer(self, container: str, state: str) -> None:
         write_if_there(f"{self._root}/{container}/cgroup.freeze", state)

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
+from galaxy.gce.cgroups import ICgroups
 from galaxy.gce.containment import find_cgroups
 from galaxy.gce.keepers import PidfdKeepers
 from galaxy.gce.launcher import CradleLauncher
@@ -56,7 +57,7 @@ def run(options: Options, cradle: Cradle) -> int:
 
 
 async def _serve(reactor: Any, options: Options, cradle: Cradle) -> None:
-    supervisor = make_supervisor(reactor, options, cradle)
+    supervisor = make_supervisor(reactor, options, find_cgroups(options.cgroup), cradle)
     reactor.addSystemEventTrigger("before", "shutdown", supervisor.stop)
     await supervisor.start()
     build = _build()
@@ -79,11 +80,13 @@ async def _serve(reactor: Any, options: Options, cradle: Cradle) -> None:
     )
 
 
-def make_supervisor(reactor: Any, options: Options, cradle: Cradle | None) -> Supervisor:
+def make_supervisor(
+    reactor: Any, options: Options, cgroups: ICgroups, cradle: Cradle | None = None
+) -> Supervisor:
     """A supervisor of real processes; without a cradle it starts one."""
     return Supervisor(
         records=Records(options.directory),
-        cgroups=find_cgroups(options.cgroup),
+        cgroups=cgroups,
         launcher=CradleLauncher(reactor, partial(spawn_cradle, options.directory), cradle),
         keepers=PidfdKeepers(reactor),
         clock=reactor,

@@ -18,7 +18,9 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 import galaxy
-from galaxy.gce.containment import find_cgroups
+from galaxy.gce.cgroups import ICgroups
+from galaxy.gce.containment import find_cgroups, read_mountinfo
+from galaxy.gce.mounts import parse_mountinfo
 from galaxy.gce.options import Options
 from galaxy.gce.procfs import stat
 from galaxy.gce.record import ProcessId
@@ -45,6 +47,18 @@ def why_no_cgroups() -> str | None:
     return None if cgroups.isolation != "none" else f"no control groups: {cgroups.reason}"
 
 
+def unified() -> str:
+    """Where version 2 of the control groups is mounted; empty: nowhere."""
+    return parse_mountinfo(read_mountinfo()).unified
+
+
+def why_no_unified() -> str | None:
+    """Why version 2 cannot be tested here, not even without controllers; None: it can."""
+    if not unified():
+        return "version 2 is not mounted"
+    return None if os.access(unified(), os.W_OK) else f"{unified()} is not ours to write to"
+
+
 def temporary_directory(test: TestCase) -> Path:
     """A directory that every user may enter, and that goes with the test."""
     directory = Path(tempfile.mkdtemp(prefix="galaxy-gce-"))
@@ -64,9 +78,9 @@ def options(directory: Path, cgroup: str) -> Options:
     )
 
 
-async def engine_in(test: TestCase, directory: Path, cgroup: str) -> GceService:
+async def engine_in(test: TestCase, directory: Path, cgroups: ICgroups) -> GceService:
     """An engine with real processes, in this process; it is emptied when the test ends."""
-    supervisor = make_supervisor(reactor, options(directory, cgroup), None)
+    supervisor = make_supervisor(reactor, options(directory, ""), cgroups)
     await supervisor.start()
     service = GceService(supervisor, cast("Any", reactor), "test")
 

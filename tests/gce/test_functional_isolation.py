@@ -13,6 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from galaxy.gce.cgroup_none import NoCgroups
+from galaxy.gce.cgroup_v2 import CgroupsV2
+from galaxy.gce.cgroups import ICgroups
+from galaxy.gce.containment import find_cgroups
 from galaxy.gce.procfs import start_time
 from galaxy.gce.service import GceService
 from galaxy.protocol.gce_pb2 import (
@@ -28,7 +32,15 @@ from galaxy.protocol.gce_pb2 import (
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermission
 from tests.gce.contract import NO_CALL, Watching
-from tests.gce.engines import CGROUP, engine_in, temporary_directory, wait_until, why_no_cgroups
+from tests.gce.engines import (
+    CGROUP,
+    engine_in,
+    temporary_directory,
+    unified,
+    wait_until,
+    why_no_cgroups,
+    why_no_unified,
+)
 
 USER = "nobody"
 NO_ROOT = None if os.geteuid() == 0 else "only root can give a process another user"
@@ -76,14 +88,16 @@ class Isolated(TestCase):
     """A real engine, and programs to run in it. The subclasses say how it isolates."""
 
     timeout = 120
-    cgroup = ""
+
+    def cgroups(self) -> ICgroups:
+        return NoCgroups("a test")
 
     def setUp(self) -> Any:
         self.directory = temporary_directory(self)
         return Deferred.fromCoroutine(self.begin())
 
     async def begin(self) -> None:
-        self.gce: GceService = await engine_in(self, self.directory, self.cgroup)
+        self.gce: GceService = await engine_in(self, self.directory, self.cgroups())
         self.watching = Watching(self.gce)
         self.addCleanup(self.watching.stop)
 
@@ -156,14 +170,27 @@ class CgroupEscapeTests(EscapeTests):
     """The same in control groups."""
 
     skip = why_no_cgroups()
-    cgroup = CGROUP
+
+    def cgroups(self) -> ICgroups:
+        return find_cgroups(CGROUP)
+
+
+class UnifiedEscapeTests(EscapeTests):
+    """The same in version 2, which kills a group at once."""
+
+    skip = why_no_unified()
+
+    def cgroups(self) -> ICgroups:
+        return CgroupsV2(unified(), CGROUP, needed=())
 
 
 class LimitTests(Isolated):
     """The limits of a container hold."""
 
     skip = why_no_cgroups()
-    cgroup = CGROUP
+
+    def cgroups(self) -> ICgroups:
+        return find_cgroups(CGROUP)
 
     async def test_memory(self) -> None:
         """Who eats more memory than granted is killed, and it is told why."""
