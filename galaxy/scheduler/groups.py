@@ -40,7 +40,7 @@ class Group:
     count: int
     shape: Shape
     max_per_host: int = 0  # 0: no bound
-    occupied: tuple[tuple[int, int], ...] = ()  # (agent, pods of the job there)
+    occupied: tuple[tuple[int, int], ...] = ()  # where max_per_host: (agent, pods of the job)
     priority: int = 0
     user: str = ""
     running: int = 0  # pods of the job that have a machine
@@ -68,7 +68,9 @@ def group_from_message(message: PendingGroup) -> Group:
             from_message(message.requirement), tuple(message.labels), message.needs_isolation
         ),
         max_per_host=message.max_per_host,
-        occupied=tuple((item.agent, item.count) for item in message.occupied),
+        occupied=tuple((item.agent, item.count) for item in message.occupied)
+        if message.max_per_host
+        else (),
         priority=message.priority,
         user=message.user,
         running=message.running,

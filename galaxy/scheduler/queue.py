@@ -5,7 +5,8 @@ Among equal priority the user with the least dominant share goes next, then of
 that user's jobs the one with the least (Ghodsi et al., Dominant Resource Fairness,
 NSDI 2011). A dominant share is the larger of the shares of the fleet's cpu and
 memory. Turns are chunks, so that big groups stay big: nobody gets further
-ahead than one chunk. Who is alone gets all at once. A group that found no place
+ahead than one chunk. What a user has already counts as far as the master tells
+of it: for the jobs that still wait. Who is alone gets all at once. A group that found no place
 leaves the queue at once, so that none waits behind those that do not fit.
 """
 
