@@ -113,15 +113,15 @@ class Cluster:
 
     # -- who has reported ------------------------------------------------------------
 
-    def reported(self, agent: Agent) -> None:
+    def reported(self, agent: Agent, now: float) -> None:
         """The agent's pods are known now."""
-        self._no_longer_awaited({agent}, given_up=False)
+        self._no_longer_awaited({agent}, now, given_up=False)
 
-    def give_up(self, agents: set[Agent]) -> None:
+    def give_up(self, agents: set[Agent], now: float) -> None:
         """These will not report, as far as one can tell."""
-        self._no_longer_awaited(agents, given_up=True)
+        self._no_longer_awaited(agents, now, given_up=True)
 
-    def _no_longer_awaited(self, agents: set[Agent], *, given_up: bool) -> None:
+    def _no_longer_awaited(self, agents: set[Agent], now: float, *, given_up: bool) -> None:
         before = len(self.awaited)
         self.awaited -= agents
         if len(self.awaited) == before:
@@ -133,6 +133,9 @@ class Cluster:
         self.safe_mode = safemode.revised(
             self.safe_mode, self.known, reported, self.given_up, self.settings.safe_mode_share
         )
+        if was_on and not self.safe_mode.on:
+            said = f"{reported} of {self.known} agents have reported, {self.given_up} are given up"
+            self.journal.cluster("safe mode", "all is known", said, now)
         if not self.awaited or was_on != self.safe_mode.on:
             self.reconsider()
 
@@ -157,7 +160,7 @@ class Cluster:
         self.count_usage(agent, QueryResponse())
         # Whatever it says when it comes back is news.
         agent.instance, agent.merged, agent.announced = "", 0, ("", 0)
-        self.give_up({agent})
+        self.give_up({agent}, now)
 
     def overdue(self, now: float) -> list[Agent]:
         """Agents that may be awaited no longer, though they are alive: they never reported."""

@@ -31,7 +31,7 @@ class Happening:
     names of stages or states.
     """
 
-    kind: str  # "job", "pod", "agent"
+    kind: str  # "cluster", "agent", "job", "pod"
     time: float
     before: str
     after: str
@@ -69,14 +69,14 @@ class Journal:
         else:
             alike.append(entry)
 
-    def job(self, job: Job, before: JobState, reason: str, actor: str, now: float) -> None:
-        """A job has gone from state `before` to the one it has now."""
+    def job(self, job: Job, before: JobState | None, reason: str, actor: str, now: float) -> None:
+        """A job has gone from state `before` (None: it is new) to the one it has now."""
         self.jobs[job] = None
         self._others.append(
             Happening(
                 "job",
                 now,
-                JobState.Name(before),
+                JobState.Name(before) if before is not None else "",
                 JobState.Name(job.state),
                 reason,
                 actor,
@@ -98,6 +98,10 @@ class Journal:
                 endpoint=agent.endpoint,
             )
         )
+
+    def cluster(self, before: str, after: str, reason: str, now: float) -> None:
+        """Something that concerns the whole has changed, such as safe mode."""
+        self._others.append(Happening("cluster", now, before, after, reason, "master"))
 
     def take_happenings(self, now: float) -> list[Happening]:
         """All that happened since this was last asked; pods that changed alike together."""

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from galaxy.master.reign import Reign
+from galaxy.master.store import Loaded, Store
 from galaxy.nexus.interfaces import ICandidacy, ICandidate, INexus, IWatch, Leader
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
@@ -26,8 +27,8 @@ AGAIN_S = 1.0
 """Before standing again, or reading the nexus again, after it went wrong."""
 
 Deposed = Callable[[str], None]
-MakeReign = Callable[[INexus, int, Deposed], Reign]
-"""(nexus, epoch, deposed) -> a reign that has not begun."""
+MakeReign = Callable[[int, Store, Loaded, Deposed], Reign]
+"""(epoch, store, loaded, deposed) -> a reign that has not begun."""
 
 
 @implementer(ICandidate)
@@ -49,7 +50,8 @@ class Leadership:
         self.endpoint = ""  # where this master listens
         self._candidacy: ICandidacy | None = None
         self._watch: IWatch | None = None
-        self._beginning: Reign | None = None
+        self._loading = 0  # the epoch of the reign that is about to begin
+        self._doubt = ""  # whether and why it is not certain who leads
         self._retry: IDelayedCall | None = None
         self._waiting: list[Deferred[None]] = []
         self._stopped = False
@@ -88,7 +90,7 @@ class Leadership:
 
     async def informed(self) -> Reign:
         """The present reign, if only for what it knows. GalaxyError as `reigning`."""
-        while self.reign is None and self._beginning is not None:
+        while self.reign is None and self._loading:
             waiter: Deferred[None] = Deferred(self._forget_waiter)
             self._waiting.append(waiter)
             await waiter
@@ -112,22 +114,21 @@ class Leadership:
         """Begin a reign."""
         self._end("another election was held")
         self._log.info("elected, epoch {epoch}", epoch=epoch)
-        self._begin(epoch)
+        self._load(epoch)
 
     def suspended(self, reason: str) -> None:
         """Decide nothing until it is clear who leads."""
-        for reign in (self.reign, self._beginning):
-            if reign is not None:
-                reign.suspended = reason
         self._log.warn("the reign is in doubt: {reason}", reason=reason)
+        self._doubt = reason
+        if self.reign is not None:
+            self.reign.suspended = reason
 
     def resumed(self) -> None:
         """Go on."""
-        if self._beginning is not None:
-            self._beginning.suspended = ""
+        self._log.info("the reign goes on")
+        self._doubt = ""
         if self.reign is not None:
             self.reign.resume()
-        self._log.info("the reign goes on")
 
     def deposed(self, reason: str) -> None:
         """End the reign; the candidacy goes on."""
@@ -135,56 +136,54 @@ class Leadership:
 
     # -- reigns ----------------------------------------------------------------------
 
-    def _begin(self, epoch: int) -> None:
+    def _load(self, epoch: int) -> None:
         assert self._nexus is not None
-        reign = self._make_reign(self._nexus, epoch, partial(self._overtaken, epoch))
-        self._beginning = reign
-        begun = Deferred.fromCoroutine(reign.begin())
-        begun.addCallbacks(self._begun, self._not_begun, (reign,), {}, (reign, epoch), {})
+        self._loading = epoch
+        store = Store(self._nexus, epoch, partial(self._overtaken, epoch))
+        Deferred.fromCoroutine(store.load()).addCallbacks(
+            self._loaded, self._not_loaded, (epoch, store), {}, (epoch,), {}
+        )
 
-    def _begun(self, _: None, reign: Reign) -> None:
-        if reign is self._beginning:
-            self._beginning = None
-            self.reign = reign
-            cluster = reign.cluster
-            self._log.info(
-                "reign {reign} has begun: {jobs} jobs, {agents} agents known",
-                reign=cluster.reign,
-                jobs=len(cluster.jobs),
-                agents=cluster.known,
-            )
-            self._wake()
+    def _loaded(self, loaded: Loaded, epoch: int, store: Store) -> None:
+        if epoch != self._loading:
+            return
+        self._loading = 0
+        reign = self._make_reign(epoch, store, loaded, partial(self._overtaken, epoch))
+        reign.suspended = self._doubt
+        reign.begin()
+        self.reign = reign
+        self._log.info(
+            "reign {reign} has begun: {jobs} jobs, {agents} agents known",
+            reign=reign.cluster.reign,
+            jobs=len(loaded.jobs),
+            agents=len(loaded.endpoints),
+        )
+        self._wake()
 
-    def _not_begun(self, failure: Failure, reign: Reign, epoch: int) -> None:
-        if reign is not self._beginning:
+    def _not_loaded(self, failure: Failure, epoch: int) -> None:
+        if epoch != self._loading:
             return
         self._log.failure("the nexus could not be read; it will be tried again", failure)
-        suspended = reign.suspended
+        self._retry = self._clock.callLater(AGAIN_S, self._load_again, epoch)
 
-        def again() -> None:
-            if reign is self._beginning:
-                self._begin(epoch)
-                if self._beginning is not None:
-                    self._beginning.suspended = suspended
-
-        self._retry = self._clock.callLater(AGAIN_S, again)
+    def _load_again(self, epoch: int) -> None:
+        if epoch == self._loading:
+            self._load(epoch)
 
     def _end(self, reason: str) -> None:
-        for reign in (self.reign, self._beginning):
-            if reign is not None:
-                reign.end(reason)
-                self._log.info(
-                    "the reign of epoch {epoch} is over: {reason}",
-                    epoch=reign.epoch,
-                    reason=reason,
-                )
-        self.reign = self._beginning = None
+        self._loading = 0
+        self._doubt = ""
+        reign, self.reign = self.reign, None
+        if reign is not None:
+            reign.end(reason)
+            self._log.info(
+                "the reign of epoch {epoch} is over: {reason}", epoch=reign.epoch, reason=reason
+            )
         self._wake()
 
     def _overtaken(self, epoch: int, reason: str) -> None:
         """Somebody knows of a later reign than this: if it is ours, give it up, and stand anew."""
-        reign = self.reign or self._beginning
-        if reign is None or reign.epoch != epoch:
+        if self.reign is None or self.reign.epoch != epoch:
             return
         self._end(reason)
         candidacy, self._candidacy = self._candidacy, None

@@ -158,7 +158,7 @@ def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> 
     cluster.journal.moved[agent] = None
     if agent.untold or agent.kills:
         cluster.journal.outgoing[agent] = None
-    cluster.reported(agent)
+    cluster.reported(agent, now)
     return merged
 
 

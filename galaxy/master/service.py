@@ -22,6 +22,7 @@ from galaxy.master.leader import Deposed, Leadership
 from galaxy.master.pods import Pod
 from galaxy.master.propose import dispose, note_unplaced
 from galaxy.master.reign import Reign
+from galaxy.master.store import Loaded, Store
 from galaxy.nexus.interfaces import CannotOpen, INexus
 from galaxy.protocol.addresses import parse_address
 from galaxy.protocol.calls import Call
@@ -77,14 +78,14 @@ class MasterService:
     async def submit_job(self, request: SubmitJobRequest, call: Call) -> SubmitJobResponse:
         """Take a job on; a repeat with the same request_id answers with what it made."""
         reign = await self._leadership.reigning()
-        job = await reign.submit(request.job, request.request_id)
+        job = await reign.scribe.submit(request.job, request.request_id)
         return SubmitJobResponse(job_id=job.job_id, version=job.versions[0].name)
 
     async def terminate_job(self, request: TerminateJobRequest, call: Call) -> TerminateJobResponse:
         """End a job. Its pods are stopped afterwards, without a scheduler."""
         reign = await self._leadership.reigning()
         job = reign.cluster.jobs.resolve(request.job_id)
-        await reign.terminate(job, call.peer.hello.name)
+        await reign.scribe.terminate(job, call.peer.hello.name)
         return TerminateJobResponse(job_id=job.job_id)
 
     async def list_jobs(self, request: ListJobsRequest, call: Call) -> ListJobsResponse:
@@ -282,10 +283,11 @@ class Master(Service):
             self.leadership.start(nexus, port.address)
         return port.address
 
-    def _make_reign(self, nexus: INexus, epoch: int, deposed: Deposed) -> Reign:
+    def _make_reign(self, epoch: int, store: Store, loaded: Loaded, deposed: Deposed) -> Reign:
         return Reign(
             clock=self._clock,
-            nexus=nexus,
+            store=store,
+            loaded=loaded,
             settings=self._settings,
             epoch=epoch,
             rng=self._rng,

@@ -238,7 +238,7 @@ class CopyTests(SynchronousTestCase):
     def test_a_late_agents_pod_is_taken_while_its_slot_waits(self) -> None:
         cluster = self.reign()
         machine(cluster, "a:1")
-        cluster.give_up(set(cluster.awaited))
+        cluster.give_up(set(cluster.awaited), NOW)
         cluster.settle(NOW)
         self.assertEqual(len(self.job.pods), 3)
         agent = self.report(cluster, "b:1", 0, 5)
@@ -248,7 +248,7 @@ class CopyTests(SynchronousTestCase):
         """What this reign placed counts as later than anything of an earlier one."""
         cluster = self.reign()
         other = machine(cluster, "a:1")
-        cluster.give_up(set(cluster.awaited))
+        cluster.give_up(set(cluster.awaited), NOW)
         cluster.settle(NOW)
         placed(cluster, self.job, other, 3)
         agent = self.report(cluster, "b:1", 0, 5)
@@ -269,7 +269,7 @@ class CopyTests(SynchronousTestCase):
         cluster = self.reign()
         turn(cluster.journal, self.job, kJobTerminated, "", "", NOW)
         agent = self.report(cluster, "a:1", 0, 1)
-        cluster.give_up(set(cluster.awaited))
+        cluster.give_up(set(cluster.awaited), NOW)
         self.assertEqual(cluster.settle(NOW).forgotten, ())
         self.assertEqual(self.job.pods[0].stage, kStageRemoved)
         remove(cluster, agent, self.job.job_id, [0], [1], NOW)

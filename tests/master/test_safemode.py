@@ -76,5 +76,5 @@ class ClusterTests(SynchronousTestCase):
         cluster = picture(endpoints=["a:1"])
         self.assertEqual(cluster.overdue(NOW + 20), [])
         (agent,) = cluster.overdue(NOW + 40)
-        cluster.give_up({agent})
+        cluster.give_up({agent}, NOW)
         self.assertFalse(cluster.safe_mode.on)

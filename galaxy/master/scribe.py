@@ -1,0 +1,199 @@
+"""
+Writes down what is to be, and then lets it be so.
+
+Whatever must outlive this master passes here: it is on stable storage before the
+picture changes and before anybody is answered. What a person asked for fails
+with kPersistenceError; what the master wants itself is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from random import Random
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from galaxy import names
+from galaxy.master.cluster import Balance, Cluster
+from galaxy.master.fleet import Agent
+from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
+from galaxy.master.report import finish
+from galaxy.master.store import Store
+from galaxy.master.stored import agent_put, finished_puts, job_deletes, job_put, new_job_puts
+from galaxy.master.submission import check_submission, new_job
+from galaxy.master.work import Work
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import JobDescriptor, JobState, kJobTerminated
+
+T = TypeVar("T")
+
+
+class Scribe:
+    """
+    One reign's changes of what is stored. `changed()` is called after each.
+
+    Records of jobs are written one after the other, so that no late write of a
+    job brings back one that was deleted.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        clock: IReactorTime,
+        store: Store,
+        cluster: Cluster,
+        rng: Random,
+        changed: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._cluster = cluster
+        self._rng = rng
+        self._changed = changed
+        self._records = DeferredLock()
+        self._submissions: dict[str, Work[Job]] = {}
+        self._admissions: dict[str, Work[Agent]] = {}
+        self._writing: set[Job] = set()  # those whose end is being written
+        self._unended: dict[Job, None] = {}  # those whose end could not be written
+        self._unrecorded: dict[Job, None] = {}  # those with finished indexes that could not
+
+    # -- what others ask for -----------------------------------------------------------
+
+    def submit(self, asked: JobDescriptor, request_id: str) -> Deferred[Job]:
+        """The job that a submission makes, or made when it was asked for before."""
+        made = self._cluster.jobs.requested(request_id)
+        if made is not None:
+            return succeed(made)
+        if not request_id:
+            return Work(Deferred.fromCoroutine(self._submit(asked, ""))).wait()
+        return _shared(self._submissions, request_id, lambda: self._submit(asked, request_id))
+
+    async def _submit(self, asked: JobDescriptor, request_id: str) -> Job:
+        jobs = self._cluster.jobs
+        check_submission(jobs, asked)
+        job_id = names.job_id(asked.name, self._rng.getrandbits(48))
+        job = new_job(job_id, asked, request_id, self._clock.seconds())
+        jobs.reserve(job.name, job_id)
+        try:
+            await self._store.save(new_job_puts(job))
+        finally:
+            jobs.release(job.name, job_id)
+        jobs.add(job)
+        self._cluster.journal.job(job, None, "submitted", job.user, self._clock.seconds())
+        self._changed()
+        return job
+
+    def terminate(self, job: Job, actor: str) -> Deferred[None]:
+        """End a job; fires when that is on record. Stopping its pods follows."""
+        return Work(self._take_state(job, kJobTerminated, "killed", actor)).wait()
+
+    def admit(self, endpoint: str) -> Deferred[Agent]:
+        """A machine that was never heard of."""
+        return _shared(self._admissions, endpoint, lambda: self._admit(endpoint))
+
+    async def _admit(self, endpoint: str) -> Agent:
+        await self._store.save([agent_put(endpoint, self._clock.seconds())])
+        return self._cluster.fleet.admit(endpoint, self._clock.seconds())
+
+    # -- what the master wants itself --------------------------------------------------
+
+    def finished(self, job: Job) -> None:
+        """Record the indexes that the job's agents say have finished; then believe it."""
+        done = Deferred.fromCoroutine(self._finished(job, frozenset(job.finishing)))
+        done.addErrback(self._try_again, job, self._unrecorded)
+
+    async def _finished(self, job: Job, indexes: Iterable[int]) -> None:
+        await self._store.save(finished_puts(job, indexes))
+        finish(self._cluster, job, indexes, self._clock.seconds())
+        self._changed()
+
+    def write_down(self, balance: Balance) -> None:
+        """Carry out what settling asked for; what is being carried out already is not repeated."""
+        for job, lack in balance.ended:
+            assert lack.state is not None
+            if self._begins(job):
+                self._ends(job, self._take_state(job, lack.state, lack.why, "master"))
+        for job in balance.forgotten:
+            self.forget(job)
+
+    def forget(self, job: Job) -> None:
+        """Delete a job, and drop it."""
+        if self._begins(job):
+            self._ends(job, self._records.run(_begun, self._forget(job)))
+
+    async def _forget(self, job: Job) -> None:
+        if self._cluster.jobs.get(job.job_id) is job:
+            await self._store.save(job_deletes(job))
+            self._cluster.drop(job)
+
+    def try_again(self) -> None:
+        """What could not be written a while ago."""
+        unrecorded, self._unrecorded = self._unrecorded, {}
+        for job in unrecorded:
+            self.finished(job)
+        self._cluster.journal.jobs.update(self._unended)
+        self._unended.clear()
+
+    def _begins(self, job: Job) -> bool:
+        if job in self._writing:
+            return False
+        self._writing.add(job)
+        return True
+
+    def _ends(self, job: Job, writing: Deferred[None]) -> None:
+        def done(result: T) -> T:
+            self._writing.discard(job)
+            return result
+
+        writing.addBoth(done).addErrback(self._try_again, job, self._unended)
+
+    def _try_again(self, failure: Failure, job: Job, later: dict[Job, None]) -> None:
+        failure.trap(GalaxyError)
+        self._log.warn(
+            "job {job_id}: {error}; it will be tried again", job_id=job.job_id, error=failure.value
+        )
+        later[job] = None
+
+    # -- records -----------------------------------------------------------------------
+
+    def _take_state(self, job: Job, state: JobState, reason: str, actor: str) -> Deferred[None]:
+        return self._records.run(_begun, self._write_state(job, state, reason, actor))
+
+    async def _write_state(self, job: Job, state: JobState, reason: str, actor: str) -> None:
+        """Write a job's next state, then take it. What cannot follow any more is not wanted."""
+        if state not in JOB_STATES[job.state] or self._cluster.jobs.get(job.job_id) is not job:
+            return
+        now = self._clock.seconds()
+        end_time = now if state in ENDED else job.end_time
+        await self._store.save(
+            [job_put(job, state=state, reason=reason, update_time=now, end_time=end_time)]
+        )
+        turn(self._cluster.journal, job, state, reason, actor, now)
+        self._cluster.note_end(job)
+        self._changed()
+
+
+def _begun(work: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """A coroutine that was made and waited for its turn."""
+    return Deferred.fromCoroutine(work)
+
+
+def _shared(
+    works: dict[str, Work[T]], key: str, begin: Callable[[], Coroutine[Any, Any, T]]
+) -> Deferred[T]:
+    """The work of that key that goes on, or a new one."""
+    work = works.get(key)
+    if work is None:
+        work = works[key] = Work(Deferred.fromCoroutine(begin()))
+
+        def forget(_: object) -> None:
+            del works[key]
+
+        work.wait().addBoth(forget)
+    return work.wait()
