@@ -14,9 +14,10 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
 
 from galaxy.master.cluster import Cluster
-from galaxy.master.service import Master
+from galaxy.master.service import Master, MasterService
 from galaxy.nexus.failing import FailingNexus
 from galaxy.nexus.interfaces import Unavailable
 from galaxy.nexus.memory import MemoryEnsemble, MemoryNexus
@@ -26,6 +27,7 @@ from galaxy.protocol.master_pb2 import (
     GetPendingJobsRequest,
     GetResourceSnapshotRequest,
     GetStatusRequest,
+    HeartBeatRequest,
     JobOverview,
     ListAgentsRequest,
     ListJobsRequest,
@@ -35,7 +37,7 @@ from galaxy.protocol.master_pb2 import (
     SubmitJobRequest,
     TerminateJobRequest,
 )
-from galaxy.protocol.services import MasterStub
+from galaxy.protocol.services import IMaster, MasterStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     JobDescriptor,
@@ -71,12 +73,14 @@ class World:
         self.network = LoopbackNetwork(self.clock)
         self.ensemble = MemoryEnsemble(self.clock)
         self.settings = MasterSettings(**settings)
+        self.participants: list[MemoryNexus] = []
         self.master, self.nexus = self.start_master(ADDRESS)
         self.agents: list[FakeAgent] = []
         self.stub = self.dial(ADDRESS)
 
     def start_master(self, address: str) -> tuple[Master, FailingNexus]:
-        opened = FailingNexus(MemoryNexus(self.ensemble))
+        self.participants.append(MemoryNexus(self.ensemble))
+        opened = FailingNexus(self.participants[-1])
         settings = evolve(self.settings, listen=address)
         master = Master(self.clock, self.network, lambda: opened, settings, Random(7), "test")
         master.startService()
@@ -284,6 +288,28 @@ class TerminationTests(MasterTests):
         first = self.world.run()
         self.kill()
         self.assertNotEqual(self.world.submit(), first)
+
+    def test_a_kill_while_the_job_is_being_forgotten_leaves_nothing(self) -> None:
+        """Safety: no late write of its state brings back half a job."""
+        agent = self.world.agent(slow_to_die=True)
+        job_id = self.world.run(descriptor(replica=1))
+        self.kill()
+        self.world.ensemble.latency_s = 1.0
+        agent.lose(job_id, 0)
+        self.world.advance(0.2)
+        self.kill(job_id)
+        self.world.advance(3)
+        self.assertEqual(self.world.stored(), [])
+
+    def test_a_kill_while_the_job_is_finishing_is_a_kill(self) -> None:
+        agent = self.world.agent()
+        self.world.run(descriptor(type=kBatch, replica=1))
+        self.world.ensemble.latency_s = 0.5
+        agent.advance(kPodFinish)
+        self.world.advance(0.7)
+        self.kill()
+        self.world.advance(5)
+        self.assertEqual(self.world.stored(), [])
 
     def test_killing_twice_is_killing(self) -> None:
         self.world.agent(slow_to_die=True)
@@ -555,6 +581,36 @@ class LeadershipTests(MasterTests):
         reason = self.assert_refused(Status.kNotLeader, standby.list_jobs(ListJobsRequest()))
         self.assertIn(ADDRESS, reason)
 
+    def test_a_standby_takes_over_and_starts_nothing_twice(self) -> None:
+        agent = self.world.agent("a")
+        self.world.run()
+        other = "127.0.0.1:7829"
+        self.world.start_master(other)
+        self.world.ensemble.expire(self.world.participants[0])
+        self.world.advance(0.5)
+        agent.hang_up()
+        self.world.do(agent.connect(self.world.network, other))
+        self.world.advance(2)
+        self.world.stub = self.world.dial(other)
+        self.assertEqual(self.world.job().running, 3)
+        self.assertEqual((len(agent.launches), agent.epoch), (3, 2))
+        self.assertNotIn("kill", agent.commands)
+        old = self.world.dial(ADDRESS)
+        reason = self.assert_refused(Status.kNotLeader, old.list_jobs(ListJobsRequest()))
+        self.assertIn(other, reason)
+
+    def test_a_master_that_was_overtaken_and_does_not_know_it_changes_nothing(self) -> None:
+        """The nexus refuses its write, and that is how it learns of it."""
+        self.world.start_master("127.0.0.1:7829")
+        self.world.ensemble.suspend(self.world.participants[0], noticed=False)
+        self.world.advance(5)
+        self.assertEqual(self.world.ensemble.epoch, 2)
+        self.world.participants[0].connected = True
+        self.assert_refused(
+            Status.kNotLeader, self.world.stub.submit_job(SubmitJobRequest(job=descriptor()))
+        )
+        self.assertEqual(self.world.stored(), [])
+
     def test_a_suspended_leader_answers_and_decides_nothing(self) -> None:
         a = self.world.agent("a")
         self.world.submit()
@@ -582,6 +638,20 @@ class LeadershipTests(MasterTests):
             a.revision += 1
             self.world.advance(1)
         self.assertEqual(self.world.cluster().epoch, 3)
+
+
+class InterfaceTests(MasterTests):
+    """The contract of the wire."""
+
+    def test_every_method_is_there(self) -> None:
+        service = MasterService(self.world.clock, self.world.master.leadership, "test")
+        verifyObject(IMaster, service)
+
+    def test_a_strange_heartbeat_is_refused(self) -> None:
+        for endpoint, instance in (("", "i"), ("a:b", "i"), ("a:1", "")):
+            request = HeartBeatRequest(endpoint=endpoint, instance=instance)
+            self.assert_refused(Status.kInputError, self.world.stub.heart_beat(request))
+        self.assertEqual(len(self.world.cluster().fleet), 0)
 
 
 class WaitingTests(MasterTests):
