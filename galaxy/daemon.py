@@ -108,7 +108,7 @@ def refuse_to_start(sentence: str) -> NoReturn:
 
 def give_up(reactor: IReactorCore, sentence: str) -> None:
     """
-    Stop the running reactor because this daemon can not do its work; exit with status 78.
+    Stop the reactor because this daemon can not do its work; exit with status 78.
 
     twistd has no way to hand on an exit status, so it is set as the last thing
     that the interpreter does.
@@ -116,7 +116,8 @@ def give_up(reactor: IReactorCore, sentence: str) -> None:
     _log.critical("{sentence}", sentence=sentence)
     print(f"galaxy: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - to the terminal
     atexit.register(_exit_unusable)
-    reactor.stop()
+    # A service that fails while it starts says so before the reactor runs.
+    reactor.callWhenRunning(reactor.stop)
 
 
 def _exit_unusable() -> None:
