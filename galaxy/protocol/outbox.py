@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from galaxy.protocol.counters import WireCounters
+from galaxy.protocol.framing import framed
 from galaxy.protocol.limits import Limits
 from galaxy.protocol.types_pb2 import Status
 from galaxy.protocol.wire_pb2 import Envelope, FrameKind
@@ -43,10 +44,9 @@ class Outbox:
         """One more frame."""
         if self._closed:
             return
-        body = envelope.SerializeToString()
-        size = len(body)
-        self._frames.append(size.to_bytes(4, "big") + body)
-        self._unsent += 4 + size
+        frame = framed(envelope.SerializeToString())
+        self._frames.append(frame)
+        self._unsent += len(frame)
         self._counters.frames_out += 1
 
     def send_failure(self, call_id: int, status: Status, reason: str) -> None:
