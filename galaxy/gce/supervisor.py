@@ -4,72 +4,31 @@ Carries out what `galaxy.gce.lifecycle` decides, for every container of one mach
 Called by `galaxy.gce.service`. Its law: what is to be done is on disk before it is
 done, and what is known of a process is what its record says; so a gce that is
 killed between any two lines is continued by the next one's `_settle`.
-
-A stop is the exception: it lasts as long as this gce, and who asked for it asks
-again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import define, evolve, field
+from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.gce.cgroups import Allowance, CgroupError, Entrance, ICgroups, Usage
+from galaxy.gce.container import Container, Process
 from galaxy.gce.feed import Feed, News
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
-from galaxy.gce.lifecycle import (
-    LOOK_AGAIN_S,
-    OVER,
-    Life,
-    Step,
-    Stopping,
-    Verdict,
-    begin_stop,
-    look_again_in,
-    status,
-    stop_step,
-    verdict,
-)
+from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, status, verdict
 from galaxy.gce.record import Claim, ProcessId, Record, Spec
+from galaxy.gce.stops import Stops
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kConflict, kPersistenceError
 
 _REMOVAL_TRIES = 40
-
-
-@define(eq=False)
-class _Process:
-    id: ProcessId
-    record: Record
-    verdict: Verdict = Verdict.STARTING
-    watch: IKeeperWatch | None = None
-    begun: list[Deferred[None]] = field(factory=list)  # who waits for it to run, or not to
-
-
-@define(eq=False)
-class _Container:
-    name: str
-    processes: dict[str, _Process] = field(factory=dict)
-    allowance: Allowance | None = None  # None: not set by this gce, nor `entrance`
-    entrance: Entrance | None = None
-    stopping: Stopping | None = None
-    stopped: list[Deferred[None]] = field(factory=list)  # who waits for the stop
-    look: IDelayedCall | None = None
-    removing: int = 0
-
-    def keepers(self) -> list[int]:
-        return [
-            process.record.claim.pid
-            for process in self.processes.values()
-            if process.watch is not None and process.record.claim is not None
-        ]
 
 
 class Supervisor:
@@ -93,7 +52,8 @@ class Supervisor:
         self._keepers = keepers
         self._clock = clock
         self._boot = boot
-        self._containers: dict[str, _Container] = {}
+        self._stops = Stops(cgroups, clock)
+        self._containers: dict[str, Container] = {}
         self._feeds: list[Feed] = []
         self._ready: Deferred[None] | None = Deferred()
 
@@ -131,13 +91,8 @@ class Supervisor:
     async def stop_container(self, name: str, grace_s: float) -> None:
         """SIGTERM, after the grace SIGKILL; returns when nothing lives in the container."""
         container = self._containers.get(name)
-        if container is None:
-            return
-        container.stopping = begin_stop(container.stopping, grace_s, self._clock.seconds())
-        stopped: Deferred[None] = Deferred()
-        container.stopped.append(stopped)
-        self._continue_stop(container)
-        await stopped
+        if container is not None:
+            await self._stops.stop(container, grace_s)
 
     async def remove(self, name: str) -> None:
         """Kill what lives, remove the groups, forget the records."""
@@ -148,7 +103,7 @@ class Supervisor:
         try:
             # The kernel removes no group in which something lives: if all is over,
             # it may be asked at once.
-            if self._is_over(container) and self._remove_now(container):
+            if container.is_over() and self._remove_now(container):
                 return
             for tries_left in reversed(range(_REMOVAL_TRIES)):
                 await self.stop_container(name, 0)
@@ -190,9 +145,9 @@ class Supervisor:
             removed_containers=news.removed,
         )
 
-    def _begin(self, process_id: ProcessId, spec: Spec, allowance: Allowance) -> _Process:
+    def _begin(self, process_id: ProcessId, spec: Spec, allowance: Allowance) -> Process:
         name = process_id.container
-        container = self._containers.get(name) or _Container(name)
+        container = self._containers.get(name) or Container(name)
         if container.stopping is not None or container.removing:
             raise GalaxyError(kConflict, f"the container {name} is being stopped")
         try:
@@ -207,19 +162,19 @@ class Supervisor:
             reason = f"cannot record the process {process_id}: {error}"
             raise GalaxyError(kPersistenceError, reason) from error
         self._containers[name] = container
-        process = _Process(process_id, Record(spec))
+        process = Process(process_id, Record(spec))
         container.processes[process_id.name] = process
         self._launcher.launch(process_id)
         return process
 
-    def _enter(self, container: _Container, allowance: Allowance) -> Entrance:
+    def _enter(self, container: Container, allowance: Allowance) -> Entrance:
         """The way into a container, made if need be, with these limits from now on."""
         if container.entrance is None or container.allowance != allowance:
             container.entrance = self.cgroups.create(container.name, allowance)
             container.allowance = allowance
         return container.entrance
 
-    def _discard_groups(self, container: _Container) -> None:
+    def _discard_groups(self, container: Container) -> None:
         """A container that came to nothing leaves no groups."""
         if container.processes:
             return
@@ -248,15 +203,15 @@ class Supervisor:
 
     def _adopt(self) -> None:
         for known in list(self._records.processes()):
-            container = self._containers.setdefault(known.container, _Container(known.container))
-            container.processes[known.name] = _Process(known, Record())
+            container = self._containers.setdefault(known.container, Container(known.container))
+            container.processes[known.name] = Process(known, Record())
 
     def _remove_unwanted_groups(self) -> None:
         """A gce that was killed between making a group and recording why left it behind."""
         for name in self.cgroups.containers():
             if name not in self._containers:
                 self._log.info("removing the groups of {name}, which nobody wants", name=name)
-                self._containers[name] = _Container(name)
+                self._containers[name] = Container(name)
                 Deferred.fromCoroutine(self.remove(name)).addErrback(
                     lambda failure: self._log.failure("removing unwanted groups", failure)
                 )
@@ -266,7 +221,7 @@ class Supervisor:
         if process is not None:
             self._look(process)
 
-    def _look(self, process: _Process, *, settled: bool = False, gone: bool = False) -> None:
+    def _look(self, process: Process, *, settled: bool = False, gone: bool = False) -> None:
         """
         Read the record of a process, and do what its verdict asks for.
 
@@ -293,18 +248,17 @@ class Supervisor:
             self._log.warn("the end of {process} is not known", process=str(process.id))
         self._changed(process)
 
-    def _watch(self, process: _Process, claim: Claim) -> IKeeperWatch | None:
+    def _watch(self, process: Process, claim: Claim) -> IKeeperWatch | None:
         def gone() -> None:
             process.watch = None
             self._look(process, gone=True)
 
         return self._keepers.watch(claim, gone)
 
-    def _changed(self, process: _Process) -> None:
+    def _changed(self, process: Process) -> None:
         """Tell all who wait. Whoever is told may call back at once: so that comes last."""
         container = self._containers[process.id.container]
-        if container.stopping is not None:
-            self._continue_stop(container)
+        self._stops.go_on(container)
         for feed in tuple(self._feeds):
             feed.changed(process.id)
         if process.verdict is not Verdict.STARTING:
@@ -312,59 +266,7 @@ class Supervisor:
             for waiting in begun:
                 waiting.callback(None)
 
-    def _continue_stop(self, container: _Container) -> None:
-        """Take the next step of a stop, and come back for the one after it."""
-        assert container.stopping is not None
-        now = self._clock.seconds()
-        try:
-            done = self._step(container, container.stopping, now)
-        except CgroupError as error:
-            self._log.warn("stopping {name}: {error}", name=container.name, error=error)
-            done = False
-        self._cancel_look(container)
-        if done:
-            self._stopped(container)
-        else:
-            container.look = self._clock.callLater(
-                look_again_in(container.stopping, now), self._continue_stop, container
-            )
-
-    def _cancel_look(self, container: _Container) -> None:
-        if container.look is not None and container.look.active():
-            container.look.cancel()
-        container.look = None
-
-    def _stopped(self, container: _Container) -> None:
-        """Nothing lives in it: answer who waits for that."""
-        self._cancel_look(container)
-        container.stopping = None
-        stopped, container.stopped = container.stopped, []
-        for waiting in stopped:
-            waiting.callback(None)
-
-    def _is_over(self, container: _Container) -> bool:
-        return all(
-            process.verdict in OVER and process.watch is None
-            for process in container.processes.values()
-        )
-
-    def _step(self, container: _Container, stopping: Stopping, now: float) -> bool:
-        """Carry out one step of a stop; whether it was the last."""
-        keepers = container.keepers()
-        step = stop_step(stopping, self._life(container, keepers), now)
-        if step is Step.TERM:
-            container.stopping = evolve(stopping, termed=True)
-            self.cgroups.terminate(container.name, keepers)
-        elif step is Step.KILL:
-            self.cgroups.kill_all(container.name, keepers)
-        return step is Step.DONE
-
-    def _life(self, container: _Container, keepers: list[int]) -> Life:
-        verdicts = {process.verdict for process in container.processes.values()}
-        running = bool(keepers) or bool(self.cgroups.pids(container.name, keepers))
-        return Life(starting=Verdict.STARTING in verdicts, running=running)
-
-    def _remove_now(self, container: _Container, *, last_try: bool = False) -> bool:
+    def _remove_now(self, container: Container, *, last_try: bool = False) -> bool:
         """Whether it worked; the kernel may need a moment to see that a group is empty."""
         try:
             self.cgroups.remove(container.name)
@@ -378,26 +280,26 @@ class Supervisor:
                 kPersistenceError, f"cannot forget {container.name}: {error}"
             ) from error
         del self._containers[container.name]
-        self._stopped(container)
+        self._stops.finish(container)
         for feed in tuple(self._feeds):
             feed.removed(container.name)
         return True
 
-    def _forget(self, process: _Process) -> None:
+    def _forget(self, process: Process) -> None:
         container = self._containers[process.id.container]
         del container.processes[process.id.name]
         self._records.forget_process(process.id)
         if not container.processes:
             del self._containers[process.id.container]
 
-    def _status(self, process: _Process) -> ProcessStatus:
+    def _status(self, process: Process) -> ProcessStatus:
         cgroup = self.cgroups.path(process.id.container)
         return status(process.id, process.verdict, process.record, cgroup)
 
-    def _find(self, process_id: ProcessId) -> _Process | None:
+    def _find(self, process_id: ProcessId) -> Process | None:
         container = self._containers.get(process_id.container)
         return None if container is None else container.processes.get(process_id.name)
 
-    def _all(self) -> Iterator[_Process]:
+    def _all(self) -> Iterator[Process]:
         for container in self._containers.values():
             yield from container.processes.values()
