@@ -37,6 +37,11 @@ def _end(row: Row) -> str:
     return "" if row["exit_code"] is None else f"exit {row['exit_code']}"
 
 
+def _why(row: Row) -> str:
+    """Why an agent is not there; of one that is, why its isolation is not more."""
+    return str(row["isolation_reason"] if row["state"] == "kAlive" else row["reason"])
+
+
 JOBS = Listing(
     name="job_id",
     columns=(
@@ -129,7 +134,7 @@ AGENTS = Listing(
         Column("isolation", plain("isolation")),
         Column("labels", plain("labels")),
         Column("build", plain("build"), wide=True),
-        Column("reason", lambda row: row["reason"] or row["isolation_reason"]),
+        Column("reason", _why),
     ),
 )
 

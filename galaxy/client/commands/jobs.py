@@ -61,7 +61,7 @@ def submit_command(
     document = {"job_id": answer.job_id, "name": job.name, "version": answer.version}
     output.show(session, tables.SUBMITTED, lambda: document)
     if wait:
-        _wait(session, answer.job_id, timeout)
+        wait_until_healthy(session, answer.job_id, timeout)
 
 
 def _me() -> str:
@@ -72,7 +72,8 @@ def _me() -> str:
         return ""
 
 
-def _wait(session: Session, job_id: str, timeout_s: float) -> None:
+def wait_until_healthy(session: Session, job_id: str, timeout_s: float) -> None:
+    """Tell how a job comes up, until all of it is. Raises `Failure` with NOT_HEALTHY."""
     deadline = session.clock() + timeout_s
     last_told = ""
     while True:
