@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
 from galaxy.master.courier import launches
-from galaxy.master.fleet import Agent
 from galaxy.master.propose import dispose
 from galaxy.master.report import merge
 from galaxy.master.submission import new_job

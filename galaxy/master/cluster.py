@@ -14,9 +14,10 @@ from heapq import heappop, heappush
 from attrs import define, field, frozen
 
 from galaxy.master import safemode
+from galaxy.master.agents import Agent
 from galaxy.master.directory import Directory
 from galaxy.master.events import Journal
-from galaxy.master.fleet import Agent, Fleet
+from galaxy.master.fleet import Fleet
 from galaxy.master.jobs import ENDED, Job
 from galaxy.master.pods import Event, change, create, vanish
 from galaxy.master.queue import Queue

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
-from galaxy.master.fleet import Agent
 from galaxy.master.jobs import Job
 from galaxy.master.overview import agent_overview, job_in_full, pod_overview
 from galaxy.master.pods import Pod

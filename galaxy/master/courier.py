@@ -14,8 +14,8 @@ from itertools import islice
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from galaxy.master.agents import Agent, Attempt
 from galaxy.master.cluster import Cluster
-from galaxy.master.fleet import Agent, Attempt
 from galaxy.master.jobs import Version, description
 from galaxy.master.lines import Lines, Pool
 from galaxy.master.pods import Pod

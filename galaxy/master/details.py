@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.logger import Logger
 
 from galaxy import names
-from galaxy.master.fleet import Agent
+from galaxy.master.agents import Agent
 from galaxy.master.lines import Lines
 from galaxy.master.pods import Pod
 from galaxy.protocol.agent_pb2 import PodStatus, ShowPodsRequest, ShowPodsResponse

@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from galaxy.protocol.types_pb2 import AgentState, JobState, PodStage
 
 if TYPE_CHECKING:
-    from galaxy.master.fleet import Agent
+    from galaxy.master.agents import Agent
     from galaxy.master.jobs import Job
     from galaxy.master.pods import Pod
 

@@ -31,8 +31,8 @@ from galaxy.protocol.types_pb2 import (
 from galaxy.resources import Resources, from_message
 
 if TYPE_CHECKING:
+    from galaxy.master.agents import Agent
     from galaxy.master.events import Journal
-    from galaxy.master.fleet import Agent
     from galaxy.master.pods import Pod
 
 JOB_STATES: dict[JobState, frozenset[JobState]] = {

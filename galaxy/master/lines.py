@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from galaxy.master.fleet import Agent
+from galaxy.master.agents import Agent
 from galaxy.protocol.interfaces import IPeer
 from galaxy.protocol.services import AgentStub
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from galaxy import names
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
-from galaxy.master.fleet import Agent
 from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod
 from galaxy.protocol.agent_pb2 import PodStatus

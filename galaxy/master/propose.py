@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
-from galaxy.master.fleet import Agent
 from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import place
 from galaxy.master.reconcile import launchable

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from galaxy.master.fleet import Agent
+from galaxy.master.agents import Agent
 from galaxy.master.lines import Lines, Pool
 from galaxy.protocol.agent_pb2 import QueryRequest, QueryResponse
 from galaxy.protocol.statuses import GalaxyError

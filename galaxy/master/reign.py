@@ -16,10 +16,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
 from galaxy.master.courier import Courier
 from galaxy.master.events import Happening
-from galaxy.master.fleet import Agent
 from galaxy.master.lines import Lines
 from galaxy.master.queries import Queries
 from galaxy.master.report import merge

@@ -13,8 +13,8 @@ from enum import Enum
 
 from attrs import define, field, frozen
 
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster, last_incarnation_before
-from galaxy.master.fleet import Agent
 from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import Event, Pod, adopt, change, create, observe, vanish
 from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse

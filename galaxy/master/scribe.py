@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy import names
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Balance, Cluster
-from galaxy.master.fleet import Agent
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
 from galaxy.master.report import finish
 from galaxy.master.store import Store

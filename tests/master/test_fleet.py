@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.master.fleet import BEATS_PER_SECOND, Agent, Fleet, IllegalAgentState
+from galaxy.master.agents import Agent
+from galaxy.master.fleet import BEATS_PER_SECOND, Fleet, IllegalAgentState
 from galaxy.protocol.types_pb2 import kAlive, kDead, kInit
 from tests.master.examples import NOW, facts, machine, picture
 

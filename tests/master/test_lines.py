@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.master.fleet import Agent
+from galaxy.master.agents import Agent
 from galaxy.master.lines import Pool
 from galaxy.master.work import Work
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
-from galaxy.master.fleet import Agent
 from galaxy.master.jobs import Job, turn
 from galaxy.master.propose import dispose, note_unplaced
 from galaxy.protocol.master_pb2 import Obstacle, Placement, ProposalAnswer, Unplaced

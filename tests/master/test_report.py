@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
-from galaxy.master.fleet import Agent
 from galaxy.master.jobs import Job, turn
 from galaxy.master.pods import Event, change
 from galaxy.master.report import LOST, RULES, finish, merge, remove

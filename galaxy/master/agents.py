@@ -1,0 +1,140 @@
+"""
+One machine as the master sees it: its report, its pods, what is free on it. Pure.
+
+Which machines there are, and who of them is alive: `fleet.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from galaxy.protocol.agent_pb2 import QueryResponse
+from galaxy.protocol.master_pb2 import AgentSnapshot
+from galaxy.protocol.types_pb2 import AgentFacts, AgentState, kAgentStateUnset, kAlive
+from galaxy.resources import NOTHING, Free, Resources, left
+
+if TYPE_CHECKING:
+    from galaxy.master.jobs import Version
+    from galaxy.master.pods import Pod
+
+Attempt = tuple[str, int, int]
+"""(job_id, index, incarnation)"""
+
+
+@define(eq=False)
+class Agent:
+    """
+    One machine.
+
+    `number` names it to schedulers, in this reign. `pods` are those that take its
+    resources, whatever their stage. `strangers` are attempts it has and should
+    not have; as long as there are any, what is free on it is not known.
+    """
+
+    number: int
+    endpoint: str
+    heard: float  # when it last said something, or when its silence began to count
+    state: AgentState = kAgentStateUnset
+    reason: str = ""
+    facts: AgentFacts = field(factory=AgentFacts)
+    total: Resources = NOTHING
+    labels: frozenset[str] = frozenset()
+    interval_s: float = 0.0  # as it was told last
+    connected: bool = False
+    pause_until: float = 0.0  # it refused what should have fitted; takes nothing until then
+    revision: int = 0  # of the fleet, when schedulers should last have heard of it
+    # Its report.
+    instance: str = ""  # of the last report that was merged; empty: none in this reign
+    merged: int = 0  # the revision of that report
+    announced: tuple[str, int] = ("", 0)  # instance and revision of its last heartbeat
+    queried: float = 0.0  # when it was last asked
+    used_millicores: int = 0
+    used_memory: int = 0
+    usage: QueryResponse = field(factory=QueryResponse)  # only its field `usage`: packed
+    # What it has, and what it is to be told.
+    pods: set[Pod] = field(factory=set)
+    untold: set[Pod] = field(factory=set)  # placed here, not yet taken by the agent
+    kills: set[Attempt] = field(factory=set)
+    strangers: set[Attempt] = field(factory=set)
+    described: set[Version] = field(factory=set)  # descriptions that this instance has
+    assigned_millicores: int = 0
+    assigned_memory: int = 0
+    assigned_dynamic: int = 0
+    ports: dict[int, int] = field(factory=dict)  # taken ports, and by how many pods
+
+    def take(self, pod: Pod) -> None:
+        """Count a pod's resources."""
+        self.pods.add(pod)
+        self._count(pod.version.requirement, 1)
+
+    def drop(self, pod: Pod) -> None:
+        """Give a pod's resources back."""
+        self.pods.discard(pod)
+        self.untold.discard(pod)
+        self._count(pod.version.requirement, -1)
+
+    def _count(self, amount: Resources, sign: int) -> None:
+        self.assigned_millicores += sign * amount.millicores
+        self.assigned_memory += sign * amount.memory_bytes
+        self.assigned_dynamic += sign * amount.dynamic_ports
+        for port in amount.ports:
+            # Two pods may hold one for a moment: the one that leaves was not reported gone yet.
+            holders = self.ports.get(port, 0) + sign
+            if holders:
+                self.ports[port] = holders
+            else:
+                self.ports.pop(port, None)
+
+    @property
+    def assigned(self) -> Resources:
+        """What its pods were granted."""
+        return Resources(
+            self.assigned_millicores,
+            self.assigned_memory,
+            frozenset(self.ports),
+            self.assigned_dynamic,
+        )
+
+    @property
+    def free(self) -> Free:
+        """What it can still grant."""
+        return left(self.total, self.assigned)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether its tasks are held in control groups."""
+        return self.facts.isolation not in {"", "none"}
+
+    def unfit(self, now: float) -> str:
+        """Why it takes no pods at the moment; empty: it takes them."""
+        if self.state != kAlive:
+            return f"the agent is {AgentState.Name(self.state)}"
+        if not self.connected:
+            return "the agent is not connected"
+        if not self.instance:
+            return "the agent has not reported yet"
+        if self.strangers:
+            return "the agent is still stopping pods that should not be there"
+        if now < self.pause_until:
+            return "the agent refused a pod a moment ago"
+        return ""
+
+    def snapshot(self, now: float) -> AgentSnapshot:
+        """The agent as schedulers see it."""
+        return AgentSnapshot(
+            agent=self.number,
+            endpoint=self.endpoint,
+            total_millicores=self.total.millicores,
+            total_memory=self.total.memory_bytes,
+            assigned_millicores=self.assigned_millicores,
+            assigned_memory=self.assigned_memory,
+            used_millicores=self.used_millicores,
+            used_memory=self.used_memory,
+            ports=sorted(self.ports),
+            labels=sorted(self.labels),
+            schedulable=not self.unfit(now),
+            isolated=self.isolated,
+            pods=len(self.pods),
+        )
