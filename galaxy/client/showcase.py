@@ -23,6 +23,7 @@ from galaxy.protocol.master_pb2 import ListJobsRequest, PodOverview, ShowPodRequ
 EXAMPLE = Path(__file__).parents[2] / "etc" / "jobs" / "web.json"
 NAME = "web"
 PATIENCE_S = 60.0
+_TRIES, _PAUSE_S = 50, 0.2
 
 NEXT = """
 What to try next:
@@ -43,8 +44,8 @@ def show(session: Session, fetch: Callable[[str], str]) -> None:
         wait_until_healthy(session, job_id, PATIENCE_S)
     else:
         _galaxy(session, "submit", "-f", str(EXAMPLE), "--wait", "--timeout", f"{PATIENCE_S:g}")
-    url = _url(session)
-    _say(f"\n$ curl {url}\n{fetch(url)}")
+    url, page = _page_of_a_pod(session, fetch)
+    _say(f"\n$ curl {url}\n{page}")
     _galaxy(session, "jobs")
     _galaxy(session, "pods", "-n", NAME)
     _say(f"{NEXT}where galaxy is {Path(sys.executable).with_name('galaxy')}")
@@ -75,6 +76,18 @@ def _running(session: Session) -> str | None:
     jobs = session.leader().ask(lambda master: master.list_jobs(ListJobsRequest())).jobs
     running = (job for job in jobs if job.name == NAME and job.state == pb.kJobNormal)
     return next((job.job_id for job in running), None)
+
+
+def _page_of_a_pod(session: Session, fetch: Callable[[str], str]) -> tuple[str, str]:
+    """A pod's address and its page; a pod that has just died is given time to be back."""
+    for _ in range(_TRIES):
+        url = _url(session)
+        try:
+            return url, fetch(url)
+        except OSError as error:
+            refusal = error
+        session.sleep(_PAUSE_S)
+    raise Failure(1, f"{url} does not answer: {refusal}")
 
 
 def _url(session: Session) -> str:
