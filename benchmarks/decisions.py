@@ -311,7 +311,8 @@ def machines_needed(trace: Trace) -> None:
     for other, goal in (("best-fit", 5), ("spread", 20)):
         print(
             f"  pack against {other}: {1 - in_use['pack'] / in_use[other]:.1%} fewer in use,"
-            f" {1 - fleets['pack'] / fleets[other]:.1%} smaller fleet (goal {goal} %)"
+            f" {1 - fleets['pack'] / fleets[other]:.1%} smaller fleet (goal {goal} %;"
+            f" no policy could save more than {1 - least_fleet / fleets[other]:.1%})"
         )
 
 

@@ -24,8 +24,9 @@ from galaxy.scheduler.groups import Shape
 from galaxy.scheduler.score import Policy
 
 _INFINITE = float("inf")
-_MOST_KEPT = 256  # shapes; each keeps some 5 bytes a row
+_MOST_KEPT = 256  # shapes; each keeps 8 bytes a row
 _TIE = 1e-4
+_FEW = 4  # agents to a pod: then the best of them for one pod are enough to look at
 _NOWHERE: tuple[Rows, Ints] = (np.zeros(0, np.intp), np.zeros(0, np.int32))
 
 
@@ -72,9 +73,14 @@ class Placer:
         where `max_per_host` is given. The fleet is changed.
         """
         kept = self._current(shape)
-        if kept is None:
+        if kept is None or count < 1:
             return _NOWHERE
-        rows = np.flatnonzero(kept.scores < _INFINITE)
+        if there is None and count * _FEW <= len(self.fleet):
+            # Each agent that can hold one takes at least one: no others are needed.
+            best = np.argpartition(kept.scores, count - 1)[:count]
+            rows = np.sort(best[kept.scores[best] < _INFINITE])
+        else:
+            rows = np.flatnonzero(kept.scores < _INFINITE)
         if not len(rows):
             kept.full_at = self.fleet.gains
             return _NOWHERE

@@ -10,6 +10,7 @@ fleet, groups and seed give the same plan.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,6 +22,8 @@ from galaxy.scheduler.groups import Group, Shape
 from galaxy.scheduler.placement import Placer
 from galaxy.scheduler.queue import Entry, Queue
 from galaxy.scheduler.score import Policy
+
+_ROWS_OF_WORK = 1000  # as many rows scored for a group cost as much as one single pod
 
 
 @frozen
@@ -74,16 +77,22 @@ class Planning:
         self._queue = Queue(placer.fleet, groups)
         self._surveys: dict[Shape, tuple[int, Survey, str]] = {}
 
-    def slice(self, most_pods: int, most_turns: int) -> Plan:
-        """Plan on, until so many pods are placed or turns are taken, or all is done."""
+    def slice(self, most_pods: int, most_work: int) -> Plan:
+        """
+        Plan on, until so many pods are placed, so much work is done, or nothing is left.
+
+        The unit of work is the placement of a single pod, some 20 microseconds
+        on any fleet.
+        """
         placed: list[Placed] = []
         unplaced: list[Unplaced] = []
-        pods = turns = 0
-        while pods < most_pods and turns < most_turns:
+        group_work = 2 + len(self._fleet) // _ROWS_OF_WORK  # it looks at every row
+        pods = work = 0
+        while pods < most_pods and work < most_work:
             turn = self._queue.next(most_pods - pods)
             if turn is None:
                 return Plan(tuple(placed), tuple(unplaced), complete=True)
-            turns += 1
+            work += 1 if turn.entry.group.count == 1 else group_work
             part = self._place(turn.entry, turn.count)
             count = 0 if part is None else part.pods
             if part is not None:
@@ -132,4 +141,4 @@ def plan(fleet: Fleet, groups: Iterable[Group], policy: Policy, rng: random.Rand
     """The whole plan at once. The fleet then contains it."""
     groups = tuple(groups)
     most = sum(group.count for group in groups) + 1
-    return Planning(Placer(fleet, policy, rng), groups).slice(most, most + len(groups))
+    return Planning(Placer(fleet, policy, rng), groups).slice(most, sys.maxsize)

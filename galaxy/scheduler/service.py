@@ -44,7 +44,7 @@ _IDLE_WAIT_S = 20.0
 _UNPLACED_WAIT_S = 1.0  # something waits for room: look again, even untold
 _DEADLINE_S = 10.0
 _SLICE_PODS = 10_000
-_SLICE_TURNS = 500
+_SLICE_WORK = 1_000
 _SLICE_MESSAGES = 2_000
 
 T = TypeVar("T")
@@ -160,7 +160,7 @@ class Scheduler(Service):
         refused = unplaced = 0
         complete = False
         while not complete:
-            plan = planning.slice(_SLICE_PODS, _SLICE_TURNS)
+            plan = planning.slice(_SLICE_PODS, _SLICE_WORK)
             complete = plan.complete
             unplaced += sum(one.count for one in plan.unplaced)
             refused += await self._propose(master, plan)

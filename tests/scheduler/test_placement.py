@@ -114,6 +114,17 @@ class PlacerTests(SynchronousTestCase):
             place.place_one(ONE)
         self.assertEqual(policy.scored, 1000 + 9)
 
+    def test_few_pods_on_many_agents_go_where_one_would(self) -> None:
+        """Then only the best agents are looked at; what is chosen is the same."""
+        agents = [agent(n, pods=1, assigned_gib=1 + n / 100) for n in range(50)]
+        self.assertEqual(placer(fleet_of(*agents)).place(ONE, 4)[0].tolist(), [49])
+        self.assertEqual(len(placer(fleet_of(*agents), "spread").place(ONE, 4)[0]), 4)
+        room = [agent(n, cores=2 if n == 7 else 0.5) for n in range(50)]
+        place = placer(fleet_of(*room))
+        self.assertEqual(place.place(ONE, 0)[0].tolist(), [])
+        self.assertEqual(place.place(ONE, 4)[1].tolist(), [2])
+        self.assertEqual(place.place(ONE, 4)[1].tolist(), [])
+
     def test_schedulers_with_other_seeds_break_ties_otherwise(self) -> None:
         """Two schedulers do not race for the same of a hundred equal machines."""
         chosen = {
