@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import signal
+from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
@@ -95,6 +96,22 @@ def status(process: ProcessId, found: Verdict, record: Record, cgroup: str) -> P
     elif found is Verdict.FAILED:
         told.reason = _FAILED_REASON
     return told
+
+
+REMEMBERED = 32
+
+
+def superfluous(ended: Mapping[str, float]) -> list[str]:
+    """
+    Which of a container's ended processes are to be forgotten, by name and time of the end.
+
+    A task that is started again and again is "main.0", "main.1", ...: of such a
+    family the latest are remembered.
+    """
+    families: dict[str, list[str]] = {}
+    for name in sorted(ended, key=lambda name: ended[name]):
+        families.setdefault(name.rpartition(".")[0], []).append(name)
+    return [name for family in families.values() for name in family[:-REMEMBERED]]
 
 
 class Step(enum.Enum):

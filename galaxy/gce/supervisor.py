@@ -21,7 +21,7 @@ from galaxy.gce.cgroups import Allowance, CgroupError, Entrance, ICgroups, Usage
 from galaxy.gce.container import Container, Process
 from galaxy.gce.feed import Feed, News
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
-from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, status, verdict
+from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, status, superfluous, verdict
 from galaxy.gce.record import Claim, ProcessId, Record, Spec
 from galaxy.gce.stops import Stops
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
@@ -246,6 +246,8 @@ class Supervisor:
             self._launcher.launch(process.id)
         elif process.verdict is Verdict.LOST:
             self._log.warn("the end of {process} is not known", process=str(process.id))
+        if process.verdict in OVER:
+            self._forget_superfluous(self._containers[process.id.container])
         self._changed(process)
 
     def _watch(self, process: Process, claim: Claim) -> IKeeperWatch | None:
@@ -291,6 +293,15 @@ class Supervisor:
         self._records.forget_process(process.id)
         if not container.processes:
             del self._containers[process.id.container]
+
+    def _forget_superfluous(self, container: Container) -> None:
+        ended = {
+            name: 0.0 if process.record.ended is None else process.record.ended.time
+            for name, process in container.processes.items()
+            if process.verdict in OVER and process.watch is None
+        }
+        for name in superfluous(ended):
+            self._forget(container.processes[name])
 
     def _status(self, process: Process) -> ProcessStatus:
         cgroup = self.cgroups.path(process.id.container)

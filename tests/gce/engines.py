@@ -36,7 +36,8 @@ from galaxy.protocol.wire_pb2 import Hello
 from tests.gce.contract import NO_CALL
 
 # An engine finds the code where this process found it.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(galaxy.__file__).parent.parent)}
+_CODE = [str(Path(galaxy.__file__).parent.parent), os.environ.get("PYTHONPATH")]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, _CODE))}
 CGROUP = f"galaxy-test-{os.getpid()}"
 
 

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.gce.lifecycle import (
     OVER,
+    REMEMBERED,
     Life,
     Step,
     Stopping,
@@ -19,6 +20,7 @@ from galaxy.gce.lifecycle import (
     look_again_in,
     status,
     stop_step,
+    superfluous,
     verdict,
 )
 from galaxy.gce.record import Claim, Ended, ProcessId, Record, Spec, Started
@@ -122,6 +124,19 @@ class StatusTests(SynchronousTestCase):
         told = status(PROCESS, Verdict.FAILED, Record(SPEC, CLAIM, None, FAILED), "")
         self.assertEqual((kProcessFailed, "no such directory"), (told.state, told.reason))
         self.assertIn("killed", status(PROCESS, Verdict.FAILED, CLAIMED, "").reason)
+
+
+class SuperfluousTests(SynchronousTestCase):
+    """How long ended processes are remembered."""
+
+    def test_the_latest_of_a_family(self) -> None:
+        """Of many restarts the oldest are forgotten; what has another name is not touched."""
+        ended = {f"main.{number}": float(number) for number in range(REMEMBERED + 2)}
+        self.assertEqual(["main.0", "main.1"], superfluous({"deploy.0": -1.0, **ended}))
+
+    def test_few(self) -> None:
+        """A few are all remembered."""
+        self.assertEqual([], superfluous({"main.0": 1.0, "stop": 2.0}))
 
 
 class StopTests(SynchronousTestCase):

@@ -108,6 +108,17 @@ class MemoryGceTests(SynchronousTestCase):
         self.clock.pump([0.1] * 2)
         self.successResultOf(stop)
 
+    def test_a_crash_loop_does_not_fill_the_memory(self) -> None:
+        """Of a task that is started again and again only the latest ends are remembered."""
+        self.execute("deploy.0", "true")
+        for number in range(100):
+            self.execute(f"main.{number}", "exit 1")
+            self.clock.advance(1)
+        remembered = set(self.gce.machine.records.by_id)
+        self.assertIn(ProcessId("c", "deploy.0"), remembered)
+        self.assertIn(ProcessId("c", "main.99"), remembered)
+        self.assertNotIn(ProcessId("c", "main.0"), remembered)
+
     def test_full_disk(self) -> None:
         """Nothing is started that cannot be recorded; with room again it is."""
         self.gce.fill_disk()
