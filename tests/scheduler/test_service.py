@@ -276,11 +276,11 @@ class SchedulerTests(SynchronousTestCase):
 
     def test_a_large_queue_is_proposed_in_parts(self) -> None:
         self.master.agents = [agent(n, cores=1000, gib=4000) for n in range(4)]
-        self.master.pending = [waiting(f"j{n}") for n in range(1200)]
+        self.master.pending = [waiting(f"j{n}") for n in range(2500)]
         self.scheduler.startService()
         self.advance(1)
         self.assertGreater(len(self.master.proposals), 2)
-        self.assertEqual(sum(len(p.placements) for p in self.master.proposals), 1200)
+        self.assertEqual(sum(len(p.placements) for p in self.master.proposals), 2500)
 
     def test_it_stops_in_the_middle_of_a_poll(self) -> None:
         self.scheduler.startService()
