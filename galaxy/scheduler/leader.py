@@ -20,7 +20,7 @@ from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.wire_pb2 import Hello
 
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 2.0
 
 
 def pause_s(failures: int, chance: float) -> float:
