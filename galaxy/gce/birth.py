@@ -17,7 +17,7 @@ from typing import NoReturn
 from galaxy.gce.kernel import die_with_parent, renounce_privileges
 from galaxy.gce.procfs import start_time
 
-SPEC, CLAIM, STARTED, ENDED = "spec", "claim", "started", "ended"
+SPEC, CLAIM, STARTED, STOP, ENDED = "spec", "claim", "started", "stop", "ended"
 TAKEN = b"\0"  # said instead of a reason: another keeper has this process
 
 _IGNORED = (
@@ -93,6 +93,9 @@ def _become(keeper: int) -> NoReturn:
         _record_start(spec)
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
+    # With the engine's rights: a workspace may lie below a home that others cannot look into.
+    with _Step(f"cannot enter {spec['cwd']}"):
+        os.chdir(spec["cwd"])
     if spec["uid"] is not None:
         with _Step(f"cannot become user {spec['uid']}"):
             os.setgroups(spec["groups"])
@@ -105,8 +108,6 @@ def _become(keeper: int) -> NoReturn:
     if os.getuid() != 0:
         with _Step("cannot renounce privileges"):
             renounce_privileges()
-    with _Step(f"cannot enter {spec['cwd']}"):
-        os.chdir(spec["cwd"])
     for number in _IGNORED:
         signal.signal(number, signal.SIG_DFL)
     with _Step("cannot execute /bin/sh"):

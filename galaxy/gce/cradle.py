@@ -25,6 +25,7 @@ import signal
 import sys
 
 from galaxy.gce.keeper import keep, write_failed
+from galaxy.gce.kernel import name_process
 
 READY = b"."
 _LONGEST = 4096
@@ -36,6 +37,7 @@ _IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal
 def serve(root: str, lock_path: str, socket: int) -> None:
     """Fork keepers until gce hangs up."""
     os.set_inheritable(socket, False)
+    name_process(b"galaxy-cradle")
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)

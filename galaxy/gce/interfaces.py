@@ -21,6 +21,9 @@ class IRecords(Interface):
     def read(process: ProcessId, spec: Spec | None = None) -> Record:
         """All there is of a process; the spec is not read again if it is given."""
 
+    def note_stop(process: ProcessId) -> None:
+        """Let the keeper know that its process is about to be sent SIGTERM."""
+
     def processes() -> Iterator[ProcessId]:
         """Every process that has a record."""
 

@@ -8,6 +8,7 @@ of the process (`galaxy.gce.records` is gce's view of the same files):
     claim    a symbolic link to "PID:STARTTIME" of the keeper. Its creation is
              atomic and happens once: no process is ever started twice
     started  complete before the task's command may begin
+    stop     by gce, before it sends SIGTERM to all of the container
     ended    by the keeper, whole or absent: how it ended, or why it never ran
 
 So: no claim, nothing ran; a claim without `started`, the command never ran;
@@ -15,7 +16,7 @@ So: no claim, nothing ran; a claim without `started`, the command never ran;
 
 The keeper stays outside the task's control groups and keeps its rights: what
 freezes, starves or kills the task does not reach it. When the command has
-ended, the keeper kills whatever the command left behind before it goes itself:
+ended, the keeper ends whatever the command left behind before it goes itself:
 a keeper that is gone means that nothing of its process lives.
 
 Memory is why it reads as it does. A keeper shares the cradle's pages until it
@@ -31,11 +32,13 @@ import os
 import signal
 import time
 
-from galaxy.gce.birth import ENDED, SPEC, STARTED, TAKEN, bear, oom_kills
+from galaxy.gce.birth import ENDED, SPEC, STARTED, STOP, TAKEN, bear, oom_kills
 from galaxy.gce.kernel import adopt_orphans, await_children, name_process
 from galaxy.gce.procfs import descendants, send_signal
 
 _DISK_RETRY_S = 1.0
+_LEFTOVERS_GRACE_S = 2.0
+_LEFTOVERS_LOOK_S = 0.02
 
 
 def keep(directory: str, lock: int, report: int, message: bytes) -> None:
@@ -83,7 +86,7 @@ def keep(directory: str, lock: int, report: int, message: bytes) -> None:
             "max_rss": usage.ru_maxrss * 1024,
         }
     )
-    _kill_leftovers()
+    _end_leftovers()
 
 
 def write_failed(reason: str) -> None:
@@ -139,14 +142,34 @@ def _write_ended(values: dict[str, object]) -> None:
             return
 
 
-def _kill_leftovers() -> None:
-    """Kill what the command left running, wherever it hid: all of it descends from here."""
+def _end_leftovers() -> None:
+    """
+    End what the command left running, wherever it hid: all of it descends from here.
+
+    In a stop it has had SIGTERM, and gce will see to its SIGKILL. Else the
+    command has ended by itself: what it left gets SIGTERM, a moment, and SIGKILL.
+    """
     me = os.getpid()
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] != 0:
-                continue
-        except ChildProcessError:
-            return
-        send_signal(descendants({me}), signal.SIGKILL)
-        os.waitpid(-1, 0)
+    if _none_left():
+        return
+    if not os.path.exists(STOP):
+        send_signal(descendants({me}), signal.SIGTERM)
+    killing_at = time.monotonic() + _LEFTOVERS_GRACE_S
+    while not _none_left():
+        if os.path.exists(STOP):
+            os.waitpid(-1, 0)
+        elif time.monotonic() < killing_at:
+            time.sleep(_LEFTOVERS_LOOK_S)
+        else:
+            send_signal(descendants({me}), signal.SIGKILL)
+            os.waitpid(-1, 0)
+
+
+def _none_left() -> bool:
+    """Whether there is no child left, once those that have ended are reaped."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+    except ChildProcessError:
+        return True
+    return False

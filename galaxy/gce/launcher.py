@@ -130,8 +130,15 @@ class CradleLauncher:
             self._reactor.callLater(_RESPAWN_S, self._respawn)
 
     def _respawn(self) -> None:
-        if not self._stopped:
-            self._use(self._spawn())
+        if self._stopped:
+            return
+        try:
+            cradle = self._spawn()
+        except OSError as error:
+            self._log.error("cannot start a cradle: {error}", error=error)
+            self._reactor.callLater(_RESPAWN_S, self._respawn)
+        else:
+            self._use(cradle)
 
 
 def _nobody(*_: object) -> None:

@@ -91,6 +91,9 @@ class MemoryRecords:
         """The record."""
         return self.by_id[process]
 
+    def note_stop(self, process: ProcessId) -> None:
+        """Nobody needs to know."""
+
     def processes(self) -> Iterator[ProcessId]:
         """Each."""
         return iter(tuple(self.by_id))

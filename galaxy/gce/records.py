@@ -1,7 +1,7 @@
 """
 What is on disk of each process: gce's view of the files that keepers write.
 
-    ROOT/CONTAINER/NAME/{spec,claim,started,ended}
+    ROOT/CONTAINER/NAME/{spec,claim,started,stop,ended}
 
 What each file means stands at the head of `galaxy.gce.keeper`. A spec that is cut
 short was never asked for; a `started` or `ended` that is cut short (they are
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from attrs import asdict, fields
 from zope.interface import implementer
 
-from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED
+from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP
 from galaxy.gce.interfaces import IRecords
 from galaxy.gce.record import Claim, Ended, ProcessId, Record, Spec, Started
 
@@ -73,6 +73,10 @@ class Records:
             _read(directory / STARTED, Started),
             _read(directory / ENDED, Ended),
         )
+
+    def note_stop(self, process: ProcessId) -> None:
+        """Let the keeper know that its process is about to be sent SIGTERM."""
+        (self._directory(process) / STOP).touch()
 
     def processes(self) -> Iterator[ProcessId]:
         """Every process that has a record."""

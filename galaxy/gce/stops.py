@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from galaxy.gce.cgroups import CgroupError, ICgroups
 from galaxy.gce.container import Container
+from galaxy.gce.interfaces import IRecords
 from galaxy.gce.lifecycle import Life, Step, Stopping, begin_stop, look_again_in, stop_step
 
 
@@ -22,7 +23,8 @@ class Stops:
 
     _log = Logger()
 
-    def __init__(self, cgroups: ICgroups, clock: IReactorTime) -> None:
+    def __init__(self, records: IRecords, cgroups: ICgroups, clock: IReactorTime) -> None:
+        self._records = records
         self._cgroups = cgroups
         self._clock = clock
 
@@ -67,10 +69,21 @@ class Stops:
         step = stop_step(stopping, Life(container.is_starting(), alive), now)
         if step is Step.TERM:
             container.stopping = evolve(stopping, termed=True)
+            self._note(container)
             self._cgroups.terminate(container.name, keepers)
         elif step is Step.KILL:
             self._cgroups.kill_all(container.name, keepers)
         return step is Step.DONE
+
+    def _note(self, container: Container) -> None:
+        """Let keepers know, so that they leave what SIGTERM reached the time to obey."""
+        for process in container.processes.values():
+            if process.watch is not None:
+                try:
+                    self._records.note_stop(process.id)
+                except OSError as error:
+                    # It is stopped all the same, only less patiently.
+                    self._log.warn("stopping {name}: {error}", name=process.id, error=error)
 
     def _look_no_more(self, container: Container) -> None:
         if container.look is not None and container.look.active():

@@ -52,7 +52,7 @@ class Supervisor:
         self._keepers = keepers
         self._clock = clock
         self._boot = boot
-        self._stops = Stops(cgroups, clock)
+        self._stops = Stops(records, cgroups, clock)
         self._containers: dict[str, Container] = {}
         self._feeds: list[Feed] = []
         self._ready: Deferred[None] | None = Deferred()

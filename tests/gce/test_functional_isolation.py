@@ -127,6 +127,14 @@ class Isolated(TestCase):
     def output(self) -> str:
         return (self.directory / "out").read_text()
 
+    async def printed(self, text: str) -> None:
+        """Wait for the standard output to be this."""
+
+        async def said() -> bool:
+            return (self.directory / "out").exists() and self.output() == text
+
+        await wait_until(said)
+
     async def usage(self) -> ContainerUsage:
         request = UsageRequest(containers=["c"])
         return (await self.gce.usage(request, NO_CALL)).usages[0]
@@ -144,8 +152,39 @@ class Isolated(TestCase):
         return [int(line) for line in path.read_text().split()]
 
 
+# Takes a while to obey SIGTERM, and says how it went.
+DRAINS = """
+import signal, sys, time
+
+def drain(*_):
+    time.sleep(0.5)
+    print("drained", flush=True)
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, drain)
+print("ready", flush=True)
+while True:
+    time.sleep(1000)
+"""
+
+
 class EscapeTests(Isolated):
     """Without control groups: nothing of a task survives its stop."""
+
+    async def test_grace_is_for_all(self) -> None:
+        """When the shell obeys SIGTERM at once, what it started still has the whole grace."""
+        await self.execute(self.python(DRAINS).removeprefix("exec ") + "; true")
+        await self.printed("ready\n")
+        await self.gce.stop(StopRequest(container="c", grace_s=50), NO_CALL)
+        self.assertEqual("ready\ndrained\n", self.output())
+        self.assertEqual(15, (await self.watching.ended("c", "main.0")).signal)
+
+    async def test_leftovers_are_asked_first(self) -> None:
+        """What a command left when it ended by itself gets SIGTERM before SIGKILL."""
+        drains = self.python(DRAINS).removeprefix("exec ")
+        ready = f"until grep -q ready {self.directory}/out; do sleep 0.01; done"
+        await self.run_to_end(f"{drains} & {ready}; exit 3")
+        self.assertEqual("ready\ndrained\n", self.output())
 
     async def test_stop_reaches_what_hides(self) -> None:
         """Double fork, `setsid`, ignored SIGTERM, a stopped child: all dead when Stop answers."""
@@ -262,11 +301,7 @@ class LimitTests(Isolated):
             "import time; data = b'x' * (30 << 20); print(1, flush=True); time.sleep(99)"
         )
         await self.execute(holds, limits=Limits(memory=256 << 20))
-
-        async def printed() -> bool:
-            return self.output() == "1\n"
-
-        await wait_until(printed)
+        await self.printed("1\n")
         used = await self.usage()
         self.assertGreater(used.memory, 30 << 20)
         self.assertGreaterEqual(used.memory_with_cache, used.memory)

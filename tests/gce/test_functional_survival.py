@@ -248,7 +248,7 @@ class SurvivalTests(TestCase):
         self.assertEqual(before, (await self.picture())["main.0"])
 
     async def test_many_kills(self) -> None:
-        """gce is killed ten times while it starts more: same pids, each started once."""
+        """gce (and the cradle) killed ten times while starting more: same pids, each once."""
         ran = self.directory / "ran"
         pids: dict[str, int] = {}
         for round_ in range(10):
