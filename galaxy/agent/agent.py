@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from galaxy.agent import unpack
 from galaxy.agent.accounting import Accounts, PortRange
@@ -117,8 +118,7 @@ class Agent(Service):
     def startService(self) -> None:
         """Remember, then listen, then see what runs, then tell the master."""
         super().startService()
-        starting = Deferred.fromCoroutine(self._start())
-        starting.addErrback(lambda failure: self._log.failure("the agent cannot start", failure))
+        Deferred.fromCoroutine(self._start()).addErrback(self._broken)
 
     def stopService(self) -> Deferred[None]:
         """Hang up on everybody; leave what runs."""
@@ -126,18 +126,19 @@ class Agent(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        # All that acts stops at once; only then is anybody waited for.
         if self._sampling.running:
             self._sampling.stop()
         if self.master is not None and self.master.running:
             self.master.stopService()
-        if self._listening is not None:
-            await self._listening.stop()
         if self.runner is not None:
             self.runner.stop()
         if self.gce.running:
             self.gce.stopService()
         if self._store is not None:
             await self._store.close()
+        if self._listening is not None:
+            await self._listening.stop()
 
     def pods(self) -> list[Pod]:
         """The pods that this machine has."""
@@ -152,12 +153,19 @@ class Agent(Service):
         except (NexusError, OSError, ValueError) as error:
             self._cannot_work(f"the agent cannot start: {error}")
             return
+        if not self.running:  # stopped meanwhile
+            await self._listening.stop()
+            return
         self.endpoint = self._listening.address
         self.gce.tell(self._processes_changed)
         self.gce.startService()
         self.master = self._master_link(answers)
         self.master.startService()
-        self._sampling.start(SAMPLE_S, now=False)
+        self._sampling.start(SAMPLE_S, now=False).addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        self._log.failure("the agent has a fault", failure)
+        self._cannot_work(f"the agent has a fault: {failure.getErrorMessage()}")
 
     def _remember(self) -> AgentAnswers:
         """Everything as it was when the last agent on this database ended."""

@@ -190,6 +190,11 @@ class Draft:
             if key not in self._reserved:
                 self._book.accounts.restore(key, grant)
 
+    def forgotten(self) -> list[Pod]:
+        """The pods of the book that are struck out, as they were."""
+        book = self._book.pods
+        return [book[key] for key, pod in self.pods.items() if pod is None and key in book]
+
     def dropped(self) -> list[DescriptionKey]:
         """The descriptions that no pod needs any more, known before or just brought."""
         balance: Counter[DescriptionKey] = Counter()
@@ -212,9 +217,7 @@ class Draft:
                 for key, pod in self.pods.items()
                 if pod is not None and pod != self._book.pods.get(key)
             ),
-            forgotten=tuple(
-                key for key, pod in self.pods.items() if pod is None and key in self._book.pods
-            ),
+            forgotten=tuple(pod.key for pod in self.forgotten()),
             descriptions={
                 version: description
                 for version, description in self.descriptions.items()

@@ -117,7 +117,9 @@ class Runner:
     def changed(self, containers: Iterable[str] | None) -> None:
         """Processes changed; None: all of them, or what runs is no longer known."""
         if containers is not None:
-            self._touch(self._owners[name] for name in containers if name in self._owners)
+            names = list(containers)
+            self._touch(self._owners[name] for name in names if name in self._owners)
+            self._strays.remove(names)
             return
         for volatile in self._volatile.values():
             # A new gce may not know what the last one was told.
@@ -235,7 +237,7 @@ class Runner:
 
     def _adopt(self, draft: Draft, plans: Sequence[Plan]) -> None:
         before = self.ledger.revision
-        forgotten = [pod for key, pod in self.book.pods.items() if draft.pod(key) is None]
+        forgotten = draft.forgotten()
         self.book.adopt(draft)
         for plan in plans:
             key = plan.pod.key

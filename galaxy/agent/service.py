@@ -4,6 +4,7 @@ What the agent answers: IAgent, over the book, the ledger, and the files of pods
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from galaxy.protocol.calls import Call
 
 
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
 @implementer(IAgent)
 @frozen(eq=False)
 class AgentAnswers:
@@ -68,6 +72,8 @@ class AgentAnswers:
 
     async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
         """Take pods; fires when those taken are on disk."""
+        for launch in request.launches:
+            _check_job_id(launch.job_id)
         orders = [
             Order(PodKey(launch.job_id, index, incarnation), launch.version)
             for launch in request.launches
@@ -116,6 +122,7 @@ class AgentAnswers:
             slot = names.parse_pod_id(request.pod_id)
         except ValueError as error:
             raise GalaxyError(kInputError, str(error)) from error
+        _check_job_id(slot[0])
         key = self.runner.book.slots.get(slot) or self.workspaces.latest(request.pod_id)
         if key is None:
             raise GalaxyError(kPodNotFound, f"no pod {request.pod_id} is or was on this machine")
@@ -143,6 +150,15 @@ class AgentAnswers:
             Output(names.task_id(key.pod_id, number), places.output(number, stderr=request.stderr))
             for number in chosen
         ]
+
+
+def _check_job_id(job_id: str) -> None:
+    """Ids become names of directories and containers, and lead nowhere else."""
+    if not _JOB_ID.fullmatch(job_id):
+        raise GalaxyError(
+            kInputError,
+            f"{job_id[:80]!r} is not a job id: those are letters, digits, '_' and '-', at most 100",
+        )
 
 
 def _pairs(index: Iterable[int], incarnation: Iterable[int]) -> list[tuple[int, int]]:

@@ -84,12 +84,15 @@ class AgentStore:
         Raises `CannotOpen` when a record cannot be read or the count not be written.
         """
         try:
+            descriptions = dict(self._descriptions())
             remembered = Remembered(
                 tuple(decode_pod(value) for _key, value in self._database.items(_POD)),
-                dict(self._descriptions()),
+                descriptions,
                 int(self._database.get(_EPOCH) or b"0"),
                 int(self._database.get(_STARTS) or b"0") + 1,
             )
+            for pod in remembered.pods:
+                descriptions[pod.key.job_id, pod.version]
         except (ValueError, KeyError, TypeError) as error:
             raise CannotOpen(
                 "the agent's store",

@@ -109,7 +109,8 @@ def makeService(options: Options) -> MultiService:
     settings = options.agent
     data = Path(settings.data_dir)
     claim_directory(data, "the agent's data")
-    data.chmod(0o711)  # tasks get to their own directories, and cannot look around
+    if os.geteuid() == 0:
+        data.chmod(0o711)  # other users' tasks get to their directories, and cannot look around
     gce = _gce(options, data)
     discovery = _discovery(options, clock)
     try:

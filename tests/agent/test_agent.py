@@ -137,6 +137,31 @@ class RunTests(MachineTests):
         self.assertEqual(list((self.machine.directory / "pods").iterdir()), [])
         self.assertTrue((self.machine.directory / "dead" / KEY.name).is_dir())
 
+    def test_deploy_evidence(self) -> None:
+        """A deployment that failed is told of with the last that it said."""
+        task = TaskDescriptor(
+            start_command="serve", source_type=kSourceTypeCommand, binary=b"sleep 5"
+        )
+        self.machine.run(run_request(description(task), 0))
+        self.machine.advance(0.5)
+        stderr = self.machine.directory / "pods" / KEY.name / "0.stderr"
+        stderr.write_bytes(b"trying\nthe disk is on fire\n\n")
+        self.machine.gce.end(MAIN, "deploy.1", exit_code=1)
+        self.machine.advance(0.5)
+        self.assertIn("exited with 1: the disk is on fire", self.machine.pod().reason)
+
+    def test_full_disk_later(self) -> None:
+        """What cannot be written down is not done; once it can be, it is."""
+        self.run_one()
+        self.machine.database.failing = "no space left on device"
+        self.machine.gce.end(MAIN, "main.0", exit_code=1)
+        self.machine.advance(10)
+        self.assertEqual(len(self.machine.gce.machine.launched), 1)
+        self.machine.database.failing = None
+        self.machine.advance(5)
+        self.assertEqual(self.machine.pod().tasks[0].restarts, 1)
+        self.flushLoggedErrors()
+
     def test_kill_again(self) -> None:
         """To kill an unknown pod is to have it gone."""
         self.assertEqual(len(self.machine.kill_pods(KEY).gone), 1)
@@ -257,6 +282,12 @@ class OrderTests(MachineTests):
         self.machine.run(run_request(description(millicores=1, memory=1 << 20), *range(100)))
         (first, *_) = self.machine.database.writes
         self.assertEqual(sum(key.startswith(b"pod/") for key in first), 100)
+
+    def test_no_job_id(self) -> None:
+        """What is no job id does not become a path."""
+        for job in ("../../etc", "a/b", "", "x" * 101):
+            answer = self.machine.master().run_pods(run_request(description(job=job), 0), epoch=1)
+            self.assertEqual(self.machine.refused(answer, GalaxyError).status, kInputError)
 
     def test_ports(self) -> None:
         """Dynamic ports are given from the range, and the task finds them in its environment."""

@@ -8,7 +8,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.records import Phase, Pod, PodKey, Task
+from galaxy.agent.records import Phase, Pod, PodKey, Task, encode_pod
 from galaxy.agent.store import AgentStore, Changes, open_database
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.interfaces import CannotOpen, Unavailable
@@ -55,7 +55,8 @@ class StoreTests(SynchronousTestCase):
     def test_forgotten(self) -> None:
         """What was forgotten is not there; the rest is."""
         other = evolve(POD, key=PodKey("web_1", 1, 1))
-        self.successResultOf(self.store.write(Changes(pods=(POD, other))))
+        described = {("web_1", "v1"): DESCRIBED}
+        self.successResultOf(self.store.write(Changes((POD, other), descriptions=described)))
         self.successResultOf(self.store.write(Changes(forgotten=(KEY,))))
         self.reopen()
         self.assertEqual(self.store.load().pods, (other,))
@@ -74,10 +75,11 @@ class StoreTests(SynchronousTestCase):
 
     def test_damaged(self) -> None:
         """A record that cannot be read is an error, not a pod that is silently lost."""
-        database = MemoryDatabase()
-        database.write({b"pod/web_1.0.1": b"nonsense"})
-        with self.assertRaises(CannotOpen):
-            AgentStore(database, maybeDeferred).load()
+        for record in (b"nonsense", encode_pod(POD)):  # the second lacks its description
+            database = MemoryDatabase()
+            database.write({b"pod/web_1.0.1": record})
+            with self.assertRaises(CannotOpen):
+                AgentStore(database, maybeDeferred).load()
 
     def test_failure(self) -> None:
         """A write that fails says so, and changed nothing."""
