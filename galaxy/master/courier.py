@@ -112,6 +112,8 @@ class Courier:
         agent.kills -= attempts
         now = self._clock.seconds()
         for gone in response.gone:
+            if len(gone.index) != len(gone.incarnation):
+                raise GalaxyError(Status.kAgentError, "its answer makes no sense")
             remove(self._cluster, agent, gone.job_id, gone.index, gone.incarnation, now)
         self._changed()
 

@@ -15,7 +15,9 @@ from twisted.logger import Logger
 
 from galaxy.master.agents import Agent
 from galaxy.master.lines import Lines, Pool
+from galaxy.master.report import is_sound
 from galaxy.protocol.agent_pb2 import QueryRequest, QueryResponse
+from galaxy.protocol.services import AgentStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 
@@ -63,21 +65,24 @@ class Queries:
         stub = self._lines.stub(agent)
         if stub is None:
             return
-        instance = agent.announced[0]
-        since = agent.merged if agent.instance == instance else 0
-        agent.queried = self._clock.seconds()
         try:
-            response = await stub.query(
-                QueryRequest(since_revision=since, instance=instance), epoch=self._epoch
-            )
+            report = await self._report(stub, agent)
         except GalaxyError as error:
             # The next heartbeat asks again.
             self._log.info(
-                "agent {endpoint} did not answer a query: {error}",
-                endpoint=agent.endpoint,
-                error=error,
+                "agent {endpoint} did not report: {error}", endpoint=agent.endpoint, error=error
             )
             if error.status == Status.kStaleEpoch:
                 self._stale(error.reason)
-            return
-        self._merge(agent, response)
+        else:
+            self._merge(agent, report)
+
+    async def _report(self, stub: AgentStub, agent: Agent) -> QueryResponse:
+        instance = agent.announced[0]
+        since = agent.merged if agent.instance == instance else 0
+        agent.queried = self._clock.seconds()
+        question = QueryRequest(since_revision=since, instance=instance)
+        report = await stub.query(question, epoch=self._epoch)
+        if not is_sound(report):
+            raise GalaxyError(Status.kAgentError, "its report makes no sense")
+        return report

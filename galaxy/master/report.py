@@ -162,6 +162,15 @@ def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> 
     return merged
 
 
+def is_sound(report: QueryResponse) -> bool:
+    """Whether each group has as many incarnations as indexes."""
+    return all(
+        len(group.index) == len(group.incarnation)
+        for groups in (report.groups, report.removed)
+        for group in groups
+    )
+
+
 def finish(cluster: Cluster, job: Job, indexes: Iterable[int], now: float) -> None:
     """These indexes are on record as finished: their agents may forget them."""
     for index in indexes:
@@ -242,6 +251,9 @@ def _merge_end(cluster: Cluster, pod: Pod, group: PodGroup, merged: Merged, now:
     if group.state == kPodFinish and job.type == kBatch:
         if pod.stage in {kStageRunning, kStageDeath} and pod.index not in job.finishing:
             job.finishing.add(pod.index)
+            if pod.agent is not None:
+                # Not before it is on record, though it was to be stopped.
+                pod.agent.kills.discard((job.job_id, pod.index, pod.incarnation))
             merged.finished.setdefault(job, []).append(pod.index)
         return
     if pod.stage != kStageRunning:

@@ -10,7 +10,7 @@ from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job, turn
 from galaxy.master.pods import Event, change
-from galaxy.master.report import LOST, RULES, finish, merge, remove
+from galaxy.master.report import LOST, RULES, finish, is_sound, merge, remove
 from galaxy.protocol.agent_pb2 import JobUsage, QueryResponse
 from galaxy.protocol.types_pb2 import (
     kBatch,
@@ -132,6 +132,13 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(merged.finished, {})
         self.assertEqual((pod.stage, self.job.replica), (kStageDeath, 3))
 
+    def test_a_report_with_indexes_without_incarnations_is_not_sound(self) -> None:
+        pods = group(self.job, [0, 1])
+        self.assertTrue(is_sound(delta(pods)))
+        del pods.incarnation[1:]
+        self.assertFalse(is_sound(delta(pods)))
+        self.assertFalse(is_sound(delta(removed=[pods])))
+
     def test_removing_twice_is_removing(self) -> None:
         self.place(1)
         (pod,) = self.agent.pods
@@ -191,6 +198,7 @@ class BatchTests(SynchronousTestCase):
         report = delta(group(self.job, [0], state=kPodFinish))
         merged = merge(self.cluster, self.agent, report, NOW)
         self.assertEqual(merged.finished, {self.job: [0]})
+        self.assertEqual(self.agent.kills, set(), "it may not forget it yet")
         finish(self.cluster, self.job, [0], NOW)
         self.assertEqual(self.job.pods[0].stage, kStageFinished)
 
