@@ -301,10 +301,7 @@ class Runner:
             self._owners.pop(name, None)
         self._strays.remove(_containers(pod))
         self.ledger.bury(pod.key)
-        buried = self._carrier.workspaces.bury(pod.key)
-        buried.addErrback(
-            lambda failure: self._log.failure("burying {pod}", failure, pod=pod.key.name)
-        )
+        self._carrier.workspaces.bury(pod.key)
 
 
 def _containers(pod: Pod) -> list[str]:

@@ -15,11 +15,12 @@ import glob
 import os
 import pwd
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from galaxy.agent.launch import Places
 from galaxy.agent.records import PodKey
@@ -33,11 +34,15 @@ InThread = Callable[[Callable[[], None]], Deferred[Any]]
 class Workspaces:
     """Makes, finds and buries the directories of pods below `data`."""
 
+    _log = Logger()
+
     def __init__(self, data: Path, in_thread: InThread, keep_dead: int = KEEP_DEAD) -> None:
         self._pods = data / "pods"
         self._dead = data / "dead"
         self._in_thread = in_thread
         self._keep_dead = keep_dead
+        self._collecting = False
+        self._uncollected = False
 
     def prepare(self) -> None:
         """Make the directories that hold all others. Raises `OSError`."""
@@ -84,25 +89,48 @@ class Workspaces:
             account = pwd.getpwnam(user)
             os.chown(workspace, account.pw_uid, account.pw_gid)
 
-    def bury(self, key: PodKey) -> Deferred[Any]:
-        """Move a pod's directory to the dead ones; remove the oldest of those in a thread."""
+    def bury(self, key: PodKey) -> None:
+        """
+        Move a pod's directory to the dead ones, and have the oldest of those removed.
+
+        What cannot be moved now is an orphan, and is moved at the next start.
+        """
         alive = self._pods / key.name
-        dead = self._dead / key.name
-        if alive.exists():
-            shutil.rmtree(dead, ignore_errors=True)
-            alive.rename(dead)
-            os.utime(dead)
-        return self._in_thread(self._collect)
+        try:
+            if alive.exists():
+                self._move(alive)
+        except OSError as error:
+            self._log.error("{path} cannot be buried: {error}", path=alive, error=error)
+        self._collect_soon()
 
-    def orphans(self, known: set[str]) -> list[Path]:
-        """Directories of pods that nobody knows: a crash came between forgetting and burying."""
-        return [path for path in self._pods.iterdir() if path.name not in known]
+    def bury_orphans(self, known: Container[str]) -> None:
+        """Move the directories that no pod of these names claims. Raises `OSError`."""
+        for path in self._pods.iterdir():
+            if path.name not in known:
+                self._move(path)
 
-    def bury_orphans(self, known: set[str]) -> None:
-        """Move directories that no pod of these names claims to the dead ones."""
-        for path in self.orphans(known):
-            shutil.rmtree(self._dead / path.name, ignore_errors=True)
-            path.rename(self._dead / path.name)
+    def _move(self, alive: Path) -> None:
+        dead = self._dead / alive.name
+        shutil.rmtree(dead, ignore_errors=True)
+        alive.rename(dead)
+        os.utime(dead)
+
+    def _collect_soon(self) -> None:
+        """Collect in a thread, one at a time; what dies meanwhile is seen by the next."""
+        self._uncollected = True
+        if not self._collecting:
+            self._collecting = True
+            Deferred.fromCoroutine(self._collect_all()).addErrback(
+                lambda failure: self._log.failure("dead pods are not collected", failure)
+            )
+
+    async def _collect_all(self) -> None:
+        try:
+            while self._uncollected:
+                self._uncollected = False
+                await self._in_thread(self._collect)
+        finally:
+            self._collecting = False
 
     def _collect(self) -> None:
         newest_first = sorted(self._dead.iterdir(), key=lambda path: -path.stat().st_mtime)

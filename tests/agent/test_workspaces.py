@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.records import PodKey
@@ -49,7 +50,7 @@ class WorkspaceTests(SynchronousTestCase):
         for incarnation in range(1, 5):
             key = PodKey("web_1", 0, incarnation)
             self.workspaces.make(key, 0, "")
-            self.successResultOf(self.workspaces.bury(key))
+            self.workspaces.bury(key)
             os.utime(self.data / "dead" / key.name, (incarnation, incarnation))
         self.assertEqual(sorted(os.listdir(self.data / "dead")), ["web_1.0.3", "web_1.0.4"])
         self.assertEqual(os.listdir(self.data / "pods"), [])
@@ -58,7 +59,38 @@ class WorkspaceTests(SynchronousTestCase):
 
     def test_bury_nothing(self) -> None:
         """A pod that never had a directory is buried, too."""
-        self.successResultOf(self.workspaces.bury(KEY))
+        self.workspaces.bury(KEY)
+        self.assertIsNone(self.workspaces.latest(KEY.pod_id))
+
+    def test_one_collection(self) -> None:
+        """However many die together, one collection runs at a time."""
+        waiting: list[tuple[Callable[[], object], Deferred[object]]] = []
+
+        def in_thread(work: Callable[[], object]) -> Deferred[object]:
+            done: Deferred[object] = Deferred()
+            waiting.append((work, done))
+            return done
+
+        workspaces = Workspaces(self.data, in_thread, keep_dead=2)
+        for index in range(5):
+            key = PodKey("web_1", index, 1)
+            workspaces.make(key, 0, "")
+            workspaces.bury(key)
+        self.assertEqual(len(waiting), 1)
+        for _ in range(2):
+            work, done = waiting.pop()
+            done.callback(work())
+        self.assertEqual(waiting, [])
+        self.assertEqual(len(os.listdir(self.data / "dead")), 2)
+
+    def test_cannot_bury(self) -> None:
+        """A directory that cannot be moved stays, is logged, and harms nobody."""
+        self.workspaces.make(KEY, 0, "")
+        (self.data / "dead").rmdir()
+        (self.data / "dead").write_text("in the way")
+        self.workspaces.bury(KEY)
+        self.assertEqual(os.listdir(self.data / "pods"), [KEY.name])
+        self.assertEqual(len(self.flushLoggedErrors(NotADirectoryError)), 1)
 
     def test_orphans(self) -> None:
         """Directories that no pod claims are buried at the start."""
@@ -73,7 +105,7 @@ class WorkspaceTests(SynchronousTestCase):
         for incarnation in (2, 10):
             key = PodKey("web_1", 0, incarnation)
             self.workspaces.make(key, 0, "")
-            self.successResultOf(self.workspaces.bury(key))
+            self.workspaces.bury(key)
         self.workspaces.make(PodKey("web_1", 0, 9), 0, "")
         self.assertEqual(self.workspaces.latest("web_1.0"), PodKey("web_1", 0, 10))
         self.assertIsNone(self.workspaces.latest("web_1.1"))
