@@ -24,7 +24,7 @@ import os
 import signal
 import sys
 
-from galaxy.gce.keeper import keep, write_failed
+from galaxy.gce.keeper import give_up, keep, write_failed
 from galaxy.gce.kernel import name_process
 
 READY = b"."
@@ -44,21 +44,24 @@ def serve(root: str, lock_path: str, socket: int) -> None:
     fcntl.flock(lock, fcntl.LOCK_EX)
     gc.disable()
     gc.freeze()
+    # What is written to between two forks is one more page in every keeper.
+    below = os.fsencode(root) + b"/"
     try:
         os.write(socket, READY)
         while request := os.read(socket, _LONGEST):
-            _launch(os.path.join(root, request.decode()), lock, socket, request)
+            _launch(below + request, lock, socket, request)
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ECONNRESET):
             raise
 
 
-def _launch(directory: str, lock: int, socket: int, request: bytes) -> None:
+def _launch(directory: bytes, lock: int, socket: int, request: bytes) -> None:
     try:
         pid = os.fork()
     except OSError as error:
         os.chdir(directory)
         write_failed(f"cannot fork a keeper: {error.strerror}")
+        os.chdir("/")
         os.write(socket, request)
         return
     if pid == 0:
@@ -66,6 +69,7 @@ def _launch(directory: str, lock: int, socket: int, request: bytes) -> None:
             keep(directory, lock, socket, request)
         except BaseException:  # noqa: BLE001  (a keeper must not become a second cradle)
             sys.excepthook(*sys.exc_info())
+            give_up(socket, request)
             os._exit(70)
         os._exit(0)
 

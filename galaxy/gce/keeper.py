@@ -32,7 +32,7 @@ import os
 import signal
 import time
 
-from galaxy.gce.birth import ENDED, SPEC, STARTED, STOP, TAKEN, bear, oom_kills
+from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP, TAKEN, bear, oom_kills
 from galaxy.gce.kernel import adopt_orphans, await_children, name_process
 from galaxy.gce.procfs import descendants, send_signal
 
@@ -41,7 +41,7 @@ _LEFTOVERS_GRACE_S = 2.0
 _LEFTOVERS_LOOK_S = 0.02
 
 
-def keep(directory: str, lock: int, report: int, message: bytes) -> None:
+def keep(directory: bytes, lock: int, report: int, message: bytes) -> None:
     """
     Be the keeper of the process recorded in `directory`; returns when all is over.
 
@@ -55,7 +55,12 @@ def keep(directory: str, lock: int, report: int, message: bytes) -> None:
     adopt_orphans()
     outcome, say = os.pipe()
     keeper = os.getpid()
-    task = os.fork()
+    try:
+        task = os.fork()
+    except OSError as error:
+        write_failed(f"cannot fork the task: {error.strerror}")
+        _tell(report, message)
+        return
     if task == 0:
         bear(keeper, say)
     os.close(say)
@@ -92,6 +97,13 @@ def keep(directory: str, lock: int, report: int, message: bytes) -> None:
 def write_failed(reason: str) -> None:
     """Record, in the working directory, that the command never ran."""
     _write_ended({"failed": reason, "time": time.time()})
+
+
+def give_up(report: int, message: bytes) -> None:
+    """Leave no process undecided that this keeper was to start, whatever went wrong with it."""
+    if not os.path.lexists(CLAIM):
+        write_failed("its keeper failed; the log of gce says how")
+    _tell(report, message)
 
 
 def _tell(report: int, message: bytes) -> None:
