@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
-from galaxy.master.pods import Pod
 from galaxy.master.propose import dispose
 from galaxy.master.report import Merged, merge
 from galaxy.master.submission import new_job
@@ -198,11 +197,11 @@ def run(cluster: Cluster, agent: Agent, job: Job, *, healthy: bool = True) -> Me
     """The agent reports every pod of the job that it was given as running."""
     told(agent)
     indexes = [pod.index for pod in agent.pods if pod.job is job]
-    merged = merge(cluster, agent, delta(group(job, indexes, healthy=healthy)), NOW)
+    return merged(cluster, agent, delta(group(job, indexes, healthy=healthy)))
+
+
+def merged(cluster: Cluster, agent: Agent, report: QueryResponse) -> Merged:
+    """The picture after a report."""
+    result = merge(cluster, agent, report, NOW)
     cluster.settle(NOW)
-    return merged
-
-
-def on(agent: Agent) -> set[Pod]:
-    """The pods that take the agent's resources."""
-    return set(agent.pods)
+    return result
