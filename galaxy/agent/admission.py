@@ -15,7 +15,7 @@ from attrs import frozen
 from galaxy.agent.accounting import Accounts, Grant, Shortage
 from galaxy.agent.records import PodKey
 from galaxy.protocol.agent_pb2 import Description
-from galaxy.protocol.types_pb2 import Status, kAgentError, kConflict, kNotFound, kQuota
+from galaxy.protocol.types_pb2 import Status, kAgentError, kConflict, kInputError, kNotFound, kQuota
 
 
 @frozen
@@ -80,6 +80,8 @@ def admit(
     if description is None:
         reason = f"version {order.version} of {key.job_id} is not known here: send it along"
         return Refused(key, kNotFound, reason)
+    if not description.pod.tasks:
+        return Refused(key, kInputError, "the pod has no tasks")
     if description.pod.require_isolation and isolation.none:
         reason = f"the job demands isolation, and this machine has none: {isolation.reason}"
         return Refused(key, kAgentError, reason)

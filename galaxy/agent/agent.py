@@ -195,6 +195,7 @@ class Agent(Service):
             ledger=Ledger(instance),
             isolation=lambda: self.gce.isolation,
             news=self._news,
+            broken=self._broken,
             clock=around.clock,
             rng=around.rng,
         )

@@ -25,13 +25,15 @@ class Plan:
     """
     The pod as it now is, what to do for it, and when to look again.
 
-    `gone`: nothing is left of it; it is to be forgotten.
+    `gone`: nothing is left of it; it is to be forgotten. `known` False: it could
+    not be seen, and what is being done for it is to be let alone.
     """
 
     pod: Pod
     steps: tuple[Step, ...] = ()
     wake_at: float | None = None
     gone: bool = False
+    known: bool = True
 
 
 def reconcile(
@@ -43,7 +45,7 @@ def reconcile(
     `sights` None: what runs is not known, so nothing is to be done.
     """
     if sights is None:
-        return Plan(pod)
+        return Plan(pod, known=False)
     stopping = pod.stop_reason is not None
     tasks = tuple(
         advance(task, Around(number, task_spec, sight, stopping, now, rng))

@@ -65,7 +65,12 @@ class _Volatile:
 
 
 class Runner:
-    """Runs the pods in the book, and keeps book, disk, and ledger in step."""
+    """
+    Runs the pods in the book, and keeps book, disk, and ledger in step.
+
+    `news` is called when the ledger has more to tell; `broken` when a fault of
+    ours has ended the turns, after which nothing more is done.
+    """
 
     _log = Logger()
 
@@ -78,6 +83,7 @@ class Runner:
         ledger: Ledger,
         isolation: Callable[[], Isolation],
         news: Callable[[], None],
+        broken: Callable[[Failure], None],
         clock: IReactorTime,
         rng: Random,
     ) -> None:
@@ -87,6 +93,7 @@ class Runner:
         self._carrier = carrier
         self._isolation = isolation
         self._news = news
+        self._broken = broken
         self._clock = clock
         self._rng = rng
         self._orders: list[RunOrder | KillOrder] = []
@@ -157,6 +164,7 @@ class Runner:
     def _turn_soon(self) -> None:
         if self._turning is None and not self._stopped and (self._orders or self._touched):
             self._turning = Deferred.fromCoroutine(self._turns())
+            self._turning.addErrback(self._broken)
 
     async def _turns(self) -> None:
         try:
@@ -167,10 +175,7 @@ class Runner:
                 if not await self._turn(orders, touched):
                     self._clock.callLater(RETRY_S, self._touch, touched)
         except CancelledError:
-            pass  # `stop`
-        except Exception:
-            self._log.failure("a turn failed; no more are taken")
-            raise
+            return  # `stop`
         self._turning = None
 
     async def _turn(self, orders: Sequence[RunOrder | KillOrder], touched: set[PodKey]) -> bool:
@@ -239,18 +244,24 @@ class Runner:
         before = self.ledger.revision
         forgotten = draft.forgotten()
         self.book.adopt(draft)
-        for plan in plans:
-            key = plan.pod.key
+        now = self._clock.seconds()
+        for key, pod in draft.pods.items():
+            if pod is None:
+                continue
             if key not in self._volatile:
                 self._volatile[key] = _Volatile()
-                self._owners.update((name, key) for name in _containers(plan.pod))
-            self._follow(plan)
+                self._owners.update((name, key) for name in _containers(pod))
+            self.ledger.say(key, summary(pod, self.book.spec(pod), now))
+        for plan in plans:
+            if plan.known:
+                self._follow(plan, now)
         for pod in forgotten:
             self._forget(pod)
         if self.ledger.revision != before:
             self._news()
 
-    def _follow(self, plan: Plan) -> None:
+    def _follow(self, plan: Plan, now: float) -> None:
+        """Begin the steps that are next, end those that no longer are, wake when it is time."""
         pod = plan.pod
         volatile = self._volatile[pod.key]
         wanted = {step.number: step for step in plan.steps}
@@ -265,12 +276,10 @@ class Runner:
         for number, step in wanted.items():
             if number not in volatile.doing and step not in volatile.outcomes:
                 self._begin(pod, volatile, step)
-        now = self._clock.seconds()
         volatile.sleep()
         if plan.wake_at is not None:
             wait_s = max(0.001, plan.wake_at - now)
             volatile.wake = self._clock.callLater(wait_s, self._touch, [pod.key])
-        self.ledger.say(pod.key, summary(pod, self.book.spec(pod), now))
 
     def _begin(self, pod: Pod, volatile: _Volatile, step: Step) -> None:
         description, spec = self.book.description(pod), self.book.spec(pod)

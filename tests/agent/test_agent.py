@@ -283,6 +283,12 @@ class OrderTests(MachineTests):
         (first, *_) = self.machine.database.writes
         self.assertEqual(sum(key.startswith(b"pod/") for key in first), 100)
 
+    def test_no_tasks(self) -> None:
+        """A pod without tasks is refused."""
+        empty = description()
+        del empty.pod.tasks[:]
+        self.assertEqual(self.refusal(run_request(empty, 0))[0], kInputError)
+
     def test_no_job_id(self) -> None:
         """What is no job id does not become a path."""
         for job in ("../../etc", "a/b", "", "x" * 101):
@@ -394,6 +400,27 @@ class GceTests(MachineTests):
         self.machine.advance(1)
         self.assertEqual([pod.state for pod in self.machine.pods()], [kPodRunning] * 2)
         self.assertEqual(self.machine.pods()[0].tasks[0].pid, pid)
+
+    def test_back_off_goes_on(self) -> None:
+        """A pause that ends while gce is away is not forgotten."""
+        self.run_one()
+        self.machine.gce.end(MAIN, "main.0", exit_code=1)
+        self.machine.advance(0.2)
+        self.machine.stop_gce()
+        self.machine.advance(10)
+        self.machine.start_gce()
+        self.machine.advance(1)
+        self.assertEqual(self.machine.pod().tasks[0].restarts, 1)
+
+    def test_stopped_in_ignorance(self) -> None:
+        """A pod that is killed while gce is away is stopped when it is back."""
+        self.run_one()
+        self.machine.stop_gce()
+        self.assertEqual(list(self.machine.kill_pods(KEY).gone), [])
+        self.assertEqual(self.machine.pod().state, kPodTerminate)
+        self.machine.start_gce()
+        self.machine.advance(5)
+        self.assertEqual(self.machine.pods(), [])
 
     def test_strays(self) -> None:
         """A container that no pod owns is taken away."""

@@ -127,7 +127,7 @@ class LawTests(SynchronousTestCase):
         """Safety: while what runs is not known, nothing is done and nothing judged."""
         pod = Pod(KEY, "v1", "", 0.0, (Task(Phase.RUNNING, seen=True),))
         spec = PodSpec((TaskSpec(),))
-        self.assertEqual(reconcile(pod, spec, None, 1e9, Random(1)), Plan(pod))
+        self.assertEqual(reconcile(pod, spec, None, 1e9, Random(1)), Plan(pod, known=False))
 
     @settings(deadline=None)
     @given(specs, events)
