@@ -15,6 +15,7 @@ import time
 from typing import NoReturn
 
 from galaxy.gce.kernel import die_with_parent, renounce_privileges
+from galaxy.gce.passage import open_passage
 from galaxy.gce.procfs import start_time
 
 SPEC, CLAIM, STARTED, STOP, ENDED = "spec", "claim", "started", "stop", "ended"
@@ -93,8 +94,9 @@ def _become(keeper: int) -> NoReturn:
         _record_start(spec)
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
-    # With the engine's rights: a workspace may lie below a home that others cannot look into.
     with _Step(f"cannot enter {spec['cwd']}"):
+        if spec["uid"]:
+            open_passage(spec["cwd"], spec["uid"], [spec["gid"], *spec["groups"]])
         os.chdir(spec["cwd"])
     if spec["uid"] is not None:
         with _Step(f"cannot become user {spec['uid']}"):

@@ -20,6 +20,12 @@ _prctl = _libc.prctl
 _signal = _libc.signal
 _signal.restype = ctypes.c_void_p
 _signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+_mount = _libc.mount
+_mount.argtypes = (*(ctypes.c_char_p,) * 3, ctypes.c_ulong, ctypes.c_char_p)
+_unshare = _libc.unshare
+
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_SLAVE = 1 << 1, 1 << 2, 1 << 12, 1 << 14, 1 << 19
+_CLONE_NEWNS = 0x20000
 
 
 def name_process(name: bytes) -> None:
@@ -47,7 +53,22 @@ def await_children() -> None:
     _signal(_SIGCHLD, None)
 
 
+def unshare_mounts() -> None:
+    """Go into a mount namespace of this process's own."""
+    _check(_unshare(_CLONE_NEWNS))
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    """mount(2)."""
+    texts = [os.fsencode(text) for text in (source, target, kind)]
+    _check(_mount(*texts, flags, os.fsencode(options) or None), target)
+
+
 def _control(option: int, argument: bytes | int) -> None:
-    if _prctl(option, argument, 0, 0, 0) != 0:
+    _check(_prctl(option, argument, 0, 0, 0))
+
+
+def _check(result: int, filename: str | None = None) -> None:
+    if result != 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        raise OSError(number, os.strerror(number), filename)

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ reactor: Any = installed_reactor
 
 GALAXY = str(Path(sys.executable).parent / "galaxy")
 POLL_S = 0.1
+PATIENCE_S = 90.0
 
 
 @frozen
@@ -56,17 +57,19 @@ async def run(
 T = TypeVar("T")
 
 
-async def until(question: Callable[[], Awaitable[T]]) -> T:
+async def until(question: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     Ask again until the answer is true, and return it.
 
-    There is no limit here: the test's own `timeout` ends a wait in vain.
+    A wait in vain ends with an error that shows the last answer. The bound is there to
+    end a hung test, not to measure anything.
     """
-    while True:
-        answer = await question()
-        if answer:
-            return answer
+    begun = reactor.seconds()
+    while not (answer := await question()):
+        if reactor.seconds() - begun > PATIENCE_S:
+            raise AssertionError(f"{question.__qualname__}: {answer!r}, for {PATIENCE_S} s")
         await deferLater(reactor, POLL_S)
+    return answer
 
 
 @define
@@ -153,7 +156,7 @@ def alive(pid: int) -> bool:
 class ClusterTestCase(TestCase):
     """A test on a cluster of its own, which is taken down at the end whatever happens."""
 
-    timeout = 240
+    timeout = 600
     up_options: tuple[str, ...] = ()
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]

@@ -123,14 +123,14 @@ class LimitsTests(ClusterTestCase):
     async def test_memory(self) -> None:
         """A task that eats more memory than its limit is killed, and the evidence says why."""
         eat = "python3 -c 'b = []\nwhile True: b.append(bytearray(1 << 20))'"
-        job_id = await self.cluster.submit(job("hog", eat, restart="never"))
+        job_id = await self.cluster.submit(job("hog", eat))
 
         async def killed() -> Any:
             tasks = await self.cluster.json("tasks", "-j", job_id)
             return [task for task in tasks if task["oom_killed"]]
 
         (task, *_) = await until(killed)
-        self.assertEqual((task["signal"], task["oom_killed"]), (9, True))
+        self.assertIn("used more memory than it was granted", task["reason"])
 
     async def test_processor(self) -> None:
         """A busy loop with 200 millicores gets a fifth of a core."""
