@@ -46,13 +46,18 @@ class Command(click.Command):
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(exits.INTERRUPTED)
-        except (Failure, GalaxyError, Unreachable, Nowhere, SettingsError) as error:
-            failure = _failure(error)
+        except FAILURES as error:
+            failure = failure_of(error)
             told(f"galaxy: {failure.sentence}")
             ctx.exit(failure.code)
 
 
-def _failure(error: Exception) -> Failure:
+FAILURES = (Failure, GalaxyError, Unreachable, Nowhere, SettingsError)
+"""What goes wrong without being a fault of ours."""
+
+
+def failure_of(error: Exception) -> Failure:
+    """One of FAILURES as a sentence and an exit code."""
     match error:
         case Failure():
             return error

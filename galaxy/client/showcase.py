@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from galaxy.client.cli import cli
-from galaxy.client.command import Failure, told
+from galaxy.client.command import FAILURES, Failure, failure_of, told
 from galaxy.client.commands.jobs import wait_until_healthy
 from galaxy.client.session import Session, real_session
 from galaxy.protocol import types_pb2 as pb
@@ -55,8 +55,9 @@ def main() -> None:
     """Run as a program; its exit code is that of the command that failed."""
     try:
         show(real_session(), _page)
-    except Failure as failure:
-        told(failure.sentence)
+    except FAILURES as error:
+        failure = failure_of(error)
+        told(f"galaxy: {failure.sentence}")
         sys.exit(failure.code)
 
 

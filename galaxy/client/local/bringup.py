@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import psutil
 from attrs import frozen
 
 from galaxy.client import exits
-from galaxy.client.command import Failure
+from galaxy.client.command import Failure, told
 from galaxy.client.leader import Leader, Unreachable
 from galaxy.client.local.plan import (
     AgentShare,
@@ -27,6 +28,7 @@ from galaxy.client.local.plan import (
     Layout,
     agents_from,
     agents_text,
+    closed_to_others,
     daemons,
     free_ports,
     more_agents,
@@ -72,9 +74,10 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
     with _locked(layout):
         settings = _settings(layout, wish)
         masters = settings.masters or (settings.master.listen,)
-        agents = _agents(layout, wish)
+        agents = _agents(layout, wish, masters)
         sockets = _socket_directory(layout, len(agents))
-        planned = daemons(layout, sockets, masters, settings.nexus, agents)
+        user = _task_user(layout, settings)
+        planned = daemons(layout, sockets, masters, settings.nexus, agents, task_user=user)
         before = running(layout.run)
         missing = [daemon for daemon in planned if daemon.name not in before]
         since = session.clock()
@@ -151,7 +154,7 @@ def _refuse_changes(layout: Layout, settings: Settings, wish: Wish) -> None:
             )
 
 
-def _agents(layout: Layout, wish: Wish) -> tuple[AgentShare, ...]:
+def _agents(layout: Layout, wish: Wish, masters: Sequence[str]) -> tuple[AgentShare, ...]:
     try:
         known = agents_from(layout.agents.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -161,17 +164,13 @@ def _agents(layout: Layout, wish: Wish) -> tuple[AgentShare, ...]:
     count = max(len(known), wish.agents or 1)
     if count == len(known):
         return known
-    taken = {int(agent.endpoint.rpartition(":")[2]) for agent in known}
-    settings = read_settings(layout.settings)
-    taken |= {
-        int(master.rpartition(":")[2]) for master in (*settings.masters, settings.master.listen)
-    }
-    start_at = max(taken) + 1
+    taken = [*masters, *(agent.endpoint for agent in known)]
+    above = max(int(address.rpartition(":")[2]) for address in taken) + 1
     agents = more_agents(
         known,
         count,
         layout=layout,
-        ports=free_ports(layout, _is_free, start_at),
+        ports=free_ports(layout, _is_free, above),
         machine=((os.cpu_count() or 1) * 1000, psutil.virtual_memory().total),
         millicores=wish.millicores or 0,
         memory_bytes=wish.memory_bytes or 0,
@@ -196,6 +195,27 @@ def _socket_directory(layout: Layout, agents: int) -> Path:
     if directory.lstat().st_uid != os.geteuid():
         raise Failure(exits.FAILED, f"{directory} belongs to somebody else; name a shorter --dir")
     return directory
+
+
+def _task_user(layout: Layout, settings: Settings) -> str:
+    """
+    Whose rights tasks must have to reach their own files; empty: as agents have it.
+
+    Agents of root give tasks an account without rights, which cannot pass through
+    a directory that is closed to others, like root's home.
+    """
+    if os.geteuid() != 0 or settings.agent.default_user:
+        return ""
+    path = [*reversed(layout.directory.parents), layout.directory]
+    closed = closed_to_others([(each, each.stat().st_mode) for each in path])
+    if closed is None:
+        return ""
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    told(
+        f"galaxy: tasks run as {user}, since others cannot pass through {closed};"
+        " another --dir, or agent.default_user in galaxy.toml, changes that"
+    )
+    return user
 
 
 def _start(layout: Layout, missing: list[Daemon]) -> None:
