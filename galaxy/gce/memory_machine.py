@@ -85,11 +85,11 @@ class MemoryRecords:
 
     def read_claim(self, process: ProcessId) -> Claim | None:
         """The claim."""
-        return self.by_id[process].claim
+        return self.read(process).claim
 
     def read(self, process: ProcessId, spec: Spec | None = None) -> Record:
         """The record."""
-        return self.by_id[process]
+        return self.by_id.get(process, Record(spec))
 
     def note_stop(self, process: ProcessId) -> None:
         """Nobody needs to know."""
@@ -100,7 +100,7 @@ class MemoryRecords:
 
     def forget_process(self, process: ProcessId) -> None:
         """Drop one."""
-        del self.by_id[process]
+        self.by_id.pop(process, None)
 
     def forget(self, container: str) -> None:
         """Drop all of a container."""

@@ -86,9 +86,11 @@ class Records:
 
     def forget_process(self, process: ProcessId) -> None:
         """Remove the record of one process, and its container's directory with the last."""
-        self._discard(self._directory(process))
-        if not any((self.root / process.container).iterdir()):
-            (self.root / process.container).rmdir()
+        container = self.root / process.container
+        if self._directory(process).is_dir():
+            self._discard(self._directory(process))
+        if container.is_dir() and not any(container.iterdir()):
+            container.rmdir()
 
     def forget(self, container: str) -> None:
         """Remove the records of a container, all at once however we are killed."""

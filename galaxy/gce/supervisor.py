@@ -21,7 +21,7 @@ from galaxy.gce.cgroups import Allowance, CgroupError, Entrance, ICgroups, Usage
 from galaxy.gce.container import Container, Process
 from galaxy.gce.feed import Feed, News
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
-from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, status, superfluous, verdict
+from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, not_less, status, superfluous, verdict
 from galaxy.gce.record import Claim, ProcessId, Record, Spec
 from galaxy.gce.stops import Stops
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
@@ -231,7 +231,9 @@ class Supervisor:
             claim = self._records.read_claim(process.id)
             if claim is not None:
                 process.watch = self._watch(process, claim)
-        process.record = self._records.read(process.id, process.record.spec)
+        process.record = not_less(
+            process.record, self._records.read(process.id, process.record.spec)
+        )
         process.verdict = verdict(
             process.record,
             boot=self._boot,
@@ -270,6 +272,7 @@ class Supervisor:
 
     def _remove_now(self, container: Container, *, last_try: bool = False) -> bool:
         """Whether it worked; the kernel may need a moment to see that a group is empty."""
+        container.entrance = None  # from here on some of the groups may be gone
         try:
             self.cgroups.remove(container.name)
             self._records.forget(container.name)
