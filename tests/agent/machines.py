@@ -58,6 +58,8 @@ ENDPOINT = "10.0.0.1:8221"
 MASTER = "10.0.0.9:7828"
 GCE_ADDRESS = "unix:/memory/gce.sock"
 JOB = "web_000000000001"
+KEY = PodKey(JOB, 0, 1)
+MAIN = KEY.container(0)
 GIB = 1 << 30
 
 
@@ -249,3 +251,16 @@ class Machine:
     def pids(self) -> dict[str, int]:
         """The pid of each task."""
         return {task.task_id: task.pid for pod in self.pods() for task in pod.tasks}
+
+
+class MachineTests(SynchronousTestCase):
+    """A machine with an agent that has been started."""
+
+    def setUp(self) -> None:
+        self.machine = Machine(self, Path(self.mktemp()).absolute()).start()
+
+    def run_one(self, **more: object) -> None:
+        """Run one pod, until it has started."""
+        request = run_request(description(**more), 0)  # type: ignore[arg-type]
+        self.assertEqual(list(self.machine.run(request).refusals), [])
+        self.machine.advance(0.5)

@@ -1,0 +1,70 @@
+"""gce goes away, and comes back: in between nothing is judged."""
+
+from __future__ import annotations
+
+from galaxy.protocol.types_pb2 import (
+    kBatch,
+    kPodRunning,
+    kPodTerminate,
+)
+from tests.agent.machines import (
+    KEY,
+    MAIN,
+    MachineTests,
+    description,
+    run_request,
+)
+
+
+class GceTests(MachineTests):
+    """gce goes away, and comes back."""
+
+    def test_nothing_is_done_in_ignorance(self) -> None:
+        """While gce is away pods are taken and told of as they were; nothing is judged."""
+        self.run_one()
+        self.machine.stop_gce()
+        self.machine.advance(10)
+        self.assertEqual(self.machine.pod().state, kPodRunning)
+        self.assertGreater(self.machine.spawner.times, 0)
+
+    def test_come_back(self) -> None:
+        """When gce is back the tasks are the same, and what waited is started."""
+        self.run_one()
+        pid = self.machine.pod().tasks[0].pid
+        self.machine.stop_gce()
+        self.machine.run(run_request(description(), 1))
+        self.machine.start_gce()
+        self.machine.advance(1)
+        self.assertEqual([pod.state for pod in self.machine.pods()], [kPodRunning] * 2)
+        self.assertEqual(self.machine.pods()[0].tasks[0].pid, pid)
+
+    def test_back_off_goes_on(self) -> None:
+        """A pause that ends while gce is away is not forgotten."""
+        self.run_one()
+        self.machine.gce.end(MAIN, "main.0", exit_code=1)
+        self.machine.advance(0.2)
+        self.machine.stop_gce()
+        self.machine.advance(10)
+        self.machine.start_gce()
+        self.machine.advance(1)
+        self.assertEqual(self.machine.pod().tasks[0].restarts, 1)
+
+    def test_stopped_in_ignorance(self) -> None:
+        """A pod that is killed while gce is away is stopped when it is back."""
+        self.run_one()
+        self.machine.stop_gce()
+        self.assertEqual(list(self.machine.kill_pods(KEY).gone), [])
+        self.assertEqual(self.machine.pod().state, kPodTerminate)
+        self.machine.start_gce()
+        self.machine.advance(5)
+        self.assertEqual(self.machine.pods(), [])
+
+    def test_strays(self) -> None:
+        """A container that no pod owns is taken away."""
+        self.run_one(kind=kBatch)
+        self.machine.gce.end(MAIN, "main.0")
+        self.machine.advance(0.5)
+        self.machine.kill_pods(KEY)
+        self.machine.advance(0.5)
+        assert self.machine.agent.runner is not None
+        self.assertEqual(self.machine.agent.runner.picture, {})

@@ -1,0 +1,87 @@
+"""The agent is killed and started again: all is as it was."""
+
+from __future__ import annotations
+
+from galaxy.gce.memory_machine import Behaviour
+from galaxy.protocol.types_pb2 import (
+    kBatch,
+    kPodFinish,
+    kPodTerminate,
+)
+from tests.agent.machines import (
+    GIB,
+    KEY,
+    MAIN,
+    MachineTests,
+    description,
+    run_request,
+)
+
+
+class RestartTests(MachineTests):
+    """The agent is killed and started again."""
+
+    def test_tasks_untouched(self) -> None:
+        """A hundred tasks keep their pids, and are known again within half a second."""
+        self.machine.run(run_request(description(millicores=10, memory=GIB // 64), *range(100)))
+        self.machine.advance(1)
+        before = self.machine.pids()
+        self.assertEqual(len(set(before.values())), 100)
+        self.machine.kill()
+        self.machine.start()
+        self.assertEqual(self.machine.pids(), before)
+        self.assertEqual({task.restarts for pod in self.machine.pods() for task in pod.tasks}, {0})
+
+    def test_finished_stays_finished(self) -> None:
+        """A task that ended well is not started again by the next agent."""
+        self.run_one(kind=kBatch)
+        self.machine.gce.end(MAIN, "main.0")
+        self.machine.advance(0.5)
+        self.machine.restart()
+        self.assertEqual(self.machine.pod().state, kPodFinish)
+
+    def test_ended_while_away(self) -> None:
+        """What ended while no agent was there is seen by the next."""
+        self.run_one(kind=kBatch)
+        self.machine.kill()
+        self.machine.gce.end(MAIN, "main.0", exit_code=4)
+        self.machine.start()
+        self.assertEqual(self.machine.pod().tasks[0].exit_code, 4)
+
+    def test_back_off_goes_on(self) -> None:
+        """The count of restarts and the time of the next try are as they were."""
+        self.run_one()
+        for attempt in range(3):
+            self.machine.gce.end(MAIN, f"main.{attempt}", exit_code=1)
+            self.machine.advance(0.2 if attempt == 2 else 5)
+        before = self.machine.pod().tasks[0]
+        self.machine.restart()
+        after = self.machine.pod().tasks[0]
+        self.assertEqual(after.restarts, before.restarts)
+        self.assertEqual(after.next_try_time, before.next_try_time)
+
+    def test_stop_goes_on(self) -> None:
+        """A pod that was being stopped is stopped by the next agent, and its slot is free."""
+        self.machine.behave = lambda process, spec: Behaviour(term_s=20.0)
+        self.run_one()
+        self.machine.kill_pods(KEY)
+        self.machine.restart()
+        self.assertEqual(self.machine.pod().state, kPodTerminate)
+        self.machine.advance(60)
+        self.assertEqual(self.machine.pods(), [])
+
+    def test_grants_are_kept(self) -> None:
+        """What was granted before the restart is granted after it."""
+        self.run_one(millicores=1500)
+        self.machine.restart()
+        (refusal,) = self.machine.run(run_request(description(millicores=600), 1)).refusals
+        self.assertIn("500 of 2000 are free", refusal.reason)
+
+    def test_another_instance(self) -> None:
+        """Revisions of the agent before are void: who names them is told everything."""
+        self.run_one()
+        before = self.machine.query()
+        self.machine.restart()
+        after = self.machine.query(before.revision, before.instance)
+        self.assertNotEqual(after.instance, before.instance)
+        self.assertTrue(after.full)
