@@ -1,5 +1,5 @@
 """
-What makes a job description sound, complete and nameable. Pure.
+What makes a job description sound. Pure.
 
 Clients check before they send, the master checks before it believes; both ask
 here, so that a file that `galaxy validate` accepts is not refused later.
@@ -14,11 +14,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from galaxy.defaults import with_defaults
 from galaxy.protocol import types_pb2 as pb
 
 INLINE_LIMIT_BYTES = 8 << 20
@@ -34,10 +35,6 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LABEL = re.compile(r"[^\s,]{1,64}")
 _VERSION = re.compile(r"[^\s/]{1,64}")
 
-_PRIORITIES: dict[int, int] = {pb.kLongRun: 70, pb.kSystem: 100, pb.kBatch: 25}
-_STOP_TIMEOUT_S = 10.0
-_IO_WEIGHT = 500
-
 
 @frozen
 class Problem:
@@ -47,98 +44,12 @@ class Problem:
     text: str
 
 
-def default_priority(job_type: int) -> int:
-    """What a job that names no priority gets: services come before batch work."""
-    return _PRIORITIES.get(job_type, 0)
-
-
-def pod_version(pod: pb.PodDescriptor) -> str:
-    """The version of a pod description that names none: a hash of all it says."""
-    unnamed = pb.PodDescriptor()
-    unnamed.CopyFrom(pod)
-    unnamed.ClearField("version")
-    return hashlib.sha256(unnamed.SerializeToString(deterministic=True)).hexdigest()[:12]
-
-
-def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
-    """
-    A copy with all filled in that the rest of Galaxy need not guess.
-
-    The restart policy by type, port names, shares of tasks that ask for nothing,
-    ports that only a task names, times of health checks, and the version.
-    Doing it twice changes nothing. `deploy_step` 0 stays: no bound.
-    """
-    full = pb.JobDescriptor()
-    full.CopyFrom(job)
-    pod = full.pod
-    # Of what was said, not of what is filled in: a newer release with another
-    # default is no new version of anybody's pods.
-    pod.version = pod.version or pod_version(pod)
-    if full.restart == pb.kRestartByType:
-        batch = full.type == pb.kBatch
-        full.restart = pb.kRestartOnFailure if batch else pb.kRestartAlways
-    if full.type == pb.kSystem:
-        full.replica = 0
-    full.update.min_healthy_s = full.update.min_healthy_s or 1.0
-    full.update.healthy_deadline_s = full.update.healthy_deadline_s or 300.0
-    _name_ports(pod.requirement.ports)
-    _share_out(pod)
-    for task in pod.tasks:
-        _name_ports(task.requirement.ports)
-        task.requirement.io_weight = task.requirement.io_weight or _IO_WEIGHT
-        task.stop_timeout_s = task.stop_timeout_s or _STOP_TIMEOUT_S
-        _fill_health(task)
-        known = {port.port or port.name for port in pod.requirement.ports}
-        pod.requirement.ports.extend(
-            port for port in task.requirement.ports if (port.port or port.name) not in known
-        )
-    return full
-
-
 def problems(job: pb.JobDescriptor) -> tuple[Problem, ...]:
     """All that is wrong with a job; empty if it may be submitted."""
     full = with_defaults(job)
     # A default hides that a kSystem job was given a number of replicas.
     full.replica = job.replica
     return (*_job_problems(full), *_pod_problems(full))
-
-
-# -- defaults ------------------------------------------------------------------
-
-
-def _name_ports(ports: Iterable[pb.Port]) -> None:
-    for position, port in enumerate(ports):
-        if not port.name:
-            port.name = str(position if port.dynamic else port.port)
-
-
-def _share_out(pod: pb.PodDescriptor) -> None:
-    """Tasks that ask for no processor or memory divide what the others leave."""
-    total = pod.requirement
-    for resource, offered in (
-        ("millicores", total.millicores),
-        ("memory", total.memory - max(0, total.tmpfs.size)),
-    ):
-        asked = [getattr(task.requirement, resource) for task in pod.tasks]
-        left = offered - sum(max(0, amount) for amount in asked)
-        for task, amount in zip(pod.tasks, asked, strict=True):
-            if amount == 0:
-                setattr(task.requirement, resource, max(0, left // asked.count(0)))
-
-
-def _fill_health(task: pb.TaskDescriptor) -> None:
-    if not task.HasField("health"):
-        return
-    health = task.health
-    health.interval_s = health.interval_s or 5.0
-    health.timeout_s = health.timeout_s or 2.0
-    health.grace_s = health.grace_s or 30.0
-    health.failures = health.failures or 3
-    if health.http_port:
-        health.http_path = health.http_path or "/"
-
-
-# -- what is wrong -------------------------------------------------------------
 
 
 def _job_problems(job: pb.JobDescriptor) -> Iterator[Problem]:

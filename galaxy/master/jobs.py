@@ -108,7 +108,7 @@ class Job:
     """
     One job.
 
-    `descriptor` is complete (`descriptions.with_defaults`) but for its pod, which
+    `descriptor` is complete (`defaults.with_defaults`) but for its pod, which
     each version has. What is looked at often stands beside it as a plain value.
     """
 

@@ -7,7 +7,8 @@ the nexus as it is.
 
 from __future__ import annotations
 
-from galaxy.descriptions import problems, with_defaults
+from galaxy.defaults import with_defaults
+from galaxy.descriptions import problems
 from galaxy.master.directory import Directory
 from galaxy.master.jobs import Job, Version
 from galaxy.protocol.statuses import GalaxyError

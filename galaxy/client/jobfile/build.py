@@ -12,7 +12,7 @@ from galaxy.client.jobfile.schema import (
     TaskKeys,
     VolumeKeys,
 )
-from galaxy.descriptions import default_priority
+from galaxy.defaults import default_priority
 from galaxy.protocol import types_pb2 as pb
 
 Package = Callable[[int, str], bytes]
