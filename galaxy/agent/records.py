@@ -18,7 +18,7 @@ from galaxy.names import pod_id
 
 
 class Phase(Enum):
-    """Where a task stands. The table of moves is in `galaxy.agent.tasks`."""
+    """Where a task stands. The table of moves is in `galaxy.agent.moves`."""
 
     NEW = "new"  # accepted, nothing begun
     FETCHING = "fetching"  # waits for its package

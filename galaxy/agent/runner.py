@@ -12,11 +12,11 @@ with kPersistenceError, the pods are looked at again a second later.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from random import Random
 
-from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,40 +28,16 @@ from galaxy.agent.containers import Picture
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.orders import Answer, KillOrder, RunOrder
 from galaxy.agent.pods import summary
+from galaxy.agent.progress import RETRY_S, Progress
 from galaxy.agent.reconcile import Plan, reconcile
 from galaxy.agent.records import Phase, Pod, PodKey
-from galaxy.agent.steps import Fetch, Outcome, Process, Sight, Step
+from galaxy.agent.steps import Process, Sight
 from galaxy.agent.store import AgentStore
 from galaxy.agent.strays import Strays
 from galaxy.agent.tasks import process_name
 from galaxy.nexus.interfaces import NexusError
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kPersistenceError, kStaleEpoch
-
-RETRY_S = 1.0
-
-
-@define
-class _Doing:
-    """A step that is being carried out."""
-
-    step: Step
-    work: Deferred[Outcome | None]
-
-
-@define
-class _Volatile:
-    """What of a pod is not written down, and need not be."""
-
-    outcomes: dict[Step, Outcome] = field(factory=dict)
-    doing: dict[int, _Doing] = field(factory=dict)
-    wake: IDelayedCall | None = None
-
-    def sleep(self) -> None:
-        """Do not wake."""
-        if self.wake is not None and self.wake.active():
-            self.wake.cancel()
-        self.wake = None
 
 
 class Runner:
@@ -98,13 +74,13 @@ class Runner:
         self._rng = rng
         self._orders: list[RunOrder | KillOrder] = []
         self._touched: set[PodKey] = set()
-        self._volatile: dict[PodKey, _Volatile] = {key: _Volatile() for key in book.pods}
-        self._owners = {name: pod.key for pod in book.pods.values() for name in _containers(pod)}
+        self._progress: dict[PodKey, Progress] = {}
+        self._owners: dict[str, PodKey] = {}
         self._strays = Strays(carrier.containers, self._owners.keys(), clock)
         self._turning: Deferred[None] | None = None
         self._stopped = False
         for pod in book.pods.values():
-            self.ledger.say(pod.key, summary(pod, book.spec(pod), clock.seconds()))
+            self._enter(pod, clock.seconds())
 
     @property
     def picture(self) -> Picture | None:
@@ -128,13 +104,8 @@ class Runner:
             self._touch(self._owners[name] for name in names if name in self._owners)
             self._strays.remove(names)
             return
-        for volatile in self._volatile.values():
-            # A new gce may not know what the last one was told.
-            volatile.outcomes = {
-                step: outcome
-                for step, outcome in volatile.outcomes.items()
-                if isinstance(step, Fetch)
-            }
+        for progress in self._progress.values():
+            progress.distrust()
         self._touch(self.book.pods)
         self._strays.remove(list(self.picture or ()))
 
@@ -144,10 +115,8 @@ class Runner:
         not written did not happen. Tasks run on.
         """
         self._stopped = True
-        for volatile in self._volatile.values():
-            volatile.sleep()
-            for doing in list(volatile.doing.values()):
-                doing.work.cancel()
+        for progress in self._progress.values():
+            progress.end()
         if self._turning is not None:
             self._turning.cancel()
 
@@ -225,8 +194,8 @@ class Runner:
         picture = self.picture
         if picture is None:
             return None
-        volatile = self._volatile.get(pod.key)
-        outcomes = volatile.outcomes if volatile is not None else {}
+        progress = self._progress.get(pod.key)
+        outcomes = progress.outcomes if progress is not None else {}
         return [
             Sight(self._processes(pod, number, picture), outcomes)
             for number in range(len(pod.tasks))
@@ -245,67 +214,33 @@ class Runner:
         forgotten = draft.forgotten()
         self.book.adopt(draft)
         now = self._clock.seconds()
-        for key, pod in draft.pods.items():
-            if pod is None:
-                continue
-            if key not in self._volatile:
-                self._volatile[key] = _Volatile()
-                self._owners.update((name, key) for name in _containers(pod))
-            self.ledger.say(key, summary(pod, self.book.spec(pod), now))
+        for pod in draft.pods.values():
+            if pod is not None:
+                self._enter(pod, now)
         for plan in plans:
             if plan.known:
-                self._follow(plan, now)
+                self._follow(plan)
         for pod in forgotten:
             self._forget(pod)
         if self.ledger.revision != before:
             self._news()
 
-    def _follow(self, plan: Plan, now: float) -> None:
-        """Begin the steps that are next, end those that no longer are, wake when it is time."""
+    def _enter(self, pod: Pod, now: float) -> None:
+        """Tell how a pod of the book stands, and know it if it is new."""
+        key = pod.key
+        if key not in self._progress:
+            self._progress[key] = Progress(key.name, partial(self._touch, [key]), self._clock)
+            self._owners.update((name, key) for name in _containers(pod))
+        self.ledger.say(key, summary(pod, self.book.spec(pod), now))
+
+    def _follow(self, plan: Plan) -> None:
         pod = plan.pod
-        volatile = self._volatile[pod.key]
-        wanted = {step.number: step for step in plan.steps}
-        volatile.outcomes = {
-            step: outcome
-            for step, outcome in volatile.outcomes.items()
-            if wanted.get(step.number) == step
-        }
-        for number, doing in list(volatile.doing.items()):
-            if isinstance(doing.step, Fetch) and wanted.get(number) != doing.step:
-                doing.work.cancel()
-        for number, step in wanted.items():
-            if number not in volatile.doing and step not in volatile.outcomes:
-                self._begin(pod, volatile, step)
-        volatile.sleep()
-        if plan.wake_at is not None:
-            wait_s = max(0.001, plan.wake_at - now)
-            volatile.wake = self._clock.callLater(wait_s, self._touch, [pod.key])
-
-    def _begin(self, pod: Pod, volatile: _Volatile, step: Step) -> None:
         description, spec = self.book.description(pod), self.book.spec(pod)
-        work = Deferred.fromCoroutine(self._carrier.carry_out(pod, description, spec, step))
-        volatile.doing[step.number] = _Doing(step, work)
-
-        def ended(outcome: Outcome | Failure | None) -> None:
-            del volatile.doing[step.number]
-            if isinstance(outcome, Failure):
-                if not outcome.check(CancelledError):
-                    self._log.failure("{step} of {pod}", outcome, step=step, pod=pod.key.name)
-                outcome = None
-            if outcome is not None:
-                volatile.outcomes[step] = outcome
-                self._touch([pod.key])
-            elif self.picture is not None and not self._stopped:
-                self._clock.callLater(RETRY_S, self._touch, [pod.key])
-
-        work.addBoth(ended)
+        carry_out = partial(self._carrier.carry_out, pod, description, spec)
+        self._progress[pod.key].follow(plan, carry_out)
 
     def _forget(self, pod: Pod) -> None:
-        volatile = self._volatile.pop(pod.key)
-        volatile.sleep()
-        for doing in list(volatile.doing.values()):
-            if isinstance(doing.step, Fetch):
-                doing.work.cancel()
+        self._progress.pop(pod.key).end()
         for name in _containers(pod):
             self._owners.pop(name, None)
         self._strays.remove(_containers(pod))

@@ -1,5 +1,5 @@
 """
-The task machine: an enum of phases, a table of moves, and what is read from sight.
+The task machine: what is read from sight, and the moves of `galaxy.agent.moves` it leads to.
 
 `advance` takes a task as far as what is observed allows; `next_step` then
 says what is to be done for it. Both are pure and are called by
@@ -17,11 +17,11 @@ Note: seen and not seen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from random import Random
 
 from attrs import evolve, frozen
 
+from galaxy.agent.moves import Event, moved
 from galaxy.agent.records import End, Phase, Task
 from galaxy.agent.restarts import Again, Finished, GivenUp, Verdict, deploy_verdict, verdict
 from galaxy.agent.specs import Deploying, TaskSpec
@@ -39,6 +39,8 @@ from galaxy.agent.steps import (
     Sweep,
 )
 
+STOP_PROCESS = "stop"
+
 
 @frozen
 class Around:
@@ -54,65 +56,6 @@ class Around:
     def done(self, step: Step) -> bool:
         """Whether a step was carried out."""
         return isinstance(self.sight.outcomes.get(step), Done)
-
-
-class Event(Enum):
-    """What moves a task on."""
-
-    FETCH = "the package is wanted"
-    DEPLOY = "the files are to be put in place"
-    RUN = "the main process is to be started"
-    AGAIN = "it failed and is tried again later"
-    FINISH = "it did what it was for"
-    GIVE_UP = "it is not tried again here"
-    STOP = "it is to stop, and has a stop command"
-    KILL = "what is left is to be ended"
-    REMOVE = "nothing of it is alive"
-    REMOVED = "its container is gone"
-
-
-MOVES: Mapping[tuple[Phase, Event], Phase] = {
-    (Phase.NEW, Event.FETCH): Phase.FETCHING,
-    (Phase.NEW, Event.DEPLOY): Phase.DEPLOYING,
-    (Phase.NEW, Event.RUN): Phase.RUNNING,
-    (Phase.NEW, Event.REMOVE): Phase.REMOVING,
-    (Phase.FETCHING, Event.DEPLOY): Phase.DEPLOYING,
-    (Phase.FETCHING, Event.AGAIN): Phase.RETRYING,
-    (Phase.FETCHING, Event.GIVE_UP): Phase.FAILED,
-    (Phase.FETCHING, Event.REMOVE): Phase.REMOVING,
-    (Phase.DEPLOYING, Event.RUN): Phase.RUNNING,
-    (Phase.DEPLOYING, Event.AGAIN): Phase.RETRYING,
-    (Phase.DEPLOYING, Event.GIVE_UP): Phase.FAILED,
-    (Phase.DEPLOYING, Event.KILL): Phase.KILLING,
-    (Phase.RETRYING, Event.FETCH): Phase.FETCHING,
-    (Phase.RETRYING, Event.DEPLOY): Phase.DEPLOYING,
-    (Phase.RETRYING, Event.REMOVE): Phase.REMOVING,
-    (Phase.RUNNING, Event.AGAIN): Phase.WAITING,
-    (Phase.RUNNING, Event.FINISH): Phase.FINISHED,
-    (Phase.RUNNING, Event.GIVE_UP): Phase.FAILED,
-    (Phase.RUNNING, Event.STOP): Phase.STOPPING,
-    (Phase.RUNNING, Event.KILL): Phase.KILLING,
-    (Phase.WAITING, Event.RUN): Phase.RUNNING,
-    (Phase.WAITING, Event.REMOVE): Phase.REMOVING,
-    (Phase.FINISHED, Event.REMOVE): Phase.REMOVING,
-    (Phase.FAILED, Event.REMOVE): Phase.REMOVING,
-    (Phase.STOPPING, Event.KILL): Phase.KILLING,
-    (Phase.KILLING, Event.REMOVE): Phase.REMOVING,
-    (Phase.REMOVING, Event.REMOVED): Phase.GONE,
-}
-
-STOP_PROCESS = "stop"
-
-
-class IllegalMove(Exception):
-    """The table has no such move: a fault in this module."""
-
-
-def moved(task: Task, event: Event) -> Task:
-    """The task in the phase that the table names."""
-    if (task.phase, event) not in MOVES:
-        raise IllegalMove(f"a task that is {task.phase.value} has no move for: {event.value}")
-    return evolve(task, phase=MOVES[task.phase, event])
 
 
 def process_name(task: Task) -> str:

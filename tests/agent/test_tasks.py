@@ -24,12 +24,8 @@ from galaxy.agent.steps import (
     Sweep,
 )
 from galaxy.agent.tasks import (
-    MOVES,
     Around,
-    Event,
-    IllegalMove,
     advance,
-    moved,
     next_step,
     wake_at,
 )
@@ -52,28 +48,6 @@ def around(
 ) -> Around:
     """What a move depends on."""
     return Around(0, spec, Sight(processes or {}, outcomes or {}), stopping, now, Random(1))
-
-
-class TableTests(SynchronousTestCase):
-    """The table itself."""
-
-    def test_absent(self) -> None:
-        """A move that the table lacks is an error that names phase and event."""
-        with self.assertRaises(IllegalMove) as caught:
-            moved(Task(Phase.GONE), Event.RUN)
-        self.assertIn("gone", str(caught.exception))
-        self.assertIn(Event.RUN.value, str(caught.exception))
-
-    def test_every_phase_can_be_left(self) -> None:
-        """Liveness: from every phase, the moves lead to GONE."""
-        reach = {Phase.GONE}
-        for _ in Phase:
-            reach |= {before for (before, _event), after in MOVES.items() if after in reach}
-        self.assertEqual(reach, set(Phase))
-
-    def test_gone_is_the_end(self) -> None:
-        """Safety: no move leads out of GONE."""
-        self.assertEqual([event for phase, event in MOVES if phase is Phase.GONE], [])
 
 
 class StartTests(SynchronousTestCase):
