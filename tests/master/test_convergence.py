@@ -7,6 +7,7 @@ Random histories over the wire of `test_service`, on one clock.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +20,8 @@ from tests.master.test_pods import check_counts
 from tests.master.test_service import ADDRESS, World
 
 EVENTS = (
-    "hang up", "return", "restart agent", "restart master", "lose", "error", "deaf", "hear",
-    "wait", "wait long", "schedule", "run",
+    "hang up", "return", "restart agent", "restart master", "miss a restart", "die", "lose",
+    "error", "deaf", "hear", "wait", "schedule", "run",
 )  # fmt: skip
 
 
@@ -34,36 +35,62 @@ class History:
 
     def befall(self, event: str, number: int) -> None:
         """One event; `number` says to whom."""
-        world = self.world
-        agent = world.agents[number % len(world.agents)]
-        if event == "hang up":
-            agent.hang_up()
-        elif event == "return":
-            world.do(agent.connect(world.network, ADDRESS))
-        elif event == "restart agent":
-            agent.restart()
-            world.do(agent.connect(world.network, ADDRESS))
-        elif event == "restart master":
-            world.restart_master()
-        elif event == "lose" and agent.pods:
-            agent.lose(*sorted(agent.pods)[number % len(agent.pods)])
-        elif event == "error":
-            agent.advance(kPodError)
-        elif event == "deaf":
-            agent.deaf = {"run", "kill", "query"}
-        elif event == "hear":
-            agent.deaf = set()
-        elif event == "schedule":
-            world.schedule()
-        elif event == "run":
-            agent.run_all()
-        world.advance({"wait": 1.0, "wait long": 8.0}.get(event, 0.1))
+        agent = self.world.agents[number % len(self.world.agents)]
+        happen: dict[str, Callable[[], None]] = {
+            "hang up": agent.hang_up,
+            "return": lambda: self.join(agent),
+            "restart agent": lambda: self.restart(agent),
+            "restart master": lambda: self.restart_master(but=None),
+            "miss a restart": lambda: self.restart_master(but=agent),
+            "die": lambda: self.die(agent),
+            "lose": lambda: self.lose_one(agent),
+            "error": lambda: agent.advance(kPodError),
+            "deaf": lambda: agent.deaf.update({"run", "kill", "query"}),
+            "hear": agent.deaf.clear,
+            "wait": lambda: self.world.advance(1),
+            "schedule": self.world.schedule,
+            "run": agent.run_all,
+        }
+        happen[event]()
+        self.world.advance(0.1)
+
+    def join(self, agent: FakeAgent) -> None:
+        """The agent finds the master."""
+        self.world.do(agent.connect(self.world.network, ADDRESS))
+
+    def restart(self, agent: FakeAgent) -> None:
+        """The agent is another instance."""
+        agent.restart()
+        self.join(agent)
+
+    def lose_one(self, agent: FakeAgent) -> None:
+        """One of the agent's pods is gone."""
+        if agent.pods:
+            agent.lose(*min(agent.pods))
+
+    def die(self, agent: FakeAgent) -> None:
+        """The agent is silent for so long that its pods are placed elsewhere."""
+        agent.hang_up()
+        self.world.advance(6)
+        self.world.schedule()
+
+    def restart_master(self, but: FakeAgent | None) -> None:
+        """Those who were connected find the new one; `but` is late, until it is given up."""
+        there = [agent for agent in self.world.agents if agent.peer is not None]
+        self.world.restart_master()
+        for agent in there:
+            if agent is not but:
+                self.join(agent)
+        if but is not None:
+            but.hang_up()
+            self.world.advance(12)
+            self.world.schedule()
 
     def heal(self) -> None:
         """Everybody hears and is heard."""
         for agent in self.world.agents:
-            agent.deaf = set()
-            self.world.do(agent.connect(self.world.network, ADDRESS))
+            agent.deaf.clear()
+            self.join(agent)
         self.world.advance(25)
 
 
