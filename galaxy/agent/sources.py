@@ -5,6 +5,8 @@ Where packages come from: files, HTTP and FTP servers. Providers of `ISource`.
 from __future__ import annotations
 
 import ftplib
+import os
+import stat
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ def all_sources(reactor: Any, in_thread: InThread) -> dict[str, ISource]:
     """Every kind of URL a package may have."""
     http = HttpSource.over(reactor)
     return {
-        "file": FileSource(in_thread),
+        "file": FileSource(in_thread, public_only=os.geteuid() == 0),
         "ftp": FtpSource(in_thread),
         "http": http,
         "https": http,
@@ -43,9 +45,15 @@ def all_sources(reactor: Any, in_thread: InThread) -> dict[str, ISource]:
 @implementer(ISource)
 @frozen
 class FileSource:
-    """Files of this machine, or of a file system mounted on it."""
+    """
+    Files of this machine, or of a file system mounted on it.
+
+    `public_only`: those that everybody may read. An agent with root's rights
+    would otherwise hand root's files to whoever submits a job.
+    """
 
     in_thread: InThread
+    public_only: bool = False
 
     def fetch(self, url: str, write: Write) -> Deferred[None]:
         """Copy the file, in a thread."""
@@ -57,6 +65,8 @@ class FileSource:
             raise FetchError(f"{url} names a file of another machine", final=True)
         try:
             with Path(unquote(parts.path)).open("rb") as file:
+                if self.public_only and not os.fstat(file.fileno()).st_mode & stat.S_IROTH:
+                    raise FetchError(f"{url} is not for everybody to read (chmod a+r)", final=True)
                 while data := file.read(_CHUNK):
                     write(data)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:

@@ -54,6 +54,17 @@ class FileTests(SynchronousTestCase):
             self.assertTrue(error.final, url)
             self.assertIn(url, error.reason)
 
+    def test_public_only(self) -> None:
+        """An agent with root's rights fetches what everybody may read, and nothing else."""
+        path = Path(self.mktemp()).absolute()
+        path.write_bytes(b"secret")
+        source = FileSource(maybeDeferred, public_only=True)
+        path.chmod(0o600)
+        error = self.failureResultOf(source.fetch(f"file://{path}", lambda _: None), FetchError)
+        self.assertIn("chmod a+r", error.value.reason)
+        path.chmod(0o644)
+        self.successResultOf(source.fetch(f"file://{path}", lambda _: None))
+
 
 class Broken(Resource):
     """Promises more than it sends."""
