@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from galaxy.protocol import types_pb2 as galaxy_dot_protocol_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgalaxy/protocol/agent.proto\x12\x06galaxy\x1a\x1bgalaxy/protocol/types.proto\"\x91\x01\n\x08PodGroup\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1f\n\x05state\x18\x03 \x01(\x0e\x32\x10.galaxy.PodState\x12\x0f\n\x07healthy\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05index\x18\x06 \x03(\r\x12\x13\n\x0bincarnation\x18\x07 \x03(\r\"8\n\x0cQueryRequest\x12\x16\n\x0esince_revision\x18\x01 \x01(\x04\x12\x10\n\x08instance\x18\x02 \x01(\t\">\n\x08JobUsage\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nmillicores\x18\x02 \x01(\x03\x12\x0e\n\x06memory\x18\x03 \x01(\x03\"\xd5\x01\n\rQueryResponse\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x66ull\x18\x03 \x01(\x08\x12 \n\x06groups\x18\x04 \x03(\x0b\x32\x10.galaxy.PodGroup\x12!\n\x07removed\x18\x05 \x03(\x0b\x32\x10.galaxy.PodGroup\x12\x17\n\x0fused_millicores\x18\x06 \x01(\x05\x12\x13\n\x0bused_memory\x18\x07 \x01(\x03\x12\x1f\n\x05usage\x18\x08 \x03(\x0b\x32\x10.galaxy.JobUsage\"\x84\x02\n\x0b\x44\x65scription\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\"\n\x03pod\x18\x03 \x01(\x0b\x32\x15.galaxy.PodDescriptor\x12\x10\n\x08job_name\x18\x04 \x01(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x1d\n\x04type\x18\x06 \x01(\x0e\x32\x0f.galaxy.JobType\x12&\n\x07restart\x18\x07 \x01(\x0e\x32\x15.galaxy.RestartPolicy\x12\x0f\n\x07retries\x18\x08 \x01(\x05\x12\x0f\n\x07replica\x18\t \x01(\x05\x12\x10\n\x08priority\x18\n \x01(\x05\x12\x15\n\rmin_healthy_s\x18\x0b \x01(\x01\"`\n\x0eRunPodsRequest\x12)\n\x0c\x64\x65scriptions\x18\x01 \x03(\x0b\x32\x13.galaxy.Description\x12#\n\x08launches\x18\x02 \x03(\x0b\x32\x11.galaxy.PodLaunch\"P\n\tPodLaunch\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x03(\r\x12\x13\n\x0bincarnation\x18\x04 \x03(\r\"p\n\nPodRefusal\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x13\n\x0bincarnation\x18\x03 \x01(\r\x12\x1e\n\x06status\x18\x04 \x01(\x0e\x32\x0e.galaxy.Status\x12\x0e\n\x06reason\x18\x05 \x01(\t\"7\n\x0fRunPodsResponse\x12$\n\x08refusals\x18\x01 \x03(\x0b\x32\x12.galaxy.PodRefusal\"=\n\x07PodKill\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x03(\r\x12\x13\n\x0bincarnation\x18\x03 \x03(\r\"A\n\x0fKillPodsRequest\x12\x1e\n\x05kills\x18\x01 \x03(\x0b\x32\x0f.galaxy.PodKill\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\x10KillPodsResponse\x12\x1d\n\x04gone\x18\x01 \x03(\x0b\x32\x0f.galaxy.PodKill\"3\n\x0fShowPodsRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x0f\n\x07pod_ids\x18\x02 \x03(\t\"\'\n\tNamedPort\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\x05\"\xe4\x02\n\nTaskStatus\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12 \n\x05state\x18\x02 \x01(\x0e\x32\x11.galaxy.TaskState\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\r\n\x05\x65nded\x18\x05 \x01(\x08\x12\x11\n\texit_code\x18\x06 \x01(\x05\x12\x0e\n\x06signal\x18\x07 \x01(\x05\x12\x12\n\noom_killed\x18\x08 \x01(\x08\x12\x10\n\x08restarts\x18\t \x01(\x05\x12\x0e\n\x06\x63group\x18\n \x01(\t\x12\x13\n\x0b\x64\x65ploy_time\x18\x0b \x01(\x01\x12\x12\n\nstart_time\x18\x0c \x01(\x01\x12\x10\n\x08\x65nd_time\x18\r \x01(\x01\x12\x0f\n\x07\x63ommand\x18\x0e \x01(\t\x12\x17\n\x0fused_millicores\x18\x0f \x01(\x03\x12\x13\n\x0bused_memory\x18\x10 \x01(\x03\x12\x0e\n\x06reason\x18\x11 \x01(\t\x12\x15\n\rnext_try_time\x18\x12 \x01(\x01\"\xb7\x02\n\tPodStatus\x12\x0e\n\x06pod_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\r\x12\x13\n\x0bincarnation\x18\x04 \x01(\r\x12\x1f\n\x05state\x18\x05 \x01(\x0e\x32\x10.galaxy.PodState\x12\x0f\n\x07healthy\x18\x06 \x01(\x08\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12 \n\x05ports\x18\t \x03(\x0b\x32\x11.galaxy.NamedPort\x12\x12\n\nstart_time\x18\n \x01(\x01\x12\x0c\n\x04path\x18\x0b \x01(\t\x12!\n\x05tasks\x18\x0c \x03(\x0b\x32\x12.galaxy.TaskStatus\x12\x17\n\x0fused_millicores\x18\r \x01(\x03\x12\x13\n\x0bused_memory\x18\x0e \x01(\x03\"3\n\x10ShowPodsResponse\x12\x1f\n\x04pods\x18\x01 \x03(\x0b\x32\x11.galaxy.PodStatus\"b\n\x0eReadLogRequest\x12\x0e\n\x06pod_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0e\n\x06stderr\x18\x03 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x12\n\ntail_lines\x18\x05 \x01(\x03\")\n\x08LogChunk\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x32\xae\x02\n\x05\x41gent\x12\x34\n\x05Query\x12\x14.galaxy.QueryRequest\x1a\x15.galaxy.QueryResponse\x12:\n\x07RunPods\x12\x16.galaxy.RunPodsRequest\x1a\x17.galaxy.RunPodsResponse\x12=\n\x08KillPods\x12\x17.galaxy.KillPodsRequest\x1a\x18.galaxy.KillPodsResponse\x12=\n\x08ShowPods\x12\x17.galaxy.ShowPodsRequest\x1a\x18.galaxy.ShowPodsResponse\x12\x35\n\x07ReadLog\x12\x16.galaxy.ReadLogRequest\x1a\x10.galaxy.LogChunk0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgalaxy/protocol/agent.proto\x12\x06galaxy\x1a\x1bgalaxy/protocol/types.proto\"\xa5\x01\n\x08PodGroup\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1f\n\x05state\x18\x03 \x01(\x0e\x32\x10.galaxy.PodState\x12\x0f\n\x07healthy\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05index\x18\x06 \x03(\r\x12\x13\n\x0bincarnation\x18\x07 \x03(\r\x12\x12\n\ngeneration\x18\x08 \x01(\r\"8\n\x0cQueryRequest\x12\x16\n\x0esince_revision\x18\x01 \x01(\x04\x12\x10\n\x08instance\x18\x02 \x01(\t\">\n\x08JobUsage\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nmillicores\x18\x02 \x01(\x03\x12\x0e\n\x06memory\x18\x03 \x01(\x03\"\xd5\x01\n\rQueryResponse\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0c\n\x04\x66ull\x18\x03 \x01(\x08\x12 \n\x06groups\x18\x04 \x03(\x0b\x32\x10.galaxy.PodGroup\x12!\n\x07removed\x18\x05 \x03(\x0b\x32\x10.galaxy.PodGroup\x12\x17\n\x0fused_millicores\x18\x06 \x01(\x05\x12\x13\n\x0bused_memory\x18\x07 \x01(\x03\x12\x1f\n\x05usage\x18\x08 \x03(\x0b\x32\x10.galaxy.JobUsage\"\x84\x02\n\x0b\x44\x65scription\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\"\n\x03pod\x18\x03 \x01(\x0b\x32\x15.galaxy.PodDescriptor\x12\x10\n\x08job_name\x18\x04 \x01(\t\x12\x0c\n\x04user\x18\x05 \x01(\t\x12\x1d\n\x04type\x18\x06 \x01(\x0e\x32\x0f.galaxy.JobType\x12&\n\x07restart\x18\x07 \x01(\x0e\x32\x15.galaxy.RestartPolicy\x12\x0f\n\x07retries\x18\x08 \x01(\x05\x12\x0f\n\x07replica\x18\t \x01(\x05\x12\x10\n\x08priority\x18\n \x01(\x05\x12\x15\n\rmin_healthy_s\x18\x0b \x01(\x01\"`\n\x0eRunPodsRequest\x12)\n\x0c\x64\x65scriptions\x18\x01 \x03(\x0b\x32\x13.galaxy.Description\x12#\n\x08launches\x18\x02 \x03(\x0b\x32\x11.galaxy.PodLaunch\"d\n\tPodLaunch\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x03(\r\x12\x13\n\x0bincarnation\x18\x04 \x03(\r\x12\x12\n\ngeneration\x18\x05 \x01(\r\"p\n\nPodRefusal\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x13\n\x0bincarnation\x18\x03 \x01(\r\x12\x1e\n\x06status\x18\x04 \x01(\x0e\x32\x0e.galaxy.Status\x12\x0e\n\x06reason\x18\x05 \x01(\t\"7\n\x0fRunPodsResponse\x12$\n\x08refusals\x18\x01 \x03(\x0b\x32\x12.galaxy.PodRefusal\"=\n\x07PodKill\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x03(\r\x12\x13\n\x0bincarnation\x18\x03 \x03(\r\"A\n\x0fKillPodsRequest\x12\x1e\n\x05kills\x18\x01 \x03(\x0b\x32\x0f.galaxy.PodKill\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\x10KillPodsResponse\x12\x1d\n\x04gone\x18\x01 \x03(\x0b\x32\x0f.galaxy.PodKill\"3\n\x0fShowPodsRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x0f\n\x07pod_ids\x18\x02 \x03(\t\"\'\n\tNamedPort\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\x05\"\xe4\x02\n\nTaskStatus\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12 \n\x05state\x18\x02 \x01(\x0e\x32\x11.galaxy.TaskState\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\r\n\x05\x65nded\x18\x05 \x01(\x08\x12\x11\n\texit_code\x18\x06 \x01(\x05\x12\x0e\n\x06signal\x18\x07 \x01(\x05\x12\x12\n\noom_killed\x18\x08 \x01(\x08\x12\x10\n\x08restarts\x18\t \x01(\x05\x12\x0e\n\x06\x63group\x18\n \x01(\t\x12\x13\n\x0b\x64\x65ploy_time\x18\x0b \x01(\x01\x12\x12\n\nstart_time\x18\x0c \x01(\x01\x12\x10\n\x08\x65nd_time\x18\r \x01(\x01\x12\x0f\n\x07\x63ommand\x18\x0e \x01(\t\x12\x17\n\x0fused_millicores\x18\x0f \x01(\x03\x12\x13\n\x0bused_memory\x18\x10 \x01(\x03\x12\x0e\n\x06reason\x18\x11 \x01(\t\x12\x15\n\rnext_try_time\x18\x12 \x01(\x01\"\xb7\x02\n\tPodStatus\x12\x0e\n\x06pod_id\x18\x01 \x01(\t\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\r\x12\x13\n\x0bincarnation\x18\x04 \x01(\r\x12\x1f\n\x05state\x18\x05 \x01(\x0e\x32\x10.galaxy.PodState\x12\x0f\n\x07healthy\x18\x06 \x01(\x08\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12 \n\x05ports\x18\t \x03(\x0b\x32\x11.galaxy.NamedPort\x12\x12\n\nstart_time\x18\n \x01(\x01\x12\x0c\n\x04path\x18\x0b \x01(\t\x12!\n\x05tasks\x18\x0c \x03(\x0b\x32\x12.galaxy.TaskStatus\x12\x17\n\x0fused_millicores\x18\r \x01(\x03\x12\x13\n\x0bused_memory\x18\x0e \x01(\x03\"3\n\x10ShowPodsResponse\x12\x1f\n\x04pods\x18\x01 \x03(\x0b\x32\x11.galaxy.PodStatus\"b\n\x0eReadLogRequest\x12\x0e\n\x06pod_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0e\n\x06stderr\x18\x03 \x01(\x08\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x12\n\ntail_lines\x18\x05 \x01(\x03\")\n\x08LogChunk\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x32\xae\x02\n\x05\x41gent\x12\x34\n\x05Query\x12\x14.galaxy.QueryRequest\x1a\x15.galaxy.QueryResponse\x12:\n\x07RunPods\x12\x16.galaxy.RunPodsRequest\x1a\x17.galaxy.RunPodsResponse\x12=\n\x08KillPods\x12\x17.galaxy.KillPodsRequest\x1a\x18.galaxy.KillPodsResponse\x12=\n\x08ShowPods\x12\x17.galaxy.ShowPodsRequest\x1a\x18.galaxy.ShowPodsResponse\x12\x35\n\x07ReadLog\x12\x16.galaxy.ReadLogRequest\x1a\x10.galaxy.LogChunk0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,43 +33,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'galaxy.protocol.agent_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PODGROUP']._serialized_start=69
-  _globals['_PODGROUP']._serialized_end=214
-  _globals['_QUERYREQUEST']._serialized_start=216
-  _globals['_QUERYREQUEST']._serialized_end=272
-  _globals['_JOBUSAGE']._serialized_start=274
-  _globals['_JOBUSAGE']._serialized_end=336
-  _globals['_QUERYRESPONSE']._serialized_start=339
-  _globals['_QUERYRESPONSE']._serialized_end=552
-  _globals['_DESCRIPTION']._serialized_start=555
-  _globals['_DESCRIPTION']._serialized_end=815
-  _globals['_RUNPODSREQUEST']._serialized_start=817
-  _globals['_RUNPODSREQUEST']._serialized_end=913
-  _globals['_PODLAUNCH']._serialized_start=915
-  _globals['_PODLAUNCH']._serialized_end=995
-  _globals['_PODREFUSAL']._serialized_start=997
-  _globals['_PODREFUSAL']._serialized_end=1109
-  _globals['_RUNPODSRESPONSE']._serialized_start=1111
-  _globals['_RUNPODSRESPONSE']._serialized_end=1166
-  _globals['_PODKILL']._serialized_start=1168
-  _globals['_PODKILL']._serialized_end=1229
-  _globals['_KILLPODSREQUEST']._serialized_start=1231
-  _globals['_KILLPODSREQUEST']._serialized_end=1296
-  _globals['_KILLPODSRESPONSE']._serialized_start=1298
-  _globals['_KILLPODSRESPONSE']._serialized_end=1347
-  _globals['_SHOWPODSREQUEST']._serialized_start=1349
-  _globals['_SHOWPODSREQUEST']._serialized_end=1400
-  _globals['_NAMEDPORT']._serialized_start=1402
-  _globals['_NAMEDPORT']._serialized_end=1441
-  _globals['_TASKSTATUS']._serialized_start=1444
-  _globals['_TASKSTATUS']._serialized_end=1800
-  _globals['_PODSTATUS']._serialized_start=1803
-  _globals['_PODSTATUS']._serialized_end=2114
-  _globals['_SHOWPODSRESPONSE']._serialized_start=2116
-  _globals['_SHOWPODSRESPONSE']._serialized_end=2167
-  _globals['_READLOGREQUEST']._serialized_start=2169
-  _globals['_READLOGREQUEST']._serialized_end=2267
-  _globals['_LOGCHUNK']._serialized_start=2269
-  _globals['_LOGCHUNK']._serialized_end=2310
-  _globals['_AGENT']._serialized_start=2313
-  _globals['_AGENT']._serialized_end=2615
+  _globals['_PODGROUP']._serialized_end=234
+  _globals['_QUERYREQUEST']._serialized_start=236
+  _globals['_QUERYREQUEST']._serialized_end=292
+  _globals['_JOBUSAGE']._serialized_start=294
+  _globals['_JOBUSAGE']._serialized_end=356
+  _globals['_QUERYRESPONSE']._serialized_start=359
+  _globals['_QUERYRESPONSE']._serialized_end=572
+  _globals['_DESCRIPTION']._serialized_start=575
+  _globals['_DESCRIPTION']._serialized_end=835
+  _globals['_RUNPODSREQUEST']._serialized_start=837
+  _globals['_RUNPODSREQUEST']._serialized_end=933
+  _globals['_PODLAUNCH']._serialized_start=935
+  _globals['_PODLAUNCH']._serialized_end=1035
+  _globals['_PODREFUSAL']._serialized_start=1037
+  _globals['_PODREFUSAL']._serialized_end=1149
+  _globals['_RUNPODSRESPONSE']._serialized_start=1151
+  _globals['_RUNPODSRESPONSE']._serialized_end=1206
+  _globals['_PODKILL']._serialized_start=1208
+  _globals['_PODKILL']._serialized_end=1269
+  _globals['_KILLPODSREQUEST']._serialized_start=1271
+  _globals['_KILLPODSREQUEST']._serialized_end=1336
+  _globals['_KILLPODSRESPONSE']._serialized_start=1338
+  _globals['_KILLPODSRESPONSE']._serialized_end=1387
+  _globals['_SHOWPODSREQUEST']._serialized_start=1389
+  _globals['_SHOWPODSREQUEST']._serialized_end=1440
+  _globals['_NAMEDPORT']._serialized_start=1442
+  _globals['_NAMEDPORT']._serialized_end=1481
+  _globals['_TASKSTATUS']._serialized_start=1484
+  _globals['_TASKSTATUS']._serialized_end=1840
+  _globals['_PODSTATUS']._serialized_start=1843
+  _globals['_PODSTATUS']._serialized_end=2154
+  _globals['_SHOWPODSRESPONSE']._serialized_start=2156
+  _globals['_SHOWPODSRESPONSE']._serialized_end=2207
+  _globals['_READLOGREQUEST']._serialized_start=2209
+  _globals['_READLOGREQUEST']._serialized_end=2307
+  _globals['_LOGCHUNK']._serialized_start=2309
+  _globals['_LOGCHUNK']._serialized_end=2350
+  _globals['_AGENT']._serialized_start=2353
+  _globals['_AGENT']._serialized_end=2655
 # @@protoc_insertion_point(module_scope)

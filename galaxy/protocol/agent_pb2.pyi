@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PodGroup(_message.Message):
-    __slots__ = ("job_id", "version", "state", "healthy", "reason", "index", "incarnation")
+    __slots__ = ("job_id", "version", "state", "healthy", "reason", "index", "incarnation", "generation")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,7 @@ class PodGroup(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     version: str
     state: _types_pb2.PodState
@@ -23,7 +24,8 @@ class PodGroup(_message.Message):
     reason: str
     index: _containers.RepeatedScalarFieldContainer[int]
     incarnation: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., reason: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ...) -> None: ...
+    generation: int
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., reason: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ..., generation: _Optional[int] = ...) -> None: ...
 
 class QueryRequest(_message.Message):
     __slots__ = ("since_revision", "instance")
@@ -98,16 +100,18 @@ class RunPodsRequest(_message.Message):
     def __init__(self, descriptions: _Optional[_Iterable[_Union[Description, _Mapping]]] = ..., launches: _Optional[_Iterable[_Union[PodLaunch, _Mapping]]] = ...) -> None: ...
 
 class PodLaunch(_message.Message):
-    __slots__ = ("job_id", "version", "index", "incarnation")
+    __slots__ = ("job_id", "version", "index", "incarnation", "generation")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     version: str
     index: _containers.RepeatedScalarFieldContainer[int]
     incarnation: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ...) -> None: ...
+    generation: int
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ..., generation: _Optional[int] = ...) -> None: ...
 
 class PodRefusal(_message.Message):
     __slots__ = ("job_id", "index", "incarnation", "status", "reason")

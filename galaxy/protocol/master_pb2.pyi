@@ -1,12 +1,33 @@
 from galaxy.protocol import types_pb2 as _types_pb2
 from galaxy.protocol import agent_pb2 as _agent_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class UpdateSteering(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    kSteeringUnset: _ClassVar[UpdateSteering]
+    kSteerPause: _ClassVar[UpdateSteering]
+    kSteerContinue: _ClassVar[UpdateSteering]
+    kSteerRollback: _ClassVar[UpdateSteering]
+
+class LabelChange(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    kLabelChangeUnset: _ClassVar[LabelChange]
+    kLabelSet: _ClassVar[LabelChange]
+    kLabelRemove: _ClassVar[LabelChange]
+kSteeringUnset: UpdateSteering
+kSteerPause: UpdateSteering
+kSteerContinue: UpdateSteering
+kSteerRollback: UpdateSteering
+kLabelChangeUnset: LabelChange
+kLabelSet: LabelChange
+kLabelRemove: LabelChange
 
 class SubmitJobRequest(_message.Message):
     __slots__ = ("job", "request_id")
@@ -36,12 +57,270 @@ class TerminateJobResponse(_message.Message):
     job_id: str
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
+class UpdateJobRequest(_message.Message):
+    __slots__ = ("job_id", "job", "breakpoint")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    BREAKPOINT_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    job: _types_pb2.JobDescriptor
+    breakpoint: int
+    def __init__(self, job_id: _Optional[str] = ..., job: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., breakpoint: _Optional[int] = ...) -> None: ...
+
+class UpdateJobResponse(_message.Message):
+    __slots__ = ("job_id", "version", "changed")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    changed: bool
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., changed: _Optional[bool] = ...) -> None: ...
+
+class SteerUpdateRequest(_message.Message):
+    __slots__ = ("job_id", "steering", "version")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STEERING_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    steering: UpdateSteering
+    version: str
+    def __init__(self, job_id: _Optional[str] = ..., steering: _Optional[_Union[UpdateSteering, str]] = ..., version: _Optional[str] = ...) -> None: ...
+
+class SteerUpdateResponse(_message.Message):
+    __slots__ = ("job_id", "version")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+
+class ScaleJobRequest(_message.Message):
+    __slots__ = ("job_id", "replica")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    replica: int
+    def __init__(self, job_id: _Optional[str] = ..., replica: _Optional[int] = ...) -> None: ...
+
+class ScaleJobResponse(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class SuspendJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class SuspendJobResponse(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ResumeJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ResumeJobResponse(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class RestartJobRequest(_message.Message):
+    __slots__ = ("job_id", "step")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    step: int
+    def __init__(self, job_id: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
+
+class RestartJobResponse(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class LabelAgentsRequest(_message.Message):
+    __slots__ = ("label", "change", "endpoints")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    change: LabelChange
+    endpoints: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, label: _Optional[str] = ..., change: _Optional[_Union[LabelChange, str]] = ..., endpoints: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class LabelAgentsResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class OfflineAgentRequest(_message.Message):
+    __slots__ = ("endpoint",)
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    def __init__(self, endpoint: _Optional[str] = ...) -> None: ...
+
+class OfflineAgentResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class OnlineAgentRequest(_message.Message):
+    __slots__ = ("endpoint",)
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    def __init__(self, endpoint: _Optional[str] = ...) -> None: ...
+
+class OnlineAgentResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SwitchSafeModeRequest(_message.Message):
+    __slots__ = ("enter",)
+    ENTER_FIELD_NUMBER: _ClassVar[int]
+    enter: bool
+    def __init__(self, enter: _Optional[bool] = ...) -> None: ...
+
+class SwitchSafeModeResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PreemptRequest(_message.Message):
+    __slots__ = ("endpoint", "pod_id", "victim_ids")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    VICTIM_IDS_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    pod_id: str
+    victim_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ..., victim_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PreemptResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("target",)
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    target: str
+    def __init__(self, target: _Optional[str] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("job_id", "pod_id", "sentence", "obstacles", "agents")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    OBSTACLES_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    pod_id: str
+    sentence: str
+    obstacles: _containers.RepeatedCompositeFieldContainer[Obstacle]
+    agents: int
+    def __init__(self, job_id: _Optional[str] = ..., pod_id: _Optional[str] = ..., sentence: _Optional[str] = ..., obstacles: _Optional[_Iterable[_Union[Obstacle, _Mapping]]] = ..., agents: _Optional[int] = ...) -> None: ...
+
+class PlanJobRequest(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: _types_pb2.JobDescriptor
+    def __init__(self, job: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ...) -> None: ...
+
+class Difference(_message.Message):
+    __slots__ = ("path", "before", "after")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    before: str
+    after: str
+    def __init__(self, path: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
+
+class PlannedPods(_message.Message):
+    __slots__ = ("endpoint", "count", "in_place")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    IN_PLACE_FIELD_NUMBER: _ClassVar[int]
+    endpoint: str
+    count: int
+    in_place: bool
+    def __init__(self, endpoint: _Optional[str] = ..., count: _Optional[int] = ..., in_place: _Optional[bool] = ...) -> None: ...
+
+class PlanJobResponse(_message.Message):
+    __slots__ = ("job_id", "differences", "placements", "unplaced", "stops")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
+    UNPLACED_FIELD_NUMBER: _ClassVar[int]
+    STOPS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    differences: _containers.RepeatedCompositeFieldContainer[Difference]
+    placements: _containers.RepeatedCompositeFieldContainer[PlannedPods]
+    unplaced: _containers.RepeatedCompositeFieldContainer[Unplaced]
+    stops: int
+    def __init__(self, job_id: _Optional[str] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ..., placements: _Optional[_Iterable[_Union[PlannedPods, _Mapping]]] = ..., unplaced: _Optional[_Iterable[_Union[Unplaced, _Mapping]]] = ..., stops: _Optional[int] = ...) -> None: ...
+
+class WatchEventsRequest(_message.Message):
+    __slots__ = ("job_id", "pod_id", "endpoint", "since", "follow")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    pod_id: str
+    endpoint: str
+    since: float
+    follow: bool
+    def __init__(self, job_id: _Optional[str] = ..., pod_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., since: _Optional[float] = ..., follow: _Optional[bool] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("number", "time", "kind", "job_id", "indexes", "task_id", "endpoint", "before", "after", "reason", "actor", "level")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEXES_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    time: float
+    kind: str
+    job_id: str
+    indexes: _containers.RepeatedScalarFieldContainer[int]
+    task_id: str
+    endpoint: str
+    before: str
+    after: str
+    reason: str
+    actor: str
+    level: str
+    def __init__(self, number: _Optional[int] = ..., time: _Optional[float] = ..., kind: _Optional[str] = ..., job_id: _Optional[str] = ..., indexes: _Optional[_Iterable[int]] = ..., task_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., level: _Optional[str] = ...) -> None: ...
+
+class Events(_message.Message):
+    __slots__ = ("events", "lost")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    lost: bool
+    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., lost: _Optional[bool] = ...) -> None: ...
+
 class ListJobsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class JobOverview(_message.Message):
-    __slots__ = ("job_id", "name", "user", "type", "priority", "state", "update_state", "version", "replica", "deploy_step", "running", "deploying", "pending", "death", "finished", "failed", "cpu_used_millicores", "memory_used_bytes", "create_time", "update_time", "reason", "healthy")
+    __slots__ = ("job_id", "name", "user", "type", "priority", "state", "update_state", "version", "replica", "deploy_step", "running", "deploying", "pending", "death", "finished", "failed", "cpu_used_millicores", "memory_used_bytes", "create_time", "update_time", "reason", "healthy", "updated", "breakpoint")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +343,8 @@ class JobOverview(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_FIELD_NUMBER: _ClassVar[int]
+    BREAKPOINT_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     name: str
     user: str
@@ -86,7 +367,9 @@ class JobOverview(_message.Message):
     update_time: float
     reason: str
     healthy: int
-    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., priority: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., update_state: _Optional[_Union[_types_pb2.JobUpdateState, str]] = ..., version: _Optional[str] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., running: _Optional[int] = ..., deploying: _Optional[int] = ..., pending: _Optional[int] = ..., death: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., reason: _Optional[str] = ..., healthy: _Optional[int] = ...) -> None: ...
+    updated: int
+    breakpoint: int
+    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., priority: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., update_state: _Optional[_Union[_types_pb2.JobUpdateState, str]] = ..., version: _Optional[str] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., running: _Optional[int] = ..., deploying: _Optional[int] = ..., pending: _Optional[int] = ..., death: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., reason: _Optional[str] = ..., healthy: _Optional[int] = ..., updated: _Optional[int] = ..., breakpoint: _Optional[int] = ...) -> None: ...
 
 class ListJobsResponse(_message.Message):
     __slots__ = ("jobs",)
@@ -255,7 +538,7 @@ class Amount(_message.Message):
     def __init__(self, total: _Optional[int] = ..., assigned: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build")
+    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build", "safe_mode_share")
     LEADER_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SAFE_MODE_FIELD_NUMBER: _ClassVar[int]
@@ -273,6 +556,7 @@ class GetStatusResponse(_message.Message):
     PODS_DEATH_FIELD_NUMBER: _ClassVar[int]
     PODS_FINISHED_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
+    SAFE_MODE_SHARE_FIELD_NUMBER: _ClassVar[int]
     leader: str
     epoch: int
     safe_mode: bool
@@ -290,7 +574,8 @@ class GetStatusResponse(_message.Message):
     pods_death: int
     pods_finished: int
     build: str
-    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ...) -> None: ...
+    safe_mode_share: float
+    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ...) -> None: ...
 
 class HeartBeatRequest(_message.Message):
     __slots__ = ("endpoint", "instance", "revision", "facts")
@@ -329,7 +614,7 @@ class AgentCount(_message.Message):
     def __init__(self, agent: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
 
 class PendingGroup(_message.Message):
-    __slots__ = ("job_id", "version", "count", "requirement", "labels", "max_per_host", "occupied", "priority", "user", "type", "pending_since", "needs_isolation", "running")
+    __slots__ = ("job_id", "version", "count", "requirement", "labels", "max_per_host", "occupied", "priority", "user", "type", "pending_since", "needs_isolation", "may_preempt", "running")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -342,6 +627,7 @@ class PendingGroup(_message.Message):
     TYPE_FIELD_NUMBER: _ClassVar[int]
     PENDING_SINCE_FIELD_NUMBER: _ClassVar[int]
     NEEDS_ISOLATION_FIELD_NUMBER: _ClassVar[int]
+    MAY_PREEMPT_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     version: str
@@ -355,8 +641,9 @@ class PendingGroup(_message.Message):
     type: _types_pb2.JobType
     pending_since: float
     needs_isolation: bool
+    may_preempt: bool
     running: int
-    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., requirement: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., max_per_host: _Optional[int] = ..., occupied: _Optional[_Iterable[_Union[AgentCount, _Mapping]]] = ..., priority: _Optional[int] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., pending_since: _Optional[float] = ..., needs_isolation: _Optional[bool] = ..., running: _Optional[int] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., requirement: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., max_per_host: _Optional[int] = ..., occupied: _Optional[_Iterable[_Union[AgentCount, _Mapping]]] = ..., priority: _Optional[int] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., pending_since: _Optional[float] = ..., needs_isolation: _Optional[bool] = ..., may_preempt: _Optional[bool] = ..., running: _Optional[int] = ...) -> None: ...
 
 class GetPendingJobsResponse(_message.Message):
     __slots__ = ("revision", "groups")
@@ -450,15 +737,83 @@ class Unplaced(_message.Message):
     reason: str
     def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., obstacles: _Optional[_Iterable[_Union[Obstacle, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class GetVictimsRequest(_message.Message):
+    __slots__ = ("reign", "job_id", "version")
+    REIGN_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    reign: str
+    job_id: str
+    version: str
+    def __init__(self, reign: _Optional[str] = ..., job_id: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+
+class Tenant(_message.Message):
+    __slots__ = ("job_id", "version", "count", "priority", "type", "requirement", "youngest")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUIREMENT_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    count: int
+    priority: int
+    type: _types_pb2.JobType
+    requirement: _types_pb2.Resource
+    youngest: float
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., priority: _Optional[int] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., requirement: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., youngest: _Optional[float] = ...) -> None: ...
+
+class AgentTenants(_message.Message):
+    __slots__ = ("agent", "tenants")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    TENANTS_FIELD_NUMBER: _ClassVar[int]
+    agent: int
+    tenants: _containers.RepeatedCompositeFieldContainer[Tenant]
+    def __init__(self, agent: _Optional[int] = ..., tenants: _Optional[_Iterable[_Union[Tenant, _Mapping]]] = ...) -> None: ...
+
+class GetVictimsResponse(_message.Message):
+    __slots__ = ("agents",)
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentTenants]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentTenants, _Mapping]]] = ...) -> None: ...
+
+class Victims(_message.Message):
+    __slots__ = ("job_id", "version", "count")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    count: int
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class Preemption(_message.Message):
+    __slots__ = ("job_id", "version", "agent", "count", "victims")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    VICTIMS_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    version: str
+    agent: int
+    count: int
+    victims: _containers.RepeatedCompositeFieldContainer[Victims]
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., agent: _Optional[int] = ..., count: _Optional[int] = ..., victims: _Optional[_Iterable[_Union[Victims, _Mapping]]] = ...) -> None: ...
+
 class ProposeRequest(_message.Message):
-    __slots__ = ("reign", "placements", "unplaced")
+    __slots__ = ("reign", "placements", "unplaced", "preemptions")
     REIGN_FIELD_NUMBER: _ClassVar[int]
     PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
     UNPLACED_FIELD_NUMBER: _ClassVar[int]
+    PREEMPTIONS_FIELD_NUMBER: _ClassVar[int]
     reign: str
     placements: _containers.RepeatedCompositeFieldContainer[Placement]
     unplaced: _containers.RepeatedCompositeFieldContainer[Unplaced]
-    def __init__(self, reign: _Optional[str] = ..., placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., unplaced: _Optional[_Iterable[_Union[Unplaced, _Mapping]]] = ...) -> None: ...
+    preemptions: _containers.RepeatedCompositeFieldContainer[Preemption]
+    def __init__(self, reign: _Optional[str] = ..., placements: _Optional[_Iterable[_Union[Placement, _Mapping]]] = ..., unplaced: _Optional[_Iterable[_Union[Unplaced, _Mapping]]] = ..., preemptions: _Optional[_Iterable[_Union[Preemption, _Mapping]]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("agent", "count", "status", "reason", "fresh")
@@ -487,10 +842,12 @@ class ProposalAnswer(_message.Message):
     def __init__(self, status: _Optional[_Union[_types_pb2.Status, str]] = ..., accepted: _Optional[int] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ProposeResponse(_message.Message):
-    __slots__ = ("answers",)
+    __slots__ = ("answers", "preemptions")
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    PREEMPTIONS_FIELD_NUMBER: _ClassVar[int]
     answers: _containers.RepeatedCompositeFieldContainer[ProposalAnswer]
-    def __init__(self, answers: _Optional[_Iterable[_Union[ProposalAnswer, _Mapping]]] = ...) -> None: ...
+    preemptions: _containers.RepeatedCompositeFieldContainer[ProposalAnswer]
+    def __init__(self, answers: _Optional[_Iterable[_Union[ProposalAnswer, _Mapping]]] = ..., preemptions: _Optional[_Iterable[_Union[ProposalAnswer, _Mapping]]] = ...) -> None: ...
 
 class StoredVersion(_message.Message):
     __slots__ = ("number", "version", "time")
@@ -503,7 +860,7 @@ class StoredVersion(_message.Message):
     def __init__(self, number: _Optional[int] = ..., version: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
 
 class StoredJob(_message.Message):
-    __slots__ = ("job_id", "descriptor_without_pod", "state", "versions", "request_id", "create_time", "update_time", "end_time", "reason")
+    __slots__ = ("job_id", "descriptor_without_pod", "state", "versions", "request_id", "create_time", "update_time", "end_time", "reason", "update", "generation", "restart_step")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTOR_WITHOUT_POD_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -513,6 +870,9 @@ class StoredJob(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    RESTART_STEP_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     descriptor_without_pod: _types_pb2.JobDescriptor
     state: _types_pb2.JobState
@@ -522,20 +882,59 @@ class StoredJob(_message.Message):
     update_time: float
     end_time: float
     reason: str
-    def __init__(self, job_id: _Optional[str] = ..., descriptor_without_pod: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., versions: _Optional[_Iterable[_Union[StoredVersion, _Mapping]]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., end_time: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+    update: StoredUpdate
+    generation: int
+    restart_step: int
+    def __init__(self, job_id: _Optional[str] = ..., descriptor_without_pod: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., versions: _Optional[_Iterable[_Union[StoredVersion, _Mapping]]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., end_time: _Optional[float] = ..., reason: _Optional[str] = ..., update: _Optional[_Union[StoredUpdate, _Mapping]] = ..., generation: _Optional[int] = ..., restart_step: _Optional[int] = ...) -> None: ...
+
+class StoredUpdate(_message.Message):
+    __slots__ = ("state", "from_version", "breakpoint", "reason", "time")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BREAKPOINT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    state: _types_pb2.JobUpdateState
+    from_version: str
+    breakpoint: int
+    reason: str
+    time: float
+    def __init__(self, state: _Optional[_Union[_types_pb2.JobUpdateState, str]] = ..., from_version: _Optional[str] = ..., breakpoint: _Optional[int] = ..., reason: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
+
+class StoredLabel(_message.Message):
+    __slots__ = ("label", "endpoints")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    endpoints: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, label: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StoredSafeMode(_message.Message):
+    __slots__ = ("manual", "actor", "time")
+    MANUAL_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    manual: bool
+    actor: str
+    time: float
+    def __init__(self, manual: _Optional[bool] = ..., actor: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
 
 class StoredAgent(_message.Message):
-    __slots__ = ("endpoint", "admit_time")
+    __slots__ = ("endpoint", "admit_time", "offline")
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     ADMIT_TIME_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_FIELD_NUMBER: _ClassVar[int]
     endpoint: str
     admit_time: float
-    def __init__(self, endpoint: _Optional[str] = ..., admit_time: _Optional[float] = ...) -> None: ...
+    offline: bool
+    def __init__(self, endpoint: _Optional[str] = ..., admit_time: _Optional[float] = ..., offline: _Optional[bool] = ...) -> None: ...
 
 class StoredFinished(_message.Message):
-    __slots__ = ("first", "bits")
+    __slots__ = ("first", "bits", "failed")
     FIRST_FIELD_NUMBER: _ClassVar[int]
     BITS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
     first: int
     bits: bytes
-    def __init__(self, first: _Optional[int] = ..., bits: _Optional[bytes] = ...) -> None: ...
+    failed: bytes
+    def __init__(self, first: _Optional[int] = ..., bits: _Optional[bytes] = ..., failed: _Optional[bytes] = ...) -> None: ...
