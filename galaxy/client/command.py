@@ -16,7 +16,7 @@ from galaxy.client.layout import FORMATS, Listing, Sheet, laid_out
 from galaxy.client.leader import Unreachable
 from galaxy.client.session import Session
 from galaxy.client.whereabouts import Nowhere
-from galaxy.protocol.statuses import GalaxyError, status_name
+from galaxy.protocol.statuses import GalaxyError
 from galaxy.settings import SettingsError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,7 +62,7 @@ def failure_of(error: Exception) -> Failure:
         case Failure():
             return error
         case GalaxyError():
-            return Failure(exits.exit_code(error.status), error.reason or status_name(error.status))
+            return Failure(exits.exit_code(error.status), str(error))
         case SettingsError():
             return Failure(exits.USAGE, str(error))
         case _:

@@ -91,9 +91,9 @@ class StrangersTests(ClusterTestCase):
                 if listening.status == psutil.CONN_LISTEN:
                     address = (listening.laddr.ip, listening.laddr.port)
                     found[f"{name} {address}"] = partial(_tcp, address)
-        for path in Path(self.cluster.directory).rglob("*"):
-            if path.is_socket():
-                found[str(path)] = partial(_unix, path)
+        for listening in psutil.Process(self.cluster.pid("gce-0")).net_connections("unix"):
+            if listening.laddr:
+                found[str(listening.laddr)] = partial(_unix, Path(str(listening.laddr)))
         return found
 
 

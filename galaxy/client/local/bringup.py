@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pwd
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ import psutil
 from attrs import frozen
 
 from galaxy.client import exits
-from galaxy.client.command import Failure, told
+from galaxy.client.command import Failure
 from galaxy.client.leader import Leader, Unreachable
 from galaxy.client.local.plan import (
     AgentShare,
@@ -28,7 +27,6 @@ from galaxy.client.local.plan import (
     Layout,
     agents_from,
     agents_text,
-    closed_to_others,
     daemons,
     free_ports,
     more_agents,
@@ -76,8 +74,7 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
         masters = settings.masters or (settings.master.listen,)
         agents = _agents(layout, wish, masters)
         sockets = _socket_directory(layout, len(agents))
-        user = _task_user(layout, settings)
-        planned = daemons(layout, sockets, masters, settings.nexus, agents, task_user=user)
+        planned = daemons(layout, sockets, masters, settings.nexus, agents)
         before = running(layout.run)
         missing = [daemon for daemon in planned if daemon.name not in before]
         since = session.clock()
@@ -195,27 +192,6 @@ def _socket_directory(layout: Layout, agents: int) -> Path:
     if directory.lstat().st_uid != os.geteuid():
         raise Failure(exits.FAILED, f"{directory} belongs to somebody else; name a shorter --dir")
     return directory
-
-
-def _task_user(layout: Layout, settings: Settings) -> str:
-    """
-    Whose rights tasks must have to reach their own files; empty: as agents have it.
-
-    Agents of root give tasks an account without rights, which cannot pass through
-    a directory that is closed to others, like root's home.
-    """
-    if os.geteuid() != 0 or settings.agent.default_user:
-        return ""
-    path = [*reversed(layout.directory.parents), layout.directory]
-    closed = closed_to_others([(each, each.stat().st_mode) for each in path])
-    if closed is None:
-        return ""
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    told(
-        f"galaxy: tasks run as {user}, since others cannot pass through {closed};"
-        " another --dir, or agent.default_user in galaxy.toml, changes that"
-    )
-    return user
 
 
 def _start(layout: Layout, missing: list[Daemon]) -> None:

@@ -178,27 +178,15 @@ def free_ports(
     return (port for port in range(start, 65536) if is_free(port))
 
 
-def closed_to_others(modes: Sequence[tuple[Path, int]]) -> Path | None:
-    """The first of these directories (path, mode) that only its owner may pass through."""
-    return next((path for path, mode in modes if not mode & 0o001), None)
-
-
 def daemons(
     layout: Layout,
     sockets: Path,
     masters: Sequence[str],
     nexus: str,
     agents: Sequence[AgentShare],
-    *,
-    task_user: str = "",
 ) -> tuple[Daemon, ...]:
-    """
-    Every daemon of the cluster, in the order in which they are started.
-
-    With a `task_user`, all tasks have that account's rights.
-    """
+    """Every daemon of the cluster, in the order in which they are started."""
     config = ("--config", str(layout.settings))
-    rights = ("--default-user", task_user) if task_user else ()
     return (
         *(
             Daemon(
@@ -213,7 +201,7 @@ def daemons(
             Daemon(
                 f"agent-{number}",
                 "galaxy-agent",
-                (*config, *rights, *_agent_options(layout, sockets, number, agent)),
+                (*config, *_agent_options(layout, sockets, number, agent)),
             )
             for number, agent in enumerate(agents)
         ),

@@ -103,7 +103,7 @@ class ReadingTests(SynchronousTestCase):
             cluster = MemoryCluster.with_master(show_job=refuse(status, "because"))
             result = cluster.run("show", "x")
             self.assertEqual((result.exit_code, result.stdout), (code, ""))
-            self.assertEqual(result.stderr, "galaxy: because\n")
+            self.assertEqual(result.stderr, f"galaxy: {pb.Status.Name(status)}: because\n")
 
     def test_nobody_there_is_seven(self) -> None:
         self.assertEqual(MemoryCluster().run("jobs").exit_code, 7)

@@ -13,7 +13,6 @@ from galaxy.client.local.plan import (
     Layout,
     agents_from,
     agents_text,
-    closed_to_others,
     daemons,
     free_ports,
     more_agents,
@@ -131,16 +130,6 @@ class DaemonsTests(SynchronousTestCase):
             "--millicores": None,
         }
         self.assertEqual({name: option(command, name) for name in expected}, expected)
-
-    def test_rights_are_given_only_where_they_are_needed(self) -> None:
-        """Safety: tasks of root's cluster have no rights unless they could not run at all."""
-        *_, agent = daemons(HERE, HERE.run, ["a:1"], "leveldb:x", [ONE])
-        self.assertIsNone(option(agent.command(HERE), "--default-user"))
-        *_, agent = daemons(HERE, HERE.run, ["a:1"], "leveldb:x", [ONE], task_user="root")
-        self.assertEqual(option(agent.command(HERE), "--default-user"), "root")
-        home = (Path("/root"), 0o40700)
-        self.assertEqual(closed_to_others([(Path("/"), 0o40755), home]), Path("/root"))
-        self.assertIsNone(closed_to_others([(Path("/"), 0o40755), (Path("/srv"), 0o40711)]))
 
     def test_the_settings_say_where_masters_listen(self) -> None:
         settings = parse_settings(settings_text(["a:1"], "leveldb:/x y"), "x")
