@@ -1,1 +1,1 @@
-"""The tests mirror galaxy/; scenario/ runs whole clusters on one clock, integration/ real processes."""
+"""The tests mirror galaxy/; scenario/ runs clusters on one clock, integration/ real processes."""
