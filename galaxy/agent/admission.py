@@ -24,6 +24,7 @@ class Order:
 
     key: PodKey
     version: str
+    generation: int = 0
 
 
 @frozen

@@ -154,7 +154,15 @@ class Draft:
         self._reserved.append(order.key)
         tasks = tuple(Task() for _ in description.pod.tasks)
         user = self._book.users.task_user(description.user)
-        pod = Pod(order.key, order.version, user, now, tasks, verdict.ports)
+        pod = Pod(
+            order.key,
+            order.version,
+            user,
+            now,
+            tasks,
+            verdict.ports,
+            generation=order.generation,
+        )
         self.pods[order.key] = pod
         self._slots[order.key.job_id, order.key.index] = order.key
         return pod

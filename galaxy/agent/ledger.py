@@ -88,6 +88,7 @@ def _groups(pods: Iterable[tuple[PodKey, Summary]]) -> list[PodGroup]:
                 state=summary.state,
                 healthy=summary.healthy,
                 reason=summary.reason,
+                generation=summary.generation,
             )
         group.index.append(key.index)
         group.incarnation.append(key.incarnation)

@@ -53,6 +53,7 @@ class Summary:
     state: PodState
     healthy: bool = False
     reason: str = ""
+    generation: int = 0
 
 
 def task_state(task: Task) -> TaskState:
@@ -106,7 +107,8 @@ def summary(pod: Pod, spec: PodSpec, now: float) -> Summary:
     if pod.stop_reason is not None and state != kPodError:
         state = kPodTerminate
     at = healthy_at(pod, spec) if state == kPodRunning else None
-    return Summary(pod.version, state, at is not None and now >= at, _reason(pod))
+    healthy = at is not None and now >= at
+    return Summary(pod.version, state, healthy, _reason(pod), pod.generation)
 
 
 def has_ended(pod: Pod) -> bool:

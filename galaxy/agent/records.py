@@ -143,6 +143,7 @@ class Pod:
     ports: tuple[tuple[str, int], ...] = ()
     stop_time: float = 0.0
     stop_reason: str | None = None
+    generation: int = 0  # the master's, told back to it
 
 
 def encode_pod(pod: Pod) -> bytes:

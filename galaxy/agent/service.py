@@ -75,7 +75,7 @@ class AgentAnswers:
         for launch in request.launches:
             _check_job_id(launch.job_id)
         orders = [
-            Order(PodKey(launch.job_id, index, incarnation), launch.version)
+            Order(PodKey(launch.job_id, index, incarnation), launch.version, launch.generation)
             for launch in request.launches
             for index, incarnation in _pairs(launch.index, launch.incarnation)
         ]

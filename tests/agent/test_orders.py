@@ -35,6 +35,14 @@ class OrderTests(MachineTests):
         self.run_one()
         self.assertEqual(self.machine.pids(), pids)
 
+    def test_generation(self) -> None:
+        """The generation that a pod was launched with is told back, also after a restart."""
+        request = run_request(description(), 0)
+        request.launches[0].generation = 5
+        self.machine.run(request)
+        self.machine.restart()
+        self.assertEqual([group.generation for group in self.machine.query().groups], [5])
+
     def test_too_much(self) -> None:
         """What does not fit is refused with the numbers."""
         status, reason = self.refusal(run_request(description(millicores=3000), 0))
