@@ -26,6 +26,12 @@ class Fault:
     path: Path
     text: str
 
+    def line(self, source: str) -> str:
+        """The fault as people read it: file:line:column: path: sentence."""
+        where = f"{source}:{self.place.line}:{self.place.column}"
+        path = spelled(self.path)
+        return f"{where}: {path}: {self.text}" if path else f"{where}: {self.text}"
+
 
 @frozen
 class Document:

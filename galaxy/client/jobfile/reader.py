@@ -14,7 +14,7 @@ from attrs import frozen
 from galaxy.client.jobfile import jsonc, tomltext
 from galaxy.client.jobfile.build import descriptor
 from galaxy.client.jobfile.checks import checked
-from galaxy.client.jobfile.document import Document, Fault, parsed, spelled
+from galaxy.client.jobfile.document import Document, Fault, parsed
 from galaxy.client.jobfile.document import Path as TreePath
 from galaxy.client.jobfile.package import PackageError, read_package
 from galaxy.descriptions import problems
@@ -31,12 +31,7 @@ class JobFile:
 
     def report(self) -> list[str]:
         """The faults as lines: file:line:column: path: sentence."""
-        lines = []
-        for fault in self.faults:
-            where = f"{self.source}:{fault.place.line}:{fault.place.column}"
-            path = spelled(fault.path)
-            lines.append(f"{where}: {path}: {fault.text}" if path else f"{where}: {fault.text}")
-        return lines
+        return [fault.line(self.source) for fault in self.faults]
 
 
 def read_job_file(path: Path) -> JobFile:
