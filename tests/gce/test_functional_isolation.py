@@ -328,9 +328,11 @@ class TaskTests(Isolated):
         self.assertEqual("e\n", (self.directory / "err").read_text())
 
     async def test_signals(self) -> None:
-        """No signal is blocked or ignored."""
+        """No signal is blocked or ignored, but for the two that belong to the C library."""
         await self.run_to_end("exec grep -E 'Sig(Blk|Ign)' /proc/self/status")
-        self.assertEqual({"0" * 16}, {line.split()[1] for line in self.output().splitlines()})
+        masks = [int(line.split()[1], 16) for line in self.output().splitlines()]
+        the_librarys = 1 << 31 | 1 << 32  # signals 32 and 33; whoever started us decides
+        self.assertEqual([0, 0], [mask & ~the_librarys for mask in masks])
 
     async def test_output_through_a_link(self) -> None:
         """An output file that is a symbolic link is refused: it could lead anywhere."""
