@@ -121,10 +121,12 @@ def _services(file: FileDescriptorProto) -> Iterator[_Service]:
 
 
 def _imports(names: Sequence[str], homes: dict[str, str]) -> Iterator[str]:
-    for home in sorted({homes[name] for name in names}):
+    lines = {"galaxy.protocol.methods": "Method, Service"}
+    for home in {homes[name] for name in names}:
         shorts = ", ".join(name.rpartition(".")[2] for name in names if homes[name] == home)
-        yield f"from {home}_pb2 import ({shorts},)"
-    yield "from galaxy.protocol.methods import Method, Service"
+        lines[f"{home}_pb2"] = f"({shorts},)"
+    for module, imported in sorted(lines.items()):
+        yield f"from {module} import {imported}"
 
 
 def _constants(service: _Service) -> Iterator[str]:

@@ -67,6 +67,10 @@ from galaxy.protocol.master_pb2 import (
     TerminateJobResponse,
 )
 from galaxy.protocol.methods import Method, Service
+from galaxy.protocol.scheduler_pb2 import (
+    DryRunRequest,
+    DryRunResponse,
+)
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -572,5 +576,43 @@ class BlockingMasterStub:
     ) -> ProposeResponse:
         answer: ProposeResponse = self._peer.call(
             MASTER_PROPOSE, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+
+SCHEDULER_DRY_RUN = Method("Scheduler.DryRun", "dry_run", DryRunRequest, DryRunResponse)
+SCHEDULER = Service("Scheduler", (SCHEDULER_DRY_RUN,))
+
+
+class IScheduler(Interface):
+    """Answers for the service Scheduler."""
+
+    async def dry_run(request: DryRunRequest, call: Call) -> DryRunResponse:
+        """Where groups would go, by the scheduler's picture as it is; nothing is proposed."""
+
+
+class SchedulerStub:
+    """Calls Scheduler at the other end of a connection."""
+
+    def __init__(self, peer: IPeer) -> None:
+        self._peer = peer
+
+    def dry_run(
+        self, request: DryRunRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[DryRunResponse]:
+        return self._peer.call(SCHEDULER_DRY_RUN, request, deadline_s=deadline_s, epoch=epoch)
+
+
+class BlockingSchedulerStub:
+    """Calls Scheduler and waits for the answer."""
+
+    def __init__(self, peer: IBlockingPeer) -> None:
+        self._peer = peer
+
+    def dry_run(
+        self, request: DryRunRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> DryRunResponse:
+        answer: DryRunResponse = self._peer.call(
+            SCHEDULER_DRY_RUN, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer

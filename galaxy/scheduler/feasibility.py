@@ -105,8 +105,8 @@ def sentence(seen: Survey) -> str:
     """
     Why there is no place, for people.
 
-    "4 of 6 agents lack label ssd, 1 lacks memory (nearest: 10.0.0.2:8221 lacks
-    1.5 GiB of memory)"
+    "4 of 6 agents lack the label ssd, 1 lacks memory; nearest: 10.0.0.2:8221 lacks
+    1.5 GiB of memory"
     """
     if not seen.agents:
         return "there are no agents"
@@ -120,7 +120,7 @@ def sentence(seen: Survey) -> str:
     if seen.nearest is None:
         return text
     lacks = " and ".join(str(lack) for lack in seen.nearest.lacks)
-    return f"{text} (nearest: {seen.nearest.endpoint} {lacks})"
+    return f"{text}; nearest: {seen.nearest.endpoint} {lacks}"
 
 
 def _predicate(constraint: str, *, one: bool) -> str:
@@ -131,6 +131,8 @@ def _predicate(constraint: str, *, one: bool) -> str:
         return f"{'holds' if one else 'hold'} as many pods of the job as max_per_host allows"
     if constraint.startswith("port "):
         return f"{'has' if one else 'have'} {constraint} taken"
+    if constraint.startswith("label "):
+        return f"{lack} the {constraint}"
     return f"{lack} {constraint}"
 
 

@@ -159,6 +159,19 @@ class Fleet:
         self.gains += 1
         self._log.append(row)
 
+    def copied(self) -> Fleet:
+        """Another fleet of the same machines, to be changed without consequences."""
+        other = Fleet()
+        other.agents, other.endpoints = list(self.agents), list(self.endpoints)
+        other.rows = dict(self.rows)
+        for name in _COLUMNS:
+            setattr(other, name, getattr(self, name).copy())
+        other.labels = {label: column.copy() for label, column in self.labels.items()}
+        other.ports = {port: column.copy() for port, column in self.ports.items()}
+        other.mean_cpu, other.mean_memory = self.mean_cpu, self.mean_memory
+        other._labels_of, other._ports_of = list(self._labels_of), list(self._ports_of)
+        return other
+
     def _admit(self, newcomers: list[AgentSnapshot]) -> None:
         if not newcomers:
             return

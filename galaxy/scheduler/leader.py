@@ -8,6 +8,7 @@ blurred, so that many schedulers do not come back at the same moment.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +17,7 @@ from twisted.logger import Logger
 
 from galaxy.nexus.interfaces import IDiscovery, IWatch, Leader
 from galaxy.protocol.interfaces import INetwork, IPeer
+from galaxy.protocol.methods import Served
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.wire_pb2 import Hello
 
@@ -30,7 +32,11 @@ def pause_s(failures: int, chance: float) -> float:
 
 
 class LeaderLink:
-    """At most one connection, to the leader discovery tells of."""
+    """
+    At most one connection, to the leader discovery tells of.
+
+    `serve`: what the leader may ask over it.
+    """
 
     _log = Logger()
 
@@ -41,11 +47,14 @@ class LeaderLink:
         discovery: IDiscovery,
         hello: Hello,
         rng: random.Random,
+        *,
+        serve: Sequence[Served] = (),
     ) -> None:
         self._clock = clock
         self._network = network
         self._discovery = discovery
         self._hello = hello
+        self._serve = serve
         self._rng = rng
         self._failures = 0
         self._leader: Leader | None = None
@@ -70,7 +79,7 @@ class LeaderLink:
             leader = await self._known()
             self._endpoint = leader.endpoint
             try:
-                peer = await self._network.dial(leader.endpoint, self._hello)
+                peer = await self._network.dial(leader.endpoint, self._hello, self._serve)
             except GalaxyError as error:
                 await self.give_up(error)
                 continue

@@ -63,8 +63,8 @@ class Picture:
         """The plan as a message. What is known to be unplaced is not told twice."""
         return ProposeRequest(
             reign=self.reign,
-            placements=[self._placement(placed) for placed in plan.placed],
-            unplaced=[_unplaced(one) for one in plan.unplaced if self._is_news(one)],
+            placements=[placement_message(self.fleet, placed) for placed in plan.placed],
+            unplaced=[unplaced_message(one) for one in plan.unplaced if self._is_news(one)],
         )
 
     def settle(self, placed: Sequence[Placed], answers: Sequence[ProposalAnswer]) -> int:
@@ -102,15 +102,6 @@ class Picture:
         self._told[key] = told
         return True
 
-    def _placement(self, placed: Placed) -> Placement:
-        agents = self.fleet.agents
-        return Placement(
-            job_id=placed.group.job_id,
-            version=placed.group.version,
-            agent=[agents[row] for row in placed.rows],
-            count=placed.counts,
-        )
-
     def _settle(self, placed: Placed, answer: ProposalAnswer) -> int:
         ours = dict(zip(placed.rows, placed.counts, strict=True))
         if answer.status == kOk:
@@ -131,7 +122,18 @@ class Picture:
         return refused
 
 
-def _unplaced(one: Unplaced) -> UnplacedMessage:
+def placement_message(fleet: Fleet, placed: Placed) -> Placement:
+    """What was placed, in the master's numbers."""
+    return Placement(
+        job_id=placed.group.job_id,
+        version=placed.group.version,
+        agent=[fleet.agents[row] for row in placed.rows],
+        count=placed.counts,
+    )
+
+
+def unplaced_message(one: Unplaced) -> UnplacedMessage:
+    """What was not placed, and why."""
     return UnplacedMessage(
         job_id=one.group.job_id,
         version=one.group.version,

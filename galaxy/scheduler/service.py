@@ -30,10 +30,12 @@ from galaxy.protocol.master_pb2 import (
     GetResourceSnapshotResponse,
     PendingGroup,
 )
-from galaxy.protocol.services import MasterStub
+from galaxy.protocol.methods import Served
+from galaxy.protocol.services import SCHEDULER, MasterStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 from galaxy.protocol.wire_pb2 import Hello
+from galaxy.scheduler.dryrun import DryRuns
 from galaxy.scheduler.groups import Group, group_from_message
 from galaxy.scheduler.leader import LeaderLink, pause_s
 from galaxy.scheduler.picture import Picture
@@ -76,7 +78,8 @@ class Scheduler(Service):
         self._clock = clock
         self._rng = rng
         hello = Hello(role="scheduler", name=name)
-        self._link = LeaderLink(clock, network, discovery, hello, rng)
+        served = [Served(SCHEDULER, DryRuns(self.picture))]
+        self._link = LeaderLink(clock, network, discovery, hello, rng, serve=served)
         self._loop: Deferred[None] = succeed(None)
 
     def startService(self) -> None:

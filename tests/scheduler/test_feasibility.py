@@ -55,8 +55,8 @@ class SurveyTests(SynchronousTestCase):
         )
         self.assertEqual(
             sentence(survey(fleet, Shape(2000, 4096, (), ("ssd",)))),
-            "4 of 6 agents lack label ssd, 1 lacks cpu, 1 lacks memory"
-            " (nearest: 10.0.0.6:8221 lacks 1.5 GiB of memory)",
+            "4 of 6 agents lack the label ssd, 1 lacks cpu, 1 lacks memory;"
+            " nearest: 10.0.0.6:8221 lacks 1.5 GiB of memory",
         )
 
     def test_all_labels_are_needed(self) -> None:

@@ -239,8 +239,8 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual(left.removed, (Removed("label ssd", 4), Removed("memory", 2)))
         self.assertEqual(
             left.reason,
-            "4 of 6 agents lack label ssd, 2 lack memory"
-            " (nearest: 10.0.0.5:8221 lacks 1.5 GiB of memory)",
+            "4 of 6 agents lack the label ssd, 2 lack memory;"
+            " nearest: 10.0.0.5:8221 lacks 1.5 GiB of memory",
         )
 
     def test_an_agent_that_takes_no_pods_is_no_place(self) -> None:
