@@ -72,25 +72,28 @@ class Queue:
         return [_message(offer) for offer in ordered]
 
 
+def pending_group(job: Job, version: Version, count: int) -> PendingGroup:
+    """So many pods of a job and version, as schedulers are told of them."""
+    return PendingGroup(
+        job_id=job.job_id,
+        version=version.name,
+        count=count,
+        requirement=version.pod.requirement,
+        labels=version.labels,
+        max_per_host=job.max_per_host,
+        occupied=[
+            AgentCount(agent=agent.number, count=count) for agent, count in job.on_agents.items()
+        ],
+        priority=job.priority,
+        user=job.user,
+        type=job.type,
+        pending_since=version.pending_since,
+        needs_isolation=version.pod.require_isolation,
+        running=job.tally.stages[kStageRunning],
+    )
+
+
 def _message(offer: _Offer) -> PendingGroup:
     if offer.message is None:
-        job, version = offer.job, offer.version
-        offer.message = PendingGroup(
-            job_id=job.job_id,
-            version=version.name,
-            count=offer.count,
-            requirement=version.pod.requirement,
-            labels=version.labels,
-            max_per_host=job.max_per_host,
-            occupied=[
-                AgentCount(agent=agent.number, count=count)
-                for agent, count in job.on_agents.items()
-            ],
-            priority=job.priority,
-            user=job.user,
-            type=job.type,
-            pending_since=version.pending_since,
-            needs_isolation=version.pod.require_isolation,
-            running=job.tally.stages[kStageRunning],
-        )
+        offer.message = pending_group(offer.job, offer.version, offer.count)
     return offer.message
