@@ -109,6 +109,18 @@ class UnpackTests(SynchronousTestCase):
             package.writestr("../outside", "x")
         self.assert_refused(out.getvalue(), "refused")
 
+    def test_out_by_links_that_stand(self) -> None:
+        """What is judged is where a name ends by the links that are there, not how it reads."""
+        deep = special("deep", tarfile.SYMTYPE, "a/b")
+        directory = special("a/b", tarfile.DIRTYPE)
+        directory.mode = 0o755
+        self.assert_refused(tar(directory, deep, ("deep/../../../out", b"x")), "leads out")
+        self.assert_refused(
+            tar(directory, deep, special("up", tarfile.SYMTYPE, "deep/../../..")), "out of it"
+        )
+        ended = self.run_unpack(tar(directory, deep, ("deep/../in", b"x")))
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+
     def test_devices(self) -> None:
         """Devices and pipes are refused."""
         for kind in (tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE):
