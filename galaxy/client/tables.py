@@ -25,6 +25,15 @@ def _counts(row: Row) -> str:
     return "/".join(str(row[name]) for name in ("running", "pending", "deploying", "death"))
 
 
+def _update(row: Row) -> str:
+    """An update under way: its state, and how far it is."""
+    state = short(row["update_state"], "kUpdate")
+    if state in {"", "None"}:
+        return ""
+    stop = f", stops at {row['breakpoint']}" if row["breakpoint"] else ""
+    return f"{state} {row['updated']}/{row['replica']}{stop}"
+
+
 def _of(used: str, assigned: str) -> str:
     return f"{used or '?'}/{assigned or '?'}"
 
@@ -51,7 +60,7 @@ JOBS = Listing(
         Column("type", word("type", "k")),
         Column("prio", plain("priority"), wide=True),
         Column("state", word("state", "kJob")),
-        Column("update", word("update_state", "kUpdate"), wide=True),
+        Column("update", _update),
         Column("version", plain("version"), wide=True),
         Column("stat(r/p/d/e)", _counts),
         Column("replica", plain("replica")),
@@ -107,6 +116,7 @@ TASKS = Listing(
         Column("pid", plain("pid")),
         Column("last end", _end),
         Column("restarts", plain("restarts")),
+        Column("next try", moment("next_try_time")),
         Column("cpu", cores("cpu_used_millicores")),
         Column("memory", size("memory_used_bytes")),
         Column("endpoint", plain("endpoint")),
@@ -144,6 +154,8 @@ def _status(document: Row, _wide: bool) -> str:
     mode = "safe mode" if document["safe_mode"] else "normal mode"
     if document["safe_mode_reason"]:
         mode += f": {document['safe_mode_reason']}"
+    if document["safe_mode_share"]:
+        mode += f" ({document['safe_mode_share']:.0%} heard)"
     return pairs(
         [
             ("master", f"{document['leader']} (epoch {document['epoch']}), {mode}"),
@@ -173,6 +185,7 @@ def _show(document: Row, wide: bool) -> str:
             *((title, text_of(document[name])) for title, name in fields),
             ("type", short(document["type"], "k")),
             ("state", short(document["state"], "kJob")),
+            ("update", _update(document)),
             ("created", when(document["create_time"])),
             ("reason", document["reason"]),
         ]

@@ -41,6 +41,8 @@ def job(overview: JobOverview) -> Row:
         "deploy_step": overview.deploy_step,
         "running": overview.running,
         "healthy": overview.healthy,
+        "updated": overview.updated,
+        "breakpoint": overview.breakpoint,
         "deploying": overview.deploying,
         "pending": overview.pending,
         "death": overview.death,
@@ -156,6 +158,7 @@ def status(answer: GetStatusResponse) -> Row:
         "epoch": answer.epoch,
         "safe_mode": answer.safe_mode,
         "safe_mode_reason": answer.safe_mode_reason,
+        "safe_mode_share": answer.safe_mode_share,
         "agents": {
             "total": answer.agents_total,
             "alive": answer.agents_alive,

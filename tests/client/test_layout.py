@@ -8,7 +8,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.client import tables, views
-from galaxy.client.layout import Column, Listing, laid_out, pairs, plain, short
+from galaxy.client.layout import Column, Listing, laid_out, pairs, plain, short, when
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.agent_pb2 import NamedPort, PodStatus, TaskStatus
 from galaxy.protocol.master_pb2 import (
@@ -24,6 +24,8 @@ LISTING = Listing(
     columns=(Column("first", plain("a")), Column("b", plain("b")), Column("c", plain("c"), True)),
 )
 ROWS = [{"a": "x", "b": 1, "c": "w"}, {"a": "longer one", "b": None, "c": "y" * 70}]
+
+NOON = 1790000000.0
 
 TABLE = """\
 first       b
@@ -128,6 +130,23 @@ class TableTests(SynchronousTestCase):
         for status, words in cases:
             rows = [views.task(TaskOverview(status=status))]
             self.assertIn(f" {words} ", laid_out(tables.TASKS, rows, "table"))
+
+    def test_a_task_that_waits_shows_when_it_is_tried_again(self) -> None:
+        rows = [views.task(TaskOverview(status=TaskStatus(next_try_time=NOON)))]
+        self.assertIn(f" {when(NOON)} ", laid_out(tables.TASKS, rows, "table"))
+
+    def test_an_update_shows_how_far_it_is(self) -> None:
+        cases = [
+            (JobOverview(update_state=pb.kUpdateNone, replica=9), ""),
+            (JobOverview(update_state=pb.kUpdateNormal, replica=9, updated=3), " Normal 3/9 "),
+            (
+                JobOverview(update_state=pb.kUpdateSuspend, replica=9, updated=4, breakpoint=4),
+                " Suspend 4/9, stops at 4 ",
+            ),
+        ]
+        for job, words in cases:
+            with self.subTest(words=words):
+                self.assertIn(words, laid_out(tables.JOBS, [views.job(job)], "table"))
 
     def test_jobs_count_running_pending_deploying_death(self) -> None:
         job = JobOverview(job_id="j", running=1, pending=2, deploying=3, death=4)

@@ -56,6 +56,15 @@ class FieldTests(SynchronousTestCase):
             with self.subTest(promised=promised[:20]):
                 self.assertEqual(set(promised.split()) - set(row), set())
 
+    def test_how_far_things_are_is_told(self) -> None:
+        overview = JobOverview(update_state=pb.kUpdateSuspend, updated=3, breakpoint=3)
+        row = views.job(overview)
+        self.assertEqual(
+            (row["update_state"], row["updated"], row["breakpoint"]), ("kUpdateSuspend", 3, 3)
+        )
+        status = views.status(GetStatusResponse(safe_mode=True, safe_mode_share=0.5))
+        self.assertEqual(status["safe_mode_share"], 0.5)
+
     def test_words_are_spelled_as_in_the_protocol(self) -> None:
         self.assertEqual(views.job(JobOverview(state=pb.kJobFinished))["state"], "kJobFinished")
         self.assertEqual(views.pod(PodOverview(stage=pb.kStageDeath))["stage"], "kStageDeath")
