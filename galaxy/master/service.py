@@ -17,7 +17,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from galaxy.master import overview
+from galaxy.master.advisers import Advisers
 from galaxy.master.details import ask
+from galaxy.master.explain import explain
 from galaxy.master.leader import Deposed, Leadership
 from galaxy.master.pods import Pod
 from galaxy.master.propose import dispose, note_unplaced
@@ -28,6 +30,8 @@ from galaxy.protocol.addresses import parse_address
 from galaxy.protocol.calls import Call
 from galaxy.protocol.interfaces import IListening, INetwork
 from galaxy.protocol.master_pb2 import (
+    ExplainRequest,
+    ExplainResponse,
     GetPendingJobsRequest,
     GetPendingJobsResponse,
     GetResourceSnapshotRequest,
@@ -72,6 +76,7 @@ class MasterService:
         self._clock = clock
         self._leadership = leadership
         self._build = build
+        self._advisers = Advisers()
 
     # -- people ------------------------------------------------------------------------
 
@@ -138,6 +143,11 @@ class MasterService:
         leader = self._leadership.endpoint
         return overview.status(reign.cluster, leader, self._build)
 
+    async def explain(self, request: ExplainRequest, call: Call) -> ExplainResponse:
+        """Why a job or a pod is where it is."""
+        reign = await self._leadership.informed()
+        return await explain(reign, self._advisers, request.target, self._clock.seconds())
+
     # -- agents ------------------------------------------------------------------------
 
     async def heart_beat(self, request: HeartBeatRequest, call: Call) -> HeartBeatResponse:
@@ -159,6 +169,7 @@ class MasterService:
     ) -> GetPendingJobsResponse:
         """What waits for a machine; waits itself while there is nothing new."""
         reign = await self._leadership.reigning()
+        self._advisers.heard(call.peer)
         await reign.news(request.revision, min(request.wait_s, LONGEST_WAIT_S))
         queue = reign.cluster.queue
         return GetPendingJobsResponse(revision=queue.revision, groups=queue.groups())

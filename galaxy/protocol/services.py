@@ -41,6 +41,8 @@ from galaxy.protocol.gce_pb2 import (
     WatchRequest,
 )
 from galaxy.protocol.master_pb2 import (
+    ExplainRequest,
+    ExplainResponse,
     GetPendingJobsRequest,
     GetPendingJobsResponse,
     GetResourceSnapshotRequest,
@@ -334,6 +336,7 @@ MASTER_LIST_AGENTS = Method(
     "Master.ListAgents", "list_agents", ListAgentsRequest, ListAgentsResponse
 )
 MASTER_GET_STATUS = Method("Master.GetStatus", "get_status", GetStatusRequest, GetStatusResponse)
+MASTER_EXPLAIN = Method("Master.Explain", "explain", ExplainRequest, ExplainResponse)
 MASTER_HEART_BEAT = Method("Master.HeartBeat", "heart_beat", HeartBeatRequest, HeartBeatResponse)
 MASTER_GET_PENDING_JOBS = Method(
     "Master.GetPendingJobs", "get_pending_jobs", GetPendingJobsRequest, GetPendingJobsResponse
@@ -356,6 +359,7 @@ MASTER = Service(
         MASTER_SHOW_TASK,
         MASTER_LIST_AGENTS,
         MASTER_GET_STATUS,
+        MASTER_EXPLAIN,
         MASTER_HEART_BEAT,
         MASTER_GET_PENDING_JOBS,
         MASTER_GET_RESOURCE_SNAPSHOT,
@@ -390,6 +394,9 @@ class IMaster(Interface):
 
     async def get_status(request: GetStatusRequest, call: Call) -> GetStatusResponse:
         """Answer Master.GetStatus."""
+
+    async def explain(request: ExplainRequest, call: Call) -> ExplainResponse:
+        """What keeps it from running; where machines are concerned, as a scheduler sees it."""
 
     async def heart_beat(request: HeartBeatRequest, call: Call) -> HeartBeatResponse:
         """Agents."""
@@ -453,6 +460,11 @@ class MasterStub:
         self, request: GetStatusRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[GetStatusResponse]:
         return self._peer.call(MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch)
+
+    def explain(
+        self, request: ExplainRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[ExplainResponse]:
+        return self._peer.call(MASTER_EXPLAIN, request, deadline_s=deadline_s, epoch=epoch)
 
     def heart_beat(
         self, request: HeartBeatRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -544,6 +556,14 @@ class BlockingMasterStub:
     ) -> GetStatusResponse:
         answer: GetStatusResponse = self._peer.call(
             MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def explain(
+        self, request: ExplainRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> ExplainResponse:
+        answer: ExplainResponse = self._peer.call(
+            MASTER_EXPLAIN, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 

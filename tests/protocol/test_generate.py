@@ -42,7 +42,9 @@ class GenerateTests(SynchronousTestCase):
     def test_every_method_is_on_interface_and_stubs(self) -> None:
         """Constants, interface, both stubs and the wire agree."""
         found = [value for value in vars(services).values() if isinstance(value, Service)]
-        self.assertEqual({service.name for service in found}, {"Agent", "Gce", "Master", "Scheduler"})
+        self.assertEqual(
+            {service.name for service in found}, {"Agent", "Gce", "Master", "Scheduler"}
+        )
         for service in found:
             interface = getattr(services, f"I{service.name}")
             stubs = [getattr(services, f"{kind}{service.name}Stub") for kind in ("", "Blocking")]

@@ -1,0 +1,90 @@
+"""`galaxy why`: one sentence that a person can act upon."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from galaxy.protocol.master_pb2 import ExplainRequest, ExplainResponse
+from tests.scenario.cluster import GIB, Cluster
+from tests.scenario.jobs import job
+
+
+def why(cluster: Cluster, target: str) -> ExplainResponse:
+    """As `galaxy why TARGET`."""
+    return cluster.ask(lambda master: master.explain(ExplainRequest(target=target)))
+
+
+class ExplainTests(SynchronousTestCase):
+    """Why something does not run, or that it does."""
+
+    def test_too_much_memory_on_a_label(self) -> None:
+        """Who lacks the label, who lacks memory, who came nearest and by how much."""
+        cluster = Cluster.started(self, agents=4)
+        cluster.add_machine(memory_bytes=2 * GIB, labels=("ssd",))
+        cluster.add_machine(memory_bytes=5 * GIB // 2, labels=("ssd",))
+        cluster.advance(2)
+        job_id = cluster.submit(job(replica=1, memory=4 * GIB, labels=("ssd",)))
+        cluster.advance(1)
+        answer = why(cluster, f"{job_id}.0")
+        self.assertEqual(
+            answer.sentence,
+            "it waits for a machine: 4 of 6 agents lack the label ssd, 2 lack memory;"
+            " nearest: 10.0.0.6:8221 lacks 1.5 GiB of memory",
+        )
+        self.assertEqual((answer.pod_id, answer.agents), (f"{job_id}.0", 6))
+        self.assertEqual(
+            [(one.constraint, one.agents) for one in answer.obstacles],
+            [("label ssd", 4), ("memory", 2)],
+        )
+
+    def test_a_job_of_which_some_pods_run(self) -> None:
+        cluster = Cluster.started(self, agents=2)
+        cluster.submit(job(replica=3, max_per_host=1))
+        cluster.advance(5)
+        self.assertEqual(
+            why(cluster, "web").sentence,
+            "1 of 3 pods waits for a machine: 2 of 2 agents hold as many pods of the job"
+            " as max_per_host allows; 2 of 3 run and are healthy",
+        )
+
+    def test_all_is_well(self) -> None:
+        cluster = Cluster.started(self, agents=2)
+        job_id = cluster.submit(job(replica=2))
+        cluster.advance(5)
+        self.assertEqual(why(cluster, "web").sentence, "all 2 pods run and are healthy")
+        self.assertEqual(
+            why(cluster, f"{job_id}.1").sentence,
+            f"it runs on {cluster.placed(job_id)[1]} and is healthy",
+        )
+
+    def test_without_a_scheduler_that_is_the_reason(self) -> None:
+        cluster = Cluster.started(self, agents=1)
+        cluster.kill_scheduler()
+        cluster.submit(job(replica=2))
+        cluster.advance(1)
+        self.assertEqual(
+            why(cluster, "web").sentence,
+            "2 of 2 pods wait for a machine:"
+            " no scheduler is connected to the master, and so nothing is placed",
+        )
+
+    def test_deploy_step_holds_pods_back(self) -> None:
+        """What the master itself holds back, no scheduler is asked about."""
+        cluster = Cluster.started(self, agents=1)
+        cluster.submit(job(replica=3, deploy_step=1))
+        cluster.advance(0.3)
+        said = why(cluster, "web").sentence
+        self.assertIn("2 of 3 pods wait for a machine: its deploy_step is 1, and 1 is in", said)
+
+    def test_safe_mode_is_the_reason(self) -> None:
+        """A reign that has not heard of its agents yet starts nothing, and says so."""
+        cluster = Cluster.started(self, agents=2)
+        cluster.kill_master()
+        for machine in cluster.machines.values():
+            cluster.kill_agent(machine)
+        cluster.start_master()
+        while cluster.ensemble.leader is None or cluster.ensemble.leader.epoch < 2:
+            cluster.advance(0.1)
+        job_id = cluster.submit(job(replica=1))
+        said = why(cluster, job_id).sentence
+        self.assertIn("the cluster is in safe mode and starts nothing: none of 2 agents", said)
