@@ -55,7 +55,7 @@ class Million:
         self.per_agent = jobs * pods // agents
         self.now = time.time()
         self.cluster = Cluster.begin(
-            epoch=1, reign="1", settings=MasterSettings(), jobs=(), endpoints=(), now=self.now
+            epoch=1, reign="1", settings=MasterSettings(), jobs=(), agents=(), now=self.now
         )
         self.fleet: list[Agent] = []
         self.reports: dict[Agent, bytes] = {}

@@ -36,6 +36,11 @@ _LABEL = re.compile(r"[^\s,]{1,64}")
 _VERSION = re.compile(r"[^\s/]{1,64}")
 
 
+def is_label(text: str) -> bool:
+    """Whether that can be the name of a label."""
+    return _LABEL.fullmatch(text) is not None
+
+
 @frozen
 class Problem:
     """One thing that is wrong: where in the job file, and a sentence."""
@@ -80,7 +85,7 @@ def _pod_problems(job: pb.JobDescriptor) -> Iterator[Problem]:
     if not _VERSION.fullmatch(pod.version) or not pod.version.isprintable():
         yield Problem("pod.version", "a version is 1 to 64 characters without spaces and slashes")
     for position, label in enumerate(pod.labels):
-        if not _LABEL.fullmatch(label):
+        if not is_label(label):
             yield Problem(
                 f"labels[{position}]",
                 f"{label!r} is no label: 1 to 64 characters without spaces and commas",

@@ -36,6 +36,7 @@ class Agent:
     number: int
     endpoint: str
     heard: float  # when it last said something, or when its silence began to count
+    admit_time: float = 0.0
     state: AgentState = kAgentStateUnset
     reason: str = ""
     facts: AgentFacts = field(factory=AgentFacts)
@@ -112,6 +113,8 @@ class Agent:
         """Why it takes no pods at the moment; empty: it takes them."""
         if self.state != kAlive:
             return f"the agent is {AgentState.Name(self.state)}"
+        if self.draining:
+            return "the agent is to be empty"
         if not self.connected:
             return "the agent is not connected"
         if not self.instance:

@@ -19,11 +19,12 @@ from galaxy.master.directory import Directory
 from galaxy.master.events import Journal
 from galaxy.master.fleet import Fleet
 from galaxy.master.jobs import ENDED, Job
-from galaxy.master.pods import Event, change, create, vanish
+from galaxy.master.pods import Event, change, create, vanish, wake
 from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
 from galaxy.master.safemode import SafeMode
 from galaxy.protocol.agent_pb2 import QueryResponse
+from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
 from galaxy.protocol.types_pb2 import kDead, kInit
 from galaxy.settings import MasterSettings
 
@@ -72,6 +73,7 @@ class Cluster:
     known: int = 0  # agents known from the nexus when the reign began
     given_up: int = 0  # of them
     _ended: list[tuple[float, str]] = field(factory=list)  # a heap: (end_time, job_id)
+    _resting: list[tuple[float, str, int]] = field(factory=list)  # a heap: (until, job_id, index)
 
     @classmethod
     def begin(
@@ -81,8 +83,10 @@ class Cluster:
         reign: str,
         settings: MasterSettings,
         jobs: Iterable[Job],
-        endpoints: Iterable[str],
+        agents: Iterable[StoredAgent],
         now: float,
+        labels: Iterable[StoredLabel] = (),
+        manual: StoredSafeMode | None = None,
     ) -> Cluster:
         """The picture at the beginning of a reign: what the nexus knows, and nothing else."""
         fleet = Fleet(settings.agent_timeout_s, settings.heartbeat_s)
@@ -91,8 +95,11 @@ class Cluster:
             cluster.jobs.add(job)
             cluster.note_end(job)
             cluster.journal.jobs[job] = None
-        for endpoint in endpoints:
-            agent = fleet.admit(endpoint, now)
+        for label in labels:
+            fleet.labels.put(label.label, label.endpoints)
+        for stored in agents:
+            agent = fleet.admit(stored.endpoint, now, stored.admit_time)
+            agent.draining = stored.offline
             fleet.turn(cluster.journal, agent, kInit, "known from the nexus", now)
             cluster.awaited.add(agent)
         cluster.known = len(fleet)
@@ -101,6 +108,8 @@ class Cluster:
         for agent in cluster.awaited:
             fleet.expect(agent, now + patience)
         cluster.safe_mode = safemode.at_start(cluster.known)
+        if manual is not None:
+            cluster.safe_mode = safemode.by_hand(manual.actor)
         return cluster
 
     @property
@@ -129,15 +138,31 @@ class Cluster:
             return
         if given_up:
             self.given_up += before - len(self.awaited)
-        was_on = self.safe_mode.on
         reported = self.known - self.given_up - len(self.awaited)
-        self.safe_mode = safemode.revised(
+        mode = safemode.revised(
             self.safe_mode, self.known, reported, self.given_up, self.settings.safe_mode_share
         )
-        if was_on and not self.safe_mode.on:
-            said = f"{reported} of {self.known} agents have reported, {self.given_up} are given up"
-            self.journal.cluster("safe mode", "all is known", said, now)
-        if not self.awaited or was_on != self.safe_mode.on:
+        said = f"{reported} of {self.known} agents have reported, {self.given_up} are given up"
+        self._take_mode(mode, said, "master", now)
+        if not self.awaited:
+            self.reconsider()
+
+    # -- safe mode --------------------------------------------------------------------
+
+    def enter_safe_mode(self, actor: str, now: float) -> None:
+        """Somebody wants nothing to be started or stopped."""
+        mode = safemode.by_hand(actor)
+        self._take_mode(mode, mode.reason, actor, now)
+
+    def leave_safe_mode(self, actor: str, now: float) -> None:
+        """Somebody knows enough, whatever the master thinks: who is missing is given up."""
+        self._take_mode(safemode.OFF, f"{actor} left it", actor, now)
+
+    def _take_mode(self, mode: SafeMode, reason: str, actor: str, now: float) -> None:
+        before, self.safe_mode = self.safe_mode, mode
+        if before.cause != mode.cause:
+            self.journal.cluster(_mode_name(before), _mode_name(mode), reason, actor, now)
+        if before.on != mode.on:
             self.reconsider()
 
     def reconsider(self) -> None:
@@ -192,6 +217,9 @@ class Cluster:
                     forgotten[job] = None
                 if not ignorance.safe_mode:
                     self.queue.update(job)
+        for rest in self.journal.resting:
+            heappush(self._resting, rest)
+        self.journal.resting.clear()
         if self.journal.room:
             self.journal.room = False
             self.queue.room_appeared()
@@ -203,6 +231,15 @@ class Cluster:
             create(self.journal, job, index, last_incarnation_before(self.epoch), now)
         for index in lack.stop:
             change(self.journal, job.pods[index], Event.STOPPED, lack.why, now)
+
+    def end_rests(self, now: float) -> None:
+        """Slots whose back-off is over wait for a machine again."""
+        while self._resting and self._resting[0][0] <= now:
+            _, job_id, index = heappop(self._resting)
+            job = self.jobs.get(job_id)
+            pod = job.pods.get(index) if job is not None else None
+            if pod is not None:
+                wake(self.journal, pod, now)
 
     def stamp(self) -> None:
         """Let schedulers see what changed of machines."""
@@ -242,3 +279,7 @@ class Cluster:
         for version in job.versions:
             for agent in self.fleet:
                 agent.described.discard(version)
+
+
+def _mode_name(mode: SafeMode) -> str:
+    return "safe mode" if mode.on else "normal"

@@ -53,6 +53,8 @@ class Journal:
     moved: dict[Agent, None] = field(factory=dict)  # what schedulers see of them changed
     outgoing: dict[Agent, None] = field(factory=dict)  # commands wait for them
     room: bool = False  # there is more room on some machine than before
+    # Pending slots that are to be looked at again at a time: (time, job, index)
+    resting: list[tuple[float, str, int]] = field(factory=list)
     _pods: dict[_PodKey, list[tuple[int, str]]] = field(factory=dict)
     _others: list[Happening] = field(factory=list)
 
@@ -84,24 +86,26 @@ class Journal:
             )
         )
 
-    def agent(self, agent: Agent, before: AgentState, reason: str, now: float) -> None:
+    def agent(
+        self, agent: Agent, before: AgentState, reason: str, now: float, actor: str = "master"
+    ) -> None:
         """An agent has gone from state `before` to the one it has now."""
-        self.moved[agent] = None
-        self._others.append(
-            Happening(
-                "agent",
-                now,
-                AgentState.Name(before),
-                AgentState.Name(agent.state),
-                reason,
-                "master",
-                endpoint=agent.endpoint,
-            )
+        self.marked(
+            agent, AgentState.Name(before), AgentState.Name(agent.state), reason, actor, now
         )
 
-    def cluster(self, before: str, after: str, reason: str, now: float) -> None:
+    def marked(  # noqa: PLR0917 - the fields of a happening
+        self, agent: Agent, before: str, after: str, reason: str, actor: str, now: float
+    ) -> None:
+        """What is said of an agent has changed, be it its state or a word about it."""
+        self.moved[agent] = None
+        self._others.append(
+            Happening("agent", now, before, after, reason, actor, endpoint=agent.endpoint)
+        )
+
+    def cluster(self, before: str, after: str, reason: str, actor: str, now: float) -> None:
         """Something that concerns the whole has changed, such as safe mode."""
-        self._others.append(Happening("cluster", now, before, after, reason, "master"))
+        self._others.append(Happening("cluster", now, before, after, reason, actor))
 
     def take_happenings(self, now: float) -> list[Happening]:
         """All that happened since this was last asked; pods that changed alike together."""

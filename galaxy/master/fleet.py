@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from galaxy.master.agents import Agent
+from galaxy.master.labels import Labels
 from galaxy.protocol.types_pb2 import (
     AgentFacts,
     AgentState,
@@ -37,7 +38,7 @@ BEATS_PER_SECOND = 1000
 """How many heartbeats the master wants to answer in a second, at most."""
 
 AGENT_STATES: dict[AgentState, frozenset[AgentState]] = {
-    kAgentStateUnset: frozenset({kInit, kAlive}),
+    kAgentStateUnset: frozenset({kInit, kAlive, kOffline}),
     kInit: frozenset({kAlive, kDead, kOffline}),
     kAlive: frozenset({kDead, kOffline}),
     kDead: frozenset({kAlive, kOffline}),
@@ -62,6 +63,7 @@ class Fleet:
         self._beats: OrderedDict[Agent, None] = OrderedDict()  # longest silent first
         self._changed: OrderedDict[Agent, None] = OrderedDict()  # latest change last
         self._counts: dict[AgentState, int] = dict.fromkeys(AGENT_STATES, 0)
+        self.labels = Labels()
         self.revision = 0
 
     def __iter__(self) -> Iterator[Agent]:
@@ -84,16 +86,24 @@ class Fleet:
 
     # -- coming and going -----------------------------------------------------------
 
-    def admit(self, endpoint: str, now: float) -> Agent:
+    def admit(self, endpoint: str, now: float, admit_time: float | None = None) -> Agent:
         """A new agent, in no state yet; `turn` gives it one."""
-        agent = Agent(len(self._numbered) + 1, endpoint, now)
+        admitted = now if admit_time is None else admit_time
+        agent = Agent(len(self._numbered) + 1, endpoint, now, admitted)
+        agent.labels = self.labels.carried(endpoint)
         self._numbered.append(agent)
         self._by_endpoint[endpoint] = agent
         self._counts[kAgentStateUnset] += 1
         return agent
 
-    def turn(
-        self, journal: Journal, agent: Agent, state: AgentState, reason: str, now: float
+    def turn(  # noqa: PLR0917 - the door of agents, in the shape of the door of pods
+        self,
+        journal: Journal,
+        agent: Agent,
+        state: AgentState,
+        reason: str,
+        now: float,
+        actor: str = "master",
     ) -> None:
         """Take an agent to another state; IllegalAgentState if it cannot follow."""
         before = agent.state
@@ -106,7 +116,7 @@ class Fleet:
         self._counts[state] += 1
         agent.state = state
         agent.reason = reason
-        journal.agent(agent, before, reason, now)
+        journal.agent(agent, before, reason, now, actor)
         if state == kDead:
             self._beats.pop(agent, None)
 
@@ -152,8 +162,49 @@ class Fleet:
             return
         agent.facts = facts
         agent.total = from_message(facts.total)
-        agent.labels = frozenset(facts.labels)
+        agent.labels = self.labels.carried(agent.endpoint) | frozenset(facts.labels)
         journal.moved[agent] = None
+
+    # -- what operators say ----------------------------------------------------------
+
+    def label(
+        self, journal: Journal, label: str, endpoints: Iterable[str], actor: str, now: float
+    ) -> None:
+        """These agents carry the label by an operator's word, and no others do."""
+        for endpoint in sorted(self.labels.put(label, endpoints)):
+            agent = self.find(endpoint)
+            if agent is None:
+                continue  # it has the label when it comes
+            before = agent.labels
+            agent.labels = self.labels.carried(endpoint) | frozenset(agent.facts.labels)
+            if agent.labels != before:
+                said, room = ("carries", True) if label in agent.labels else ("lost", False)
+                reason = f"it {said} the label {label}"
+                journal.marked(agent, _listed(before), _listed(agent.labels), reason, actor, now)
+                journal.room |= room
+
+    def mark(
+        self, journal: Journal, agent: Agent, *, draining: bool, actor: str, now: float
+    ) -> None:
+        """
+        An operator wants the machine empty, or back.
+
+        The mark outlives the machine's death and return: an agent that is heard of
+        is kOffline as long as it is there.
+        """
+        if agent.draining == draining:
+            return
+        agent.draining = draining
+        reason = f"{actor} took it offline" if draining else f"{actor} brought it online"
+        state = kOffline if draining else kAlive
+        if agent.state in {kAlive, kOffline}:
+            self.turn(journal, agent, state, reason, now, actor)
+        else:
+            now_is = "to be offline" if draining else "to be online"
+            journal.marked(agent, AgentState.Name(agent.state), now_is, reason, actor, now)
+        journal.room |= not draining
+        for pod in agent.pods:
+            journal.jobs[pod.job] = None
 
     # -- what schedulers see ---------------------------------------------------------
 
@@ -173,3 +224,7 @@ class Fleet:
                 break
             changed.append(agent)
         return changed
+
+
+def _listed(labels: frozenset[str]) -> str:
+    return ", ".join(sorted(labels)) or "no label"

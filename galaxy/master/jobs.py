@@ -25,13 +25,16 @@ from galaxy.protocol.types_pb2 import (
     kJobNormal,
     kJobSuspended,
     kJobTerminated,
+    kRestartAlways,
     kStageRunning,
+    kSystem,
     kUpdateNone,
 )
 from galaxy.resources import Resources, from_message
 
 if TYPE_CHECKING:
     from galaxy.master.agents import Agent
+    from galaxy.master.backoff import Setback
     from galaxy.master.events import Journal
     from galaxy.master.pods import Pod
 
@@ -123,8 +126,14 @@ class Job:
     end_time: float = 0.0
     reason: str = ""
     loaded: bool = False  # from the nexus: agents may have pods of it that were not heard of yet
-    finished: set[int] = field(factory=set)  # of a kBatch: never to run again
-    finishing: set[int] = field(factory=set)  # those of them that are being written down
+    # Slots that ended for good, never to run again, if its slots end:
+    finished: set[int] = field(factory=set)  # did what they were for
+    failed: set[int] = field(factory=set)  # were given up
+    finishing: set[int] = field(factory=set)  # those of both that are being written down
+    failing: dict[int, str] = field(factory=dict)  # those of them that failed, and why
+    evidence: str = ""  # why the first index failed that did
+    setbacks: dict[int, Setback] = field(factory=dict)  # slots that failed lately
+    highest: int = 0  # the highest incarnation of slots that are no more
     pods: dict[int, Pod] = field(factory=dict)
     tally: Tally = field(factory=Tally)
     on_agents: dict[Agent, int] = field(factory=dict)  # pods per machine, if max_per_host is set
@@ -137,6 +146,7 @@ class Job:
     replica: int = field(init=False)
     deploy_step: int = field(init=False)
     max_per_host: int = field(init=False)
+    ends: bool = field(init=False)  # whether its slots end, or are kept for ever
 
     def __attrs_post_init__(self) -> None:
         self.name = self.descriptor.name
@@ -146,11 +156,16 @@ class Job:
         self.replica = self.descriptor.replica
         self.deploy_step = self.descriptor.deploy_step
         self.max_per_host = self.descriptor.max_per_host
+        self.ends = self.type != kSystem and self.descriptor.restart != kRestartAlways
 
     @property
     def latest(self) -> Version:
         """The version that new pods get."""
         return self.versions[-1]
+
+    def has_ended(self, index: int) -> bool:
+        """Whether that index is never to run again."""
+        return index in self.finished or index in self.failed
 
     def version(self, name: str) -> Version | None:
         """The version of that name, if it is kept."""
@@ -179,6 +194,8 @@ class Job:
         """The most useful sentence about the job's state."""
         if self.reason:
             return self.reason
+        if self.evidence:
+            return self.evidence
         for version in self.versions:
             if version.pending and version.unplaced:
                 return version.unplaced

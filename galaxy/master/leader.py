@@ -156,7 +156,7 @@ class Leadership:
             "reign {reign} has begun: {jobs} jobs, {agents} agents known",
             reign=reign.cluster.reign,
             jobs=len(loaded.jobs),
-            agents=len(loaded.endpoints),
+            agents=len(loaded.agents),
         )
         self._wake()
 

@@ -53,6 +53,7 @@ def job_overview(job: Job) -> JobOverview:
         pending=stages[kStagePending],
         death=stages[kStageDeath] + stages[kStageRemoved],
         finished=len(job.finished),
+        failed=len(job.failed),
         cpu_used_millicores=job.used_millicores,
         memory_used_bytes=job.used_memory,
         create_time=job.create_time,
@@ -119,9 +120,15 @@ def agent_overview(agent: Agent) -> AgentOverview:
         cpu_used_millicores=agent.used_millicores,
         memory_assigned_bytes=agent.assigned_memory,
         memory_used_bytes=agent.used_memory,
-        reason=agent.reason,
+        reason=_word_about(agent),
         heartbeat_time=agent.heard,
     )
+
+
+def _word_about(agent: Agent) -> str:
+    if not agent.draining or agent.state == kDead:
+        return agent.reason
+    return f"draining: {len(agent.pods)} left" if agent.pods else "drained"
 
 
 def status(cluster: Cluster, leader: str, build: str) -> GetStatusResponse:
@@ -132,6 +139,7 @@ def status(cluster: Cluster, leader: str, build: str) -> GetStatusResponse:
         epoch=cluster.epoch,
         safe_mode=cluster.safe_mode.on,
         safe_mode_reason=cluster.safe_mode.reason,
+        safe_mode_share=cluster.safe_mode.heard,
         agents_total=len(fleet),
         agents_alive=fleet.count(kAlive),
         agents_dead=fleet.count(kDead),

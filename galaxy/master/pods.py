@@ -107,9 +107,9 @@ class Pod:
 def create(journal: Journal, job: Job, index: int, incarnation: int, now: float) -> Pod:
     """A new slot, which wants a machine. `incarnation`: the one before its first."""
     version = job.latest
-    pod = job.pods[index] = Pod(job, index, version, incarnation, now, "")
+    pod = job.pods[index] = Pod(job, index, version, max(incarnation, job.highest), now, "")
     job.tally.stages[kStagePending] += 1
-    version.wait(index, now)
+    _wait(journal, pod, now)
     journal.jobs[job] = None
     return pod
 
@@ -198,9 +198,26 @@ def change(  # noqa: PLR0917 - called a million times: keywords cost
             journal.outgoing[agent] = None
     if after == kStagePending:
         pod.pending_time = now
-        pod.version.wait(pod.index, now)
+        _wait(journal, pod, now)
     elif after == kStageUnset:
+        job.highest = max(job.highest, pod.incarnation)
         del job.pods[pod.index]
+
+
+def _wait(journal: Journal, pod: Pod, now: float) -> None:
+    """A pending pod waits for a machine, or first for the end of its back-off."""
+    setback = pod.job.setbacks.get(pod.index)
+    if setback is None or setback.until <= now:
+        pod.version.wait(pod.index, now)
+    else:
+        journal.resting.append((setback.until, pod.job.job_id, pod.index))
+
+
+def wake(journal: Journal, pod: Pod, now: float) -> None:
+    """If the pod waits for the end of its back-off, and that is over, it waits for a machine."""
+    if pod.stage == kStagePending and pod.index not in pod.version.pending:
+        _wait(journal, pod, now)
+        journal.jobs[pod.job] = None
 
 
 def vanish(journal: Journal, pod: Pod, reason: str, now: float, actor: str = "agent") -> None:

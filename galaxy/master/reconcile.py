@@ -17,7 +17,7 @@ from attrs import frozen
 from galaxy.master.jobs import ENDED, Job
 from galaxy.protocol.types_pb2 import (
     JobState,
-    kBatch,
+    kJobFailed,
     kJobFinished,
     kJobSuspended,
     kJobTerminated,
@@ -63,11 +63,8 @@ def held(job: Job) -> int:
 
 
 def wanted(job: Job) -> int:
-    """How many slots the job should hold."""
-    if job.type == kBatch:
-        # Retries aside, each index runs once: what has finished is wanted no more.
-        return job.replica - len(job.finished)
-    return job.replica
+    """How many slots the job should hold: each index that has not ended."""
+    return job.replica - len(job.finished) - len(job.failed)
 
 
 def _nothing(why: str) -> Callable[[Job], Shortfall]:
@@ -86,8 +83,15 @@ def _surplus(job: Job) -> Shortfall:
 
 def _missing(job: Job) -> Shortfall:
     count = wanted(job) - held(job)
-    absent = (i for i in range(job.replica) if i not in job.pods and i not in job.finished)
+    absent = (i for i in range(job.replica) if i not in job.pods and not job.has_ended(i))
     return Shortfall(f"the job wants {wanted(job)} pods", create=tuple(islice(absent, count)))
+
+
+def _verdict(job: Job) -> Shortfall:
+    if not job.failed:
+        return Shortfall("every index has finished", state=kJobFinished)
+    said = f"{len(job.failed)} of {job.replica} indexes have failed"
+    return Shortfall(f"{said}; {job.evidence}" if job.evidence else said, state=kJobFailed)
 
 
 def _stoppable(job: Job, count: int) -> tuple[int, ...]:
@@ -129,8 +133,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "complete",
-        lambda job, _: job.type == kBatch and job.replica <= len(job.finished),
-        lambda _: Shortfall("every index has finished", state=kJobFinished),
+        lambda job, _: job.ends and wanted(job) <= 0,
+        _verdict,
     ),
     Rule(
         "surplus",

@@ -21,6 +21,7 @@ from galaxy.master.cluster import Cluster
 from galaxy.master.courier import Courier
 from galaxy.master.events import Happening
 from galaxy.master.lines import Lines
+from galaxy.master.orders import Orders
 from galaxy.master.queries import Queries
 from galaxy.master.report import merge
 from galaxy.master.scribe import Scribe
@@ -30,7 +31,7 @@ from galaxy.protocol.agent_pb2 import QueryResponse
 from galaxy.protocol.interfaces import IPeer
 from galaxy.protocol.master_pb2 import HeartBeatRequest
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import Status, kAgentStateUnset, kAlive, kDead, kInit
+from galaxy.protocol.types_pb2 import Status, kAgentStateUnset, kAlive, kDead, kInit, kOffline
 from galaxy.settings import MasterSettings
 
 TICK_S = 0.25
@@ -64,13 +65,16 @@ class Reign:
             reign=f"{epoch}-{rng.getrandbits(32):08x}",
             settings=settings,
             jobs=loaded.jobs,
-            endpoints=loaded.endpoints,
+            agents=loaded.agents,
+            labels=loaded.labels,
+            manual=loaded.manual,
             now=clock.seconds(),
         )
         self.lines = Lines(self._line_changed)
         self.scribe = Scribe(
             clock=clock, store=store, cluster=self.cluster, rng=rng, changed=self.changed
         )
+        self.orders = Orders(clock, store, self.cluster, self.changed)
         self._clock = clock
         self._settings = settings
         self._queries = Queries(clock, epoch, self.lines, self._merge, deposed)
@@ -125,7 +129,8 @@ class Reign:
             agent = await self.scribe.admit(request.endpoint)
         cluster, now = self.cluster, self._clock.seconds()
         if agent.state in {kAgentStateUnset, kInit, kDead}:
-            cluster.fleet.turn(cluster.journal, agent, kAlive, "its heartbeat came", now)
+            state = kOffline if agent.draining else kAlive
+            cluster.fleet.turn(cluster.journal, agent, state, "its heartbeat came", now)
             self.changed()
         interval_s = cluster.fleet.beat(agent, now)
         self.lines.heard(agent, peer)
@@ -148,8 +153,8 @@ class Reign:
         if self.over or agent.state == kDead:
             return
         merged = merge(self.cluster, agent, report, self._clock.seconds())
-        for job in merged.finished:
-            self.scribe.finished(job)
+        for job in merged.ended:
+            self.scribe.slots_ended(job)
         self.changed()
 
     # -- time --------------------------------------------------------------------------
@@ -173,6 +178,7 @@ class Reign:
         if ended is not None and ended.end_time + self._settings.finished_job_keep_s <= now:
             self.scribe.forget(ended)
         self.scribe.try_again()
+        self.cluster.end_rests(now)
         self.changed()
 
     # -- settling ----------------------------------------------------------------------

@@ -13,13 +13,14 @@ from enum import Enum
 
 from attrs import define, field, frozen
 
+from galaxy import names
 from galaxy.master.agents import Agent
+from galaxy.master.backoff import longest_wait_s, setback
 from galaxy.master.cluster import Cluster, last_incarnation_before
 from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import Event, Pod, adopt, change, create, observe, vanish
 from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
 from galaxy.protocol.types_pb2 import (
-    kBatch,
     kPodError,
     kPodFinish,
     kPodTerminate,
@@ -67,8 +68,8 @@ RULES: tuple[Rule, ...] = (
     Rule("its job is not known", lambda copy: copy.job is None, Judgement.REFUSE),
     Rule("its version is not kept", lambda copy: copy.version is None, Judgement.REFUSE),
     Rule(
-        "its index has finished",
-        lambda copy: copy.job is not None and copy.index in copy.job.finished,
+        "its index has ended",
+        lambda copy: copy.job is not None and copy.job.has_ended(copy.index),
         Judgement.REFUSE,
     ),
     Rule(
@@ -118,9 +119,9 @@ def judge(copy: Copy) -> tuple[Judgement, str]:
 
 @define
 class Merged:
-    """What a report asks the shell to do: indexes to record as finished, then `finish`."""
+    """What a report asks the shell to do: indexes to record as ended, then `finish`."""
 
-    finished: dict[Job, list[int]] = field(factory=dict)
+    ended: dict[Job, list[int]] = field(factory=dict)
 
 
 def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> Merged:
@@ -172,18 +173,31 @@ def is_sound(report: QueryResponse) -> bool:
 
 
 def finish(cluster: Cluster, job: Job, indexes: Iterable[int], now: float) -> None:
-    """These indexes are on record as finished: their agents may forget them."""
+    """These indexes are on record as ended: their agents may forget them."""
     for index in indexes:
         job.finishing.discard(index)
-        job.finished.add(index)
+        failure = job.failing.pop(index, None)
+        if failure is None:
+            job.finished.add(index)
+            reason = "all its tasks are done"
+        else:
+            job.failed.add(index)
+            job.evidence = job.evidence or evidence(index, failure)
+            reason = f"given up: {failure}"
+        job.setbacks.pop(index, None)
         pod = job.pods.get(index)
         if pod is None:
             continue
         if pod.stage == kStagePending:
-            change(cluster.journal, pod, Event.STOPPED, "its index has finished", now)
+            change(cluster.journal, pod, Event.STOPPED, reason, now, "agent")
         elif pod.stage in {kStageRunning, kStageDeath}:
-            change(cluster.journal, pod, Event.DONE, "all its tasks are done", now, "agent")
+            change(cluster.journal, pod, Event.DONE, reason, now, "agent")
     cluster.journal.jobs[job] = None
+
+
+def evidence(index: int, failure: str) -> str:
+    """What is kept of the first index that failed."""
+    return f"index {index} has failed: {failure}"
 
 
 def remove(  # noqa: PLR0917 - the fields of a packed group
@@ -248,23 +262,40 @@ def _merge_group(  # noqa: PLR0917 - the tight loop
 
 def _merge_end(cluster: Cluster, pod: Pod, group: PodGroup, merged: Merged, now: float) -> None:
     job = pod.job
-    if group.state == kPodFinish and job.type == kBatch:
+    if job.ends and _ends_slot(pod, group):
         if pod.stage in {kStageRunning, kStageDeath} and pod.index not in job.finishing:
             job.finishing.add(pod.index)
+            if group.state == kPodError:
+                job.failing[pod.index] = group.reason or "its agent gave it up"
             if pod.agent is not None:
                 # Not before it is on record, though it was to be stopped.
                 pod.agent.kills.discard((job.job_id, pod.index, pod.incarnation))
-            merged.finished.setdefault(job, []).append(pod.index)
+            merged.ended.setdefault(job, []).append(pod.index)
         return
     if pod.stage != kStageRunning:
         return
-    if group.state == kPodFinish:
-        reason = "its tasks have ended, and the job is to be kept running"
-    elif group.state == kPodTerminate:
+    if group.state == kPodTerminate:
         reason = group.reason or "its agent is stopping it"
     else:
-        reason = group.reason or "its agent gave it up"
+        finished = "its tasks have ended, and the job is to be kept running"
+        reason = finished if group.state == kPodFinish else group.reason or "its agent gave it up"
+        reason = _set_back(pod, reason, now)
     change(cluster.journal, pod, Event.LEAVES, reason, now, "agent")
+
+
+def _ends_slot(pod: Pod, group: PodGroup) -> bool:
+    """Whether this end is one for good. A pod that fails while it is stopped has not failed."""
+    return group.state == kPodFinish or (group.state == kPodError and pod.stage == kStageRunning)
+
+
+def _set_back(pod: Pod, reason: str, now: float) -> str:
+    """Have the slot wait before it is placed again; the reason, with how long that is."""
+    setbacks = pod.job.setbacks
+    slot = names.pod_id(pod.job.job_id, pod.index)
+    noted = setbacks[pod.index] = setback(setbacks.get(pod.index), slot, pod.sched_time, now)
+    wait_s = longest_wait_s(noted.count)
+    times = f"{noted.count} times in a row: " if noted.count > 1 else ""
+    return f"{times}{reason}; it is placed again within {wait_s:.0f} s"
 
 
 def _merge_copy(  # noqa: PLR0917 - the fields of a packed group

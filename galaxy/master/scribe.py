@@ -8,7 +8,7 @@ with kPersistenceError; what the master wants itself is tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, TypeVar
 
@@ -23,9 +23,11 @@ from galaxy.master.cluster import Balance, Cluster
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
 from galaxy.master.report import finish
 from galaxy.master.store import Store
-from galaxy.master.stored import agent_put, finished_puts, job_deletes, job_put, new_job_puts
+from galaxy.master.stored import finished_puts, job_deletes, job_put, new_job_puts
+from galaxy.master.stored_orders import agent_put
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.work import Work
+from galaxy.protocol.master_pb2 import StoredAgent
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import JobDescriptor, JobState, kJobTerminated
 
@@ -61,7 +63,7 @@ class Scribe:
         self._admissions: dict[str, Work[Agent]] = {}
         self._writing: set[Job] = set()  # those whose end is being written
         self._unended: dict[Job, None] = {}  # those whose end could not be written
-        self._unrecorded: dict[Job, None] = {}  # those with finished indexes that could not
+        self._unrecorded: dict[Job, None] = {}  # those with ended indexes that could not
 
     # -- what others ask for -----------------------------------------------------------
 
@@ -98,17 +100,18 @@ class Scribe:
         return _shared(self._admissions, endpoint, lambda: self._admit(endpoint))
 
     async def _admit(self, endpoint: str) -> Agent:
-        await self._store.save([agent_put(endpoint, self._clock.seconds())])
-        return self._cluster.fleet.admit(endpoint, self._clock.seconds())
+        now = self._clock.seconds()
+        await self._store.save([agent_put(StoredAgent(endpoint=endpoint, admit_time=now))])
+        return self._cluster.fleet.admit(endpoint, self._clock.seconds(), now)
 
     # -- what the master wants itself --------------------------------------------------
 
-    def finished(self, job: Job) -> None:
-        """Record the indexes that the job's agents say have finished; then believe it."""
-        done = Deferred.fromCoroutine(self._finished(job, frozenset(job.finishing)))
+    def slots_ended(self, job: Job) -> None:
+        """Record the indexes that the job's agents say have ended; then believe it."""
+        done = Deferred.fromCoroutine(self._slots_ended(job, frozenset(job.finishing)))
         done.addErrback(self._try_again, job, self._unrecorded)
 
-    async def _finished(self, job: Job, indexes: Iterable[int]) -> None:
+    async def _slots_ended(self, job: Job, indexes: frozenset[int]) -> None:
         await self._store.save(finished_puts(job, indexes))
         finish(self._cluster, job, indexes, self._clock.seconds())
         self._changed()
@@ -136,7 +139,7 @@ class Scribe:
         """What could not be written a while ago."""
         unrecorded, self._unrecorded = self._unrecorded, {}
         for job in unrecorded:
-            self.finished(job)
+            self.slots_ended(job)
         self._cluster.journal.jobs.update(self._unended)
         self._unended.clear()
 

@@ -14,9 +14,18 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from galaxy.master.jobs import Job
-from galaxy.master.stored import AGENTS, FINISHED, JOBS, VERSIONS, read_agent, read_job
+from galaxy.master.stored import FINISHED, JOBS, VERSIONS, read_job
+from galaxy.master.stored_orders import (
+    AGENTS,
+    LABELS,
+    SAFE_MODE,
+    read_agent,
+    read_label,
+    read_safe_mode,
+)
 from galaxy.nexus.interfaces import Change, INexus, NexusError, StaleEpoch
 from galaxy.nexus.keys import MOST_CHANGES
+from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 
@@ -26,7 +35,9 @@ class Loaded:
     """What a reign begins with."""
 
     jobs: tuple[Job, ...]
-    endpoints: tuple[str, ...]
+    agents: tuple[StoredAgent, ...] = ()
+    labels: tuple[StoredLabel, ...] = ()
+    manual: StoredSafeMode | None = None  # safe mode was entered by hand, and not left
 
 
 class Store:
@@ -42,15 +53,19 @@ class Store:
         self._deposed = deposed
 
     async def load(self) -> Loaded:
-        """All jobs and all agents ever admitted. Fails with NexusError, or `stored.Incomplete`."""
+        """All that is kept. Fails with NexusError, or `stored.Incomplete`."""
         records = await self._nexus.scan(JOBS)
         descriptions = await self._nexus.scan(VERSIONS)
         finished = await self._nexus.scan(FINISHED)
         agents = await self._nexus.scan(AGENTS)
+        labels = await self._nexus.scan(LABELS)
+        manual = await self._nexus.get(SAFE_MODE)
         jobs = (read_job(entry.value, descriptions, finished) for entry in records.values())
         return Loaded(
             tuple(sorted(jobs, key=lambda job: (job.create_time, job.job_id))),
             tuple(read_agent(entry.value) for entry in agents.values()),
+            tuple(read_label(entry.value) for entry in labels.values()),
+            read_safe_mode(manual.value) if manual is not None else None,
         )
 
     def save(self, changes: Sequence[Change]) -> Deferred[None]:

@@ -1,10 +1,9 @@
 """
-Jobs and agents as the nexus keeps them: keys, bytes, and back. Pure.
+Jobs as the nexus keeps them: keys, bytes, and back. Pure.
 
     jobs/JOB                 StoredJob: all but the pod descriptions
     versions/JOB/NUMBER      PodDescriptor, written once per version
-    finished/JOB/CHUNK       StoredFinished: a chunk of a kBatch's indexes, as bits
-    agents/ENDPOINT          StoredAgent, once the agent was admitted
+    finished/JOB/CHUNK       StoredFinished: a chunk of the indexes that have ended, as bits
 
 Law: what is read back is what was written.
 """
@@ -12,14 +11,14 @@ Law: what is read back is what was written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote
+from itertools import chain
 
 from galaxy.master.jobs import Job, Version
 from galaxy.nexus.interfaces import Delete, Entry, Put
-from galaxy.protocol.master_pb2 import StoredAgent, StoredFinished, StoredJob, StoredVersion
+from galaxy.protocol.master_pb2 import StoredFinished, StoredJob, StoredVersion
 from galaxy.protocol.types_pb2 import PodDescriptor
 
-JOBS, VERSIONS, FINISHED, AGENTS = "jobs", "versions", "finished", "agents"
+JOBS, VERSIONS, FINISHED = "jobs", "versions", "finished"
 
 CHUNK = 8192
 """Indexes in one value of finished indexes: 1 KiB."""
@@ -70,7 +69,7 @@ def new_job_puts(job: Job) -> tuple[Put, ...]:
 
 def job_deletes(job: Job) -> tuple[Delete, ...]:
     """The writes that leave nothing of a job."""
-    chunks = sorted({index // CHUNK for index in job.finished | job.finishing})
+    chunks = sorted({index // CHUNK for index in job.finished | job.failed | job.finishing})
     return (
         Delete(job_key(job)),
         *(Delete(version_key(job, version)) for version in job.versions),
@@ -79,46 +78,47 @@ def job_deletes(job: Job) -> tuple[Delete, ...]:
 
 
 def finished_puts(job: Job, indexes: Iterable[int]) -> tuple[Put, ...]:
-    """The writes that record more indexes as finished, those being written included."""
+    """The writes that record more indexes as ended, those being written included."""
     chunks = sorted({index // CHUNK for index in indexes})
     return tuple(_chunk_put(job, chunk) for chunk in chunks)
 
 
 def _chunk_put(job: Job, chunk: int) -> Put:
-    first = chunk * CHUNK
-    bits = bytearray(min(CHUNK, max(1, job.replica - first) + 7) // 8 or 1)
-    for indexes in (job.finished, job.finishing):
-        for index in indexes:
-            if index // CHUNK == chunk:
-                place = index - first
-                if place // 8 >= len(bits):
-                    bits.extend(bytes(place // 8 + 1 - len(bits)))
-                bits[place // 8] |= 1 << place % 8
-    record = StoredFinished(first=first, bits=bytes(bits))
+    failing = job.failing.keys()
+    record = StoredFinished(
+        first=chunk * CHUNK,
+        bits=_bits(job, chunk, job.finished, job.finishing - failing),
+        failed=_bits(job, chunk, job.failed, failing),
+    )
     return Put(f"{FINISHED}/{job.job_id}/{chunk}", record.SerializeToString())
 
 
-def read_finished(value: bytes) -> set[int]:
-    """The indexes that a stored chunk tells of."""
+def _bits(job: Job, chunk: int, *ended: Iterable[int]) -> bytes:
+    first = chunk * CHUNK
+    bits = bytearray(min(CHUNK, max(1, job.replica - first) + 7) // 8 or 1)
+    for index in chain(*ended):
+        if index // CHUNK == chunk:
+            place = index - first
+            if place // 8 >= len(bits):
+                bits.extend(bytes(place // 8 + 1 - len(bits)))
+            bits[place // 8] |= 1 << place % 8
+    return bytes(bits)
+
+
+def read_finished(value: bytes) -> tuple[set[int], set[int]]:
+    """The indexes that a stored chunk tells of: those that finished, those that failed."""
     record = StoredFinished.FromString(value)
+    return _indexes(record.first, record.bits), _indexes(record.first, record.failed)
+
+
+def _indexes(first: int, bits: bytes) -> set[int]:
     return {
-        record.first + byte * 8 + bit
-        for byte, bits in enumerate(record.bits)
-        if bits
+        first + number * 8 + bit
+        for number, byte in enumerate(bits)
+        if byte
         for bit in range(8)
-        if bits >> bit & 1
+        if byte >> bit & 1
     }
-
-
-def agent_put(endpoint: str, now: float) -> Put:
-    """The write that admits an agent."""
-    record = StoredAgent(endpoint=endpoint, admit_time=now)
-    return Put(f"{AGENTS}/{quote(endpoint, safe='[]:.-_')}", record.SerializeToString())
-
-
-def read_agent(value: bytes) -> str:
-    """The endpoint of an admitted agent."""
-    return StoredAgent.FromString(value).endpoint
 
 
 class Incomplete(Exception):
@@ -150,5 +150,7 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
     prefix = f"{FINISHED}/{job.job_id}/"
     for key, entry in finished.items():
         if key.startswith(prefix):
-            job.finished |= read_finished(entry.value)
+            finished_there, failed_there = read_finished(entry.value)
+            job.finished |= finished_there
+            job.failed |= failed_there
     return job

@@ -11,7 +11,7 @@ from galaxy.master.propose import dispose
 from galaxy.master.report import Merged, merge
 from galaxy.master.submission import new_job
 from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
-from galaxy.protocol.master_pb2 import Placement, ProposalAnswer
+from galaxy.protocol.master_pb2 import Placement, ProposalAnswer, StoredAgent
 from galaxy.protocol.types_pb2 import (
     AgentFacts,
     JobDescriptor,
@@ -20,10 +20,12 @@ from galaxy.protocol.types_pb2 import (
     PodState,
     Port,
     Resource,
+    RestartPolicy,
     TaskDescriptor,
     kAlive,
     kLongRun,
     kPodRunning,
+    kRestartByType,
     kSourceTypeCommand,
 )
 from galaxy.settings import MasterSettings
@@ -45,6 +47,7 @@ def descriptor(
     labels: Iterable[str] = (),
     priority: int = 0,
     require_isolation: bool = False,
+    restart: RestartPolicy = kRestartByType,
 ) -> JobDescriptor:
     """A sound job."""
     return JobDescriptor(
@@ -54,6 +57,7 @@ def descriptor(
         priority=priority,
         replica=replica,
         deploy_step=deploy_step,
+        restart=restart,
         max_per_host=max_per_host,
         pod=PodDescriptor(
             labels=labels,
@@ -95,7 +99,7 @@ def picture(
         reign=f"{epoch}-test",
         settings=settings or MasterSettings(),
         jobs=jobs,
-        endpoints=endpoints,
+        agents=[StoredAgent(endpoint=endpoint) for endpoint in endpoints],
         now=NOW,
     )
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.protocol.types_pb2 import kBatch, kJobFinished, kPodError, kPodFinish
+from galaxy.protocol.types_pb2 import kBatch, kJobFailed, kJobFinished, kPodError, kPodFinish
 from tests.master.examples import descriptor, facts
 from tests.master.fakes import FakeAgent
 from tests.master.test_pods import check_counts
@@ -128,7 +128,7 @@ class ConvergenceLaws(SynchronousTestCase):
     def test_an_index_that_finished_is_not_launched_again(
         self, history: list[tuple[str, int]]
     ) -> None:
-        """Safety: once the master has taken note of it. And liveness: the job finishes."""
+        """Safety: once the master has taken note of it. And liveness: the job ends."""
         story = History()
         world = story.world
         world.submit(descriptor(type=kBatch, replica=6, deploy_step=2))
@@ -139,7 +139,8 @@ class ConvergenceLaws(SynchronousTestCase):
                 world.agents[number % 3].advance(kPodFinish)
                 world.advance(1)
             launched = Counter(index for agent in world.agents for _, index, _ in agent.launches)
-            for index in world.cluster().jobs.resolve("web").finished:
+            job = world.cluster().jobs.resolve("web")
+            for index in job.finished | job.failed:
                 self.assertEqual(done.setdefault(index, launched[index]), launched[index])
         story.heal()
         for _ in range(8):
@@ -147,5 +148,7 @@ class ConvergenceLaws(SynchronousTestCase):
             for agent in world.agents:
                 agent.advance(kPodFinish)
             world.advance(3)
-        self.assertEqual((world.job().state, world.job().finished), (kJobFinished, 6))
+        ended = world.job()
+        self.assertEqual(ended.finished + ended.failed, 6)
+        self.assertEqual(ended.state, kJobFailed if ended.failed else kJobFinished)
         self.assertEqual(self.attempts(world.agents), Counter())

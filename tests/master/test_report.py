@@ -13,6 +13,8 @@ from galaxy.master.pods import Event, change
 from galaxy.master.report import LOST, RULES, finish, is_sound, merge, remove
 from galaxy.protocol.agent_pb2 import JobUsage, QueryResponse
 from galaxy.protocol.types_pb2 import (
+    JobDescriptor,
+    PodState,
     kBatch,
     kJobTerminated,
     kPodDeploying,
@@ -20,6 +22,9 @@ from galaxy.protocol.types_pb2 import (
     kPodFinish,
     kPodRunning,
     kPodTerminate,
+    kRestartAlways,
+    kRestartNever,
+    kRestartOnFailure,
     kStageDeath,
     kStageFinished,
     kStagePending,
@@ -129,7 +134,7 @@ class ReportTests(SynchronousTestCase):
         merged = merge(
             self.cluster, self.agent, delta(group(self.job, [pod.index], state=kPodFinish)), NOW
         )
-        self.assertEqual(merged.finished, {})
+        self.assertEqual(merged.ended, {})
         self.assertEqual((pod.stage, self.job.replica), (kStageDeath, 3))
 
     def test_a_report_with_indexes_without_incarnations_is_not_sound(self) -> None:
@@ -172,7 +177,7 @@ class BatchTests(SynchronousTestCase):
 
     def test_a_finished_index_is_first_to_be_recorded(self) -> None:
         """Safety: until it is, the agent is not told to forget, and the pod holds its slot."""
-        self.assertEqual(self.merged.finished, {self.job: [1]})
+        self.assertEqual(self.merged.ended, {self.job: [1]})
         self.assertEqual(self.job.pods[1].stage, kStageRunning)
         self.assertEqual(self.agent.kills, set())
 
@@ -183,7 +188,7 @@ class BatchTests(SynchronousTestCase):
 
     def test_it_is_recorded_once(self) -> None:
         report = delta(group(self.job, [1], state=kPodFinish))
-        self.assertEqual(merge(self.cluster, self.agent, report, NOW).finished, {})
+        self.assertEqual(merge(self.cluster, self.agent, report, NOW).ended, {})
 
     def test_a_machine_that_dies_while_it_is_recorded_does_not_make_it_run_again(self) -> None:
         self.cluster.bury(self.agent, "silence", NOW)
@@ -197,10 +202,70 @@ class BatchTests(SynchronousTestCase):
         change(self.cluster.journal, self.job.pods[0], Event.LEAVES, "drained", NOW)
         report = delta(group(self.job, [0], state=kPodFinish))
         merged = merge(self.cluster, self.agent, report, NOW)
-        self.assertEqual(merged.finished, {self.job: [0]})
+        self.assertEqual(merged.ended, {self.job: [0]})
         self.assertEqual(self.agent.kills, set(), "it may not forget it yet")
         finish(self.cluster, self.job, [0], NOW)
         self.assertEqual(self.job.pods[0].stage, kStageFinished)
+
+
+class EndTests(SynchronousTestCase):
+    """Pods that their agents give up, by type and restart policy (§12.1, 1)."""
+
+    def ended(self, asked: JobDescriptor, state: PodState) -> Job:
+        cluster = picture()
+        agent, job = machine(cluster), submitted(cluster, asked)
+        placed(cluster, job, agent, 1)
+        told(agent)
+        (self.pod,) = agent.pods
+        pods = group(job, [self.pod.index], state=state)
+        pods.reason = "exit 1, the third time"
+        for ended, indexes in merge(cluster, agent, delta(pods), NOW).ended.items():
+            finish(cluster, ended, indexes, NOW)
+        return job
+
+    def test_an_index_that_is_given_up_has_failed_and_says_why(self) -> None:
+        job = self.ended(descriptor(type=kBatch), kPodError)
+        self.assertEqual((job.finished, job.failed), (set(), {self.pod.index}))
+        self.assertEqual(self.pod.stage, kStageFinished)
+        self.assertIn("exit 1, the third time", job.why())
+
+    def test_a_long_run_that_need_not_run_for_ever_ends_as_a_batch_does(self) -> None:
+        for restart in (kRestartOnFailure, kRestartNever):
+            job = self.ended(descriptor(restart=restart), kPodFinish)
+            self.assertEqual(job.finished, {self.pod.index})
+            job = self.ended(descriptor(restart=restart), kPodError)
+            self.assertEqual(job.failed, {self.pod.index})
+
+    def test_a_batch_that_is_always_to_run_never_ends(self) -> None:
+        job = self.ended(descriptor(type=kBatch, restart=kRestartAlways), kPodFinish)
+        self.assertEqual((job.finished, self.pod.stage), (set(), kStageDeath))
+
+    def test_a_pod_that_fails_while_it_is_stopped_has_not_failed(self) -> None:
+        cluster = picture()
+        agent, job = machine(cluster), submitted(cluster, descriptor(type=kBatch))
+        placed(cluster, job, agent, 3)
+        told(agent)
+        change(cluster.journal, job.pods[0], Event.LEAVES, "drained", NOW)
+        merged = merge(cluster, agent, delta(group(job, [0], state=kPodError)), NOW)
+        self.assertEqual(merged.ended, {})
+
+    def test_a_slot_that_failed_waits_before_it_is_placed_again(self) -> None:
+        cluster = picture()
+        agent, job = machine(cluster), submitted(cluster, descriptor(replica=1))
+        pod = job.pods[0]
+        for failures in (1, 2, 3):
+            placed(cluster, job, agent, 1)
+            run(cluster, agent, job)
+            merge(cluster, agent, delta(group(job, [0], state=kPodError)), NOW)
+            self.assertIn(f"within {2 ** (failures - 1)} s", pod.reason)
+            remove(cluster, agent, job.job_id, [0], [pod.incarnation], NOW)
+            cluster.settle(NOW)
+            self.assertEqual((pod.stage, job.latest.pending), (kStagePending, set()))
+            self.assertEqual(cluster.queue.groups(), [])
+            cluster.end_rests(job.setbacks[0].until)
+            cluster.settle(job.setbacks[0].until)
+            self.assertEqual(job.latest.pending, {0})
+            check_counts(self, cluster)
 
 
 class CopyTests(SynchronousTestCase):

@@ -45,6 +45,7 @@ from galaxy.protocol.types_pb2 import (
     kAlive,
     kBatch,
     kDead,
+    kJobFailed,
     kJobFinished,
     kJobNormal,
     kJobTerminated,
@@ -482,6 +483,24 @@ class BatchTests(MasterTests):
         self.assertEqual(self.world.job().state, kJobFinished)
         self.world.advance(40)
         self.assertEqual(self.world.stored(), [])
+
+    def test_a_batch_with_an_index_that_failed_has_failed(self) -> None:
+        """Through a restart of the master, and with the index that failed never run again."""
+        a = self.world.agent("a")
+        self.world.run(descriptor(type=kBatch, replica=3, deploy_step=1))
+        a.advance(kPodError)
+        self.world.advance(1)
+        self.world.restart_master()
+        self.world.do(a.connect(self.world.network, ADDRESS))
+        self.world.advance(2)
+        for _ in range(3):
+            self.world.schedule()
+            a.advance(kPodFinish)
+            self.world.advance(1)
+        self.assertEqual(sorted(index for _, index, _ in a.launches), [0, 1, 2])
+        job = self.world.job()
+        self.assertEqual((job.state, job.finished, job.failed), (kJobFailed, 2, 1))
+        self.assertIn("1 of 3 indexes have failed", job.reason)
 
     def test_a_long_run_that_ended_is_placed_again(self) -> None:
         a = self.world.agent("a")

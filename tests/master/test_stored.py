@@ -10,12 +10,10 @@ from galaxy.master.jobs import Job
 from galaxy.master.stored import (
     CHUNK,
     Incomplete,
-    agent_put,
     finished_puts,
     job_deletes,
     job_put,
     new_job_puts,
-    read_agent,
     read_job,
 )
 from galaxy.master.submission import new_job
@@ -76,17 +74,24 @@ class StoredTests(SynchronousTestCase):
     @given(
         finished=st.sets(st.integers(0, 3 * CHUNK)),
         finishing=st.sets(st.integers(0, 3 * CHUNK), min_size=1),
+        failing=st.sets(st.integers(0, 3 * CHUNK)),
     )
-    def test_finished_indexes_are_read_as_they_were_written(
-        self, finished: set[int], finishing: set[int]
+    def test_ended_indexes_are_read_as_they_were_written(
+        self, finished: set[int], finishing: set[int], failing: set[int]
     ) -> None:
-        """Safety: also those of the chunk that had finished before."""
+        """Safety: also those of the chunk that had ended before; those that failed apart."""
         job = self.job(3 * CHUNK)
+        finished -= failing
         job.finished = finished
         puts = finished_puts(job, finished) if finished else ()
-        job.finishing = finishing
+        finishing -= failing
+        job.failing = dict.fromkeys(failing, "exit 1")
+        finishing = job.finishing = finishing | failing
         puts = tuple({put.key: put for put in (*puts, *finished_puts(job, finishing))}.values())
-        self.assertEqual(read_back(job, puts).finished, finished | finishing)
+        again = read_back(job, puts)
+        self.assertEqual(
+            (again.finished, again.failed), ((finished | finishing) - failing, failing)
+        )
 
     def test_deleting_leaves_nothing(self) -> None:
         job = self.job()
@@ -94,9 +99,3 @@ class StoredTests(SynchronousTestCase):
         deleted = {delete.key for delete in job_deletes(job)}
         written = {put.key for put in (*new_job_puts(job), *finished_puts(job, [0]))}
         self.assertEqual(deleted, written)
-
-    def test_agents(self) -> None:
-        for endpoint in ("10.0.0.1:8221", "[fe80::1]:8221", "host name:1"):
-            put = agent_put(endpoint, NOW)
-            check_changes([put])
-            self.assertEqual(read_agent(put.value), endpoint)

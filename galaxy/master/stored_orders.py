@@ -1,0 +1,66 @@
+"""
+What the nexus keeps of machines and of operators' orders: keys, bytes, and back. Pure.
+
+    agents/ENDPOINT   StoredAgent, once the agent was admitted; with the operator's
+                      mark, if it is to be empty
+    labels/LABEL      StoredLabel: who carries it by an operator's word
+    safemode          StoredSafeMode: there while safe mode was entered by hand
+
+Law: what is read back is what was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from urllib.parse import quote
+
+from galaxy.nexus.interfaces import Delete, Put
+from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
+
+AGENTS, LABELS, SAFE_MODE = "agents", "labels", "safemode"
+
+_LONGEST_PART = 200
+
+
+def agent_put(agent: StoredAgent) -> Put:
+    """The write that admits an agent, or changes what is kept of it."""
+    key = f"{AGENTS}/{quote(agent.endpoint, safe='[]:.-_')}"
+    return Put(key, agent.SerializeToString())
+
+
+def read_agent(value: bytes) -> StoredAgent:
+    """An admitted agent."""
+    return StoredAgent.FromString(value)
+
+
+def label_change(label: str, endpoints: Iterable[str]) -> Put | Delete:
+    """The write after which these carry the label, and no others."""
+    # ZooKeeper takes no part of a path that is "." or "..".
+    part = quote(label, safe="").replace(".", "%2E")
+    if len(part) > _LONGEST_PART:
+        part = sha256(label.encode()).hexdigest()
+    record = StoredLabel(label=label, endpoints=sorted(endpoints))
+    key = f"{LABELS}/{part}"
+    return Put(key, record.SerializeToString()) if record.endpoints else Delete(key)
+
+
+def read_label(value: bytes) -> StoredLabel:
+    """Who carries a label."""
+    return StoredLabel.FromString(value)
+
+
+def safe_mode_put(actor: str, now: float) -> Put:
+    """The write that keeps safe mode on until somebody ends it."""
+    record = StoredSafeMode(manual=True, actor=actor, time=now)
+    return Put(SAFE_MODE, record.SerializeToString())
+
+
+def safe_mode_delete() -> Delete:
+    """The write that ends what was entered by hand."""
+    return Delete(SAFE_MODE)
+
+
+def read_safe_mode(value: bytes) -> StoredSafeMode:
+    """Who entered safe mode by hand, and when."""
+    return StoredSafeMode.FromString(value)
