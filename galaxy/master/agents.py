@@ -12,7 +12,7 @@ from attrs import define, field
 
 from galaxy.protocol.agent_pb2 import QueryResponse
 from galaxy.protocol.master_pb2 import AgentSnapshot
-from galaxy.protocol.types_pb2 import AgentFacts, AgentState, kAgentStateUnset, kAlive
+from galaxy.protocol.types_pb2 import AgentFacts, AgentState, kAgentStateUnset, kAlive, kOffline
 from galaxy.resources import NOTHING, Free, Resources, left
 
 if TYPE_CHECKING:
@@ -111,10 +111,8 @@ class Agent:
 
     def unfit(self, now: float) -> str:
         """Why it takes no pods at the moment; empty: it takes them."""
-        if self.state != kAlive:
-            return f"the agent is {AgentState.Name(self.state)}"
-        if self.draining:
-            return "the agent is to be empty"
+        if self.state != kAlive or self.draining:
+            return f"the agent is {AgentState.Name(kOffline if self.draining else self.state)}"
         if not self.connected:
             return "the agent is not connected"
         if not self.instance:

@@ -21,6 +21,7 @@ from galaxy.master.advisers import Advisers
 from galaxy.master.details import ask
 from galaxy.master.explain import explain
 from galaxy.master.leader import Deposed, Leadership
+from galaxy.master.operators import OperatorMethods
 from galaxy.master.pods import Pod
 from galaxy.master.propose import dispose, note_unplaced
 from galaxy.master.reign import Reign
@@ -69,7 +70,7 @@ LONGEST_WAIT_S = 60.0
 
 
 @implementer(IMaster)
-class MasterService:
+class MasterService(OperatorMethods):
     """Answers for the service Master."""
 
     def __init__(self, clock: IReactorTime, leadership: Leadership, build: str) -> None:

@@ -51,10 +51,16 @@ from galaxy.protocol.master_pb2 import (
     GetStatusResponse,
     HeartBeatRequest,
     HeartBeatResponse,
+    LabelAgentsRequest,
+    LabelAgentsResponse,
     ListAgentsRequest,
     ListAgentsResponse,
     ListJobsRequest,
     ListJobsResponse,
+    OfflineAgentRequest,
+    OfflineAgentResponse,
+    OnlineAgentRequest,
+    OnlineAgentResponse,
     ProposeRequest,
     ProposeResponse,
     ShowJobRequest,
@@ -65,6 +71,8 @@ from galaxy.protocol.master_pb2 import (
     ShowTaskResponse,
     SubmitJobRequest,
     SubmitJobResponse,
+    SwitchSafeModeRequest,
+    SwitchSafeModeResponse,
     TerminateJobRequest,
     TerminateJobResponse,
 )
@@ -335,6 +343,18 @@ MASTER_SHOW_TASK = Method("Master.ShowTask", "show_task", ShowTaskRequest, ShowT
 MASTER_LIST_AGENTS = Method(
     "Master.ListAgents", "list_agents", ListAgentsRequest, ListAgentsResponse
 )
+MASTER_LABEL_AGENTS = Method(
+    "Master.LabelAgents", "label_agents", LabelAgentsRequest, LabelAgentsResponse
+)
+MASTER_OFFLINE_AGENT = Method(
+    "Master.OfflineAgent", "offline_agent", OfflineAgentRequest, OfflineAgentResponse
+)
+MASTER_ONLINE_AGENT = Method(
+    "Master.OnlineAgent", "online_agent", OnlineAgentRequest, OnlineAgentResponse
+)
+MASTER_SWITCH_SAFE_MODE = Method(
+    "Master.SwitchSafeMode", "switch_safe_mode", SwitchSafeModeRequest, SwitchSafeModeResponse
+)
 MASTER_GET_STATUS = Method("Master.GetStatus", "get_status", GetStatusRequest, GetStatusResponse)
 MASTER_EXPLAIN = Method("Master.Explain", "explain", ExplainRequest, ExplainResponse)
 MASTER_HEART_BEAT = Method("Master.HeartBeat", "heart_beat", HeartBeatRequest, HeartBeatResponse)
@@ -358,6 +378,10 @@ MASTER = Service(
         MASTER_SHOW_POD,
         MASTER_SHOW_TASK,
         MASTER_LIST_AGENTS,
+        MASTER_LABEL_AGENTS,
+        MASTER_OFFLINE_AGENT,
+        MASTER_ONLINE_AGENT,
+        MASTER_SWITCH_SAFE_MODE,
         MASTER_GET_STATUS,
         MASTER_EXPLAIN,
         MASTER_HEART_BEAT,
@@ -391,6 +415,20 @@ class IMaster(Interface):
 
     async def list_agents(request: ListAgentsRequest, call: Call) -> ListAgentsResponse:
         """Answer Master.ListAgents."""
+
+    async def label_agents(request: LabelAgentsRequest, call: Call) -> LabelAgentsResponse:
+        """Answer Master.LabelAgents."""
+
+    async def offline_agent(request: OfflineAgentRequest, call: Call) -> OfflineAgentResponse:
+        """Answer Master.OfflineAgent."""
+
+    async def online_agent(request: OnlineAgentRequest, call: Call) -> OnlineAgentResponse:
+        """Answer Master.OnlineAgent."""
+
+    async def switch_safe_mode(
+        request: SwitchSafeModeRequest, call: Call
+    ) -> SwitchSafeModeResponse:
+        """Answer Master.SwitchSafeMode."""
 
     async def get_status(request: GetStatusRequest, call: Call) -> GetStatusResponse:
         """Answer Master.GetStatus."""
@@ -455,6 +493,26 @@ class MasterStub:
         self, request: ListAgentsRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[ListAgentsResponse]:
         return self._peer.call(MASTER_LIST_AGENTS, request, deadline_s=deadline_s, epoch=epoch)
+
+    def label_agents(
+        self, request: LabelAgentsRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[LabelAgentsResponse]:
+        return self._peer.call(MASTER_LABEL_AGENTS, request, deadline_s=deadline_s, epoch=epoch)
+
+    def offline_agent(
+        self, request: OfflineAgentRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[OfflineAgentResponse]:
+        return self._peer.call(MASTER_OFFLINE_AGENT, request, deadline_s=deadline_s, epoch=epoch)
+
+    def online_agent(
+        self, request: OnlineAgentRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[OnlineAgentResponse]:
+        return self._peer.call(MASTER_ONLINE_AGENT, request, deadline_s=deadline_s, epoch=epoch)
+
+    def switch_safe_mode(
+        self, request: SwitchSafeModeRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[SwitchSafeModeResponse]:
+        return self._peer.call(MASTER_SWITCH_SAFE_MODE, request, deadline_s=deadline_s, epoch=epoch)
 
     def get_status(
         self, request: GetStatusRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -548,6 +606,38 @@ class BlockingMasterStub:
     ) -> ListAgentsResponse:
         answer: ListAgentsResponse = self._peer.call(
             MASTER_LIST_AGENTS, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def label_agents(
+        self, request: LabelAgentsRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> LabelAgentsResponse:
+        answer: LabelAgentsResponse = self._peer.call(
+            MASTER_LABEL_AGENTS, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def offline_agent(
+        self, request: OfflineAgentRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> OfflineAgentResponse:
+        answer: OfflineAgentResponse = self._peer.call(
+            MASTER_OFFLINE_AGENT, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def online_agent(
+        self, request: OnlineAgentRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> OnlineAgentResponse:
+        answer: OnlineAgentResponse = self._peer.call(
+            MASTER_ONLINE_AGENT, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def switch_safe_mode(
+        self, request: SwitchSafeModeRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> SwitchSafeModeResponse:
+        answer: SwitchSafeModeResponse = self._peer.call(
+            MASTER_SWITCH_SAFE_MODE, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 

@@ -1,0 +1,53 @@
+"""
+What operators ask of the master: methods of the service Master about machines and the whole.
+
+They decide nothing themselves: `orders` writes down and carries out.
+"""
+
+from __future__ import annotations
+
+from galaxy.master.leader import Leadership
+from galaxy.protocol.calls import Call
+from galaxy.protocol.master_pb2 import (
+    LabelAgentsRequest,
+    LabelAgentsResponse,
+    OfflineAgentRequest,
+    OfflineAgentResponse,
+    OnlineAgentRequest,
+    OnlineAgentResponse,
+    SwitchSafeModeRequest,
+    SwitchSafeModeResponse,
+)
+
+
+class OperatorMethods:
+    """The part of `MasterService` that operators use."""
+
+    _leadership: Leadership
+
+    async def label_agents(self, request: LabelAgentsRequest, call: Call) -> LabelAgentsResponse:
+        """Change who carries a label; agents that are not known yet are remembered."""
+        reign = await self._leadership.reigning()
+        await reign.orders.label(request, call.peer.hello.name)
+        return LabelAgentsResponse()
+
+    async def offline_agent(self, request: OfflineAgentRequest, call: Call) -> OfflineAgentResponse:
+        """Place nothing more on a machine, and move away what is there."""
+        reign = await self._leadership.reigning()
+        await reign.orders.empty(request.endpoint, call.peer.hello.name)
+        return OfflineAgentResponse()
+
+    async def online_agent(self, request: OnlineAgentRequest, call: Call) -> OnlineAgentResponse:
+        """Place on a machine again."""
+        reign = await self._leadership.reigning()
+        await reign.orders.use(request.endpoint, call.peer.hello.name)
+        return OnlineAgentResponse()
+
+    async def switch_safe_mode(
+        self, request: SwitchSafeModeRequest, call: Call
+    ) -> SwitchSafeModeResponse:
+        """Enter safe mode, or leave it, also when the master entered it by itself."""
+        reign = await self._leadership.reigning()
+        actor = call.peer.hello.name
+        await (reign.orders.hold(actor) if request.enter else reign.orders.go_on(actor))
+        return SwitchSafeModeResponse()
