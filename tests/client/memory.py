@@ -22,6 +22,22 @@ from galaxy.protocol.wire_pb2 import Hello
 Answer = Callable[[Any], Any]
 
 
+JOB = """{
+  "name": "x", "type": "kLongRun", "replica": 2, "user": "u",
+  "pod": {
+    "requirement": {"millicores": 100, "memory": "64M"},
+    "tasks": [{"source_type": "kSourceTypeCommand", "binary": "", "start_command": "true"}]
+  }
+}"""
+"""A job file without a mistake."""
+
+
+def in_turn(*answers: Any) -> Answer:
+    """One answer after the other; the last one for ever."""
+    left = list(answers)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
 class Items:
     """The items of a stream, and then its error if it has one."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from galaxy.client import exits
-from galaxy.client.command import Command, Failure
+from galaxy.client.command import Command, Failure, told
 from galaxy.client.examples import EXAMPLES
-from galaxy.protocol.types_pb2 import JobDescriptor
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import JobDescriptor, kInputError
 
 
 def read_sound(path: Path) -> JobDescriptor:
@@ -25,12 +28,38 @@ def read_sound(path: Path) -> JobDescriptor:
             file = read_job_file(path)
     except OSError as error:
         raise Failure(exits.FILE_WRONG, f"cannot read {path}: {error.strerror}") from error
-    for line in file.report():
-        click.echo(line, err=True)
     if file.faults:
-        count = len(file.faults)
-        raise Failure(exits.FILE_WRONG, f"{path} has {count} mistake{'' if count == 1 else 's'}")
+        raise mistakes(path, file.report())
     return file.job
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; one that is not there or not UTF-8 ends the command with 3."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Failure(exits.FILE_WRONG, f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Failure(exits.FILE_WRONG, f"{path} is not UTF-8") from error
+
+
+def mistakes(path: Path, lines: Sequence[str]) -> Failure:
+    """Tell of every mistake in a file; the failure that follows from them."""
+    for line in lines:
+        told(line)
+    count = len(lines)
+    return Failure(exits.FILE_WRONG, f"{path} has {count} mistake{'' if count == 1 else 's'}")
+
+
+@contextmanager
+def the_files_fault(path: Path) -> Iterator[None]:
+    """What the master finds wrong in here is wrong with the file, and ends the command with 3."""
+    try:
+        yield
+    except GalaxyError as error:
+        if error.status != kInputError:
+            raise
+        raise Failure(exits.FILE_WRONG, f"{path}: {error.reason}") from error
 
 
 @click.command("validate", cls=Command)

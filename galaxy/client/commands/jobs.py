@@ -10,11 +10,10 @@ import click
 
 from galaxy.client import exits, tables, views
 from galaxy.client.command import ClusterCommand, Failure, Output, reads, shaped, told
-from galaxy.client.commands.files import read_sound
+from galaxy.client.commands.files import read_sound, the_files_fault
 from galaxy.client.commands.pods import warn_of_silence
 from galaxy.client.session import Session
 from galaxy.client.waiting import Progress, progress
-from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.master_pb2 import (
     JobOverview,
     ListJobsRequest,
@@ -23,7 +22,6 @@ from galaxy.protocol.master_pb2 import (
     SubmitJobRequest,
     TerminateJobRequest,
 )
-from galaxy.protocol.statuses import GalaxyError
 
 _SUBMIT_DEADLINE_S = 30.0
 _POLL_S = 0.2
@@ -50,14 +48,10 @@ def submit_command(
     job = read_sound(path)
     job.user = job.user or _me()
     request = SubmitJobRequest(job=job, request_id=uuid.uuid4().hex)
-    try:
+    with the_files_fault(path):
         answer = session.leader().ask(
             lambda master: master.submit_job(request, deadline_s=_SUBMIT_DEADLINE_S)
         )
-    except GalaxyError as error:
-        if error.status == pb.kInputError:
-            raise Failure(exits.FILE_WRONG, f"{path}: {error.reason}") from error
-        raise
     document = {"job_id": answer.job_id, "name": job.name, "version": answer.version}
     output.show(session, tables.SUBMITTED, lambda: document)
     if wait:

@@ -26,21 +26,7 @@ from galaxy.protocol.master_pb2 import (
     TerminateJobResponse,
 )
 from galaxy.protocol.statuses import GalaxyError
-from tests.client.memory import MemoryCluster, MemoryPeer, refuse
-
-JOB = """{
-  "name": "x", "type": "kLongRun", "replica": 2, "user": "u",
-  "pod": {
-    "requirement": {"millicores": 100, "memory": "64M"},
-    "tasks": [{"source_type": "kSourceTypeCommand", "binary": "", "start_command": "true"}]
-  }
-}"""
-
-
-def in_turn(*answers: Any) -> Callable[[Any], Any]:
-    """One answer after the other; the last one for ever."""
-    left = list(answers)
-    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+from tests.client.memory import JOB, MemoryCluster, MemoryPeer, in_turn, refuse
 
 
 class ReadingTests(SynchronousTestCase):
