@@ -9,7 +9,7 @@ that shrank below what is granted already (after a restart) grants nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen, mutable
 
@@ -44,6 +44,15 @@ class Grant:
     memory_bytes: int
     ports: tuple[tuple[str, int], ...] = ()
 
+    def beyond(self, other: Grant) -> Grant:
+        """What this one has more than another: the two together are the greater of both."""
+        also = {number for _name, number in other.ports}
+        return Grant(
+            max(0, self.millicores - other.millicores),
+            max(0, self.memory_bytes - other.memory_bytes),
+            tuple((name, number) for name, number in self.ports if number not in also),
+        )
+
 
 @frozen
 class Shortage:
@@ -70,12 +79,19 @@ class Accounts:
         """Who holds what."""
         return self._grants
 
-    def reserve(self, key: PodKey, asked: Resource) -> Grant | Shortage:
-        """Grant what a pod asks for, all of it or nothing."""
-        lacks = [*self._amount_lacks(asked), *self._port_lacks(asked)]
+    def reserve(
+        self, key: PodKey, asked: Resource, liked: Sequence[tuple[str, int]] = ()
+    ) -> Grant | Shortage:
+        """
+        Grant what a pod asks for, all of it or nothing.
+
+        `liked`: by name, the numbers that its dynamic ports are to have if they are free.
+        """
+        chosen = self._chosen(asked, liked)
+        lacks = [*self._amount_lacks(asked), *self._port_lacks(asked, chosen)]
         if lacks:
             return Shortage("; ".join(lacks))
-        grant = Grant(asked.millicores, asked.memory, tuple(self._pick_ports(asked)))
+        grant = Grant(asked.millicores, asked.memory, tuple(self._pick_ports(asked, chosen)))
         self.restore(key, grant)
         return grant
 
@@ -108,28 +124,39 @@ class Accounts:
                 f"{format_size(free)} of {format_size(self.memory_bytes)} are free"
             )
 
-    def _port_lacks(self, asked: Resource) -> Iterable[str]:
+    def _chosen(self, asked: Resource, liked: Sequence[tuple[str, int]]) -> dict[int, int]:
+        """The number of each port, by its place in the list, that is not free to choose."""
+        chosen = {place: port.port for place, port in enumerate(asked.ports) if not port.dynamic}
+        taken = {*self._ports, *chosen.values()}
+        left = [(name, number) for name, number in liked if number not in taken]
+        for place, port in enumerate(asked.ports):
+            same = next((each for each in left if port.dynamic and each[0] == port.name), None)
+            if same is not None:
+                left.remove(same)
+                chosen[place] = same[1]
+        return chosen
+
+    def _port_lacks(self, asked: Resource, chosen: Mapping[int, int]) -> Iterable[str]:
         for port in asked.ports:
             if not port.dynamic and port.port in self._ports:
                 yield f"port {port.port} is held by pod {self._ports[port.port].pod_id}"
-        wanted = sum(port.dynamic for port in asked.ports)
+        wanted = len(asked.ports) - len(chosen)
         if not wanted:
             return
-        fixed = {port.port for port in asked.ports if not port.dynamic}
         span = range(self.dynamic.first, self.dynamic.last + 1)
-        held = sum(number in span for number in {*self._ports, *fixed})
+        held = sum(number in span for number in {*self._ports, *chosen.values()})
         if wanted > len(span) - held:
             yield (
                 f"asks {wanted} dynamic ports, {len(span) - held} of the {len(span)} "
                 f"from {self.dynamic.first} to {self.dynamic.last} are free"
             )
 
-    def _pick_ports(self, asked: Resource) -> Iterable[tuple[str, int]]:
+    def _pick_ports(self, asked: Resource, chosen: Mapping[int, int]) -> Iterable[tuple[str, int]]:
         """Dynamic ones go round the range, so that one just returned is not used again soon."""
-        taken = {port.port for port in asked.ports if not port.dynamic}.union(self._ports)
-        for port in asked.ports:
-            if not port.dynamic:
-                yield port.name, port.port
+        taken = {*self._ports, *chosen.values()}
+        for place, port in enumerate(asked.ports):
+            if place in chosen:
+                yield port.name, chosen[place]
                 continue
             size = self.dynamic.last - self.dynamic.first + 1
             while (number := self.dynamic.first + self._next_port % size) in taken:

@@ -2,20 +2,21 @@
 Whether a pod that the master sends is taken, and if not, why. Pure.
 
 Note: the incarnations of a slot
-    Attempts at one slot never run side by side on a machine. When a higher
-    incarnation comes, the master has given up the older one: that one is
-    stopped, and the new one is refused with kConflict until it is gone. A
-    lower incarnation than the one known is a late message and is refused too.
+    Attempts at one slot never run side by side on a machine. A higher incarnation
+    than the one known takes its place: it is entered beside it, gets what it is
+    granted and its directory, and is begun when the earlier one has been stopped
+    and is gone. A lower incarnation is a late message and is refused; and so is
+    one that comes for a slot that has finished, which the master has yet to hear.
 """
 
 from __future__ import annotations
 
 from attrs import frozen
 
-from galaxy.agent.accounting import Accounts, Grant, Shortage
-from galaxy.agent.records import PodKey
+from galaxy.agent.pods import has_finished
+from galaxy.agent.records import Pod, PodKey
 from galaxy.protocol.agent_pb2 import Description
-from galaxy.protocol.types_pb2 import Status, kAgentError, kConflict, kInputError, kNotFound, kQuota
+from galaxy.protocol.types_pb2 import Status, kAgentError, kConflict, kInputError, kNotFound
 
 
 @frozen
@@ -29,15 +30,11 @@ class Order:
 
 @frozen
 class Refused:
-    """
-    A pod that is not taken. `superseded`: the older attempt that has to be
-    stopped first.
-    """
+    """A pod that is not taken; what is here of its slot goes on as it was."""
 
     key: PodKey
     status: Status
     reason: str
-    superseded: PodKey | None = None
 
 
 @frozen
@@ -64,20 +61,17 @@ UNKNOWN_ISOLATION = Isolation("none", "the container engine has not answered yet
 
 
 def admit(
-    order: Order,
-    there: PodKey | None,
-    description: Description | None,
-    isolation: Isolation,
-    accounts: Accounts,
-) -> Grant | Known | Refused:
+    order: Order, there: Pod | None, description: Description | None, isolation: Isolation
+) -> Description | Known | Refused:
     """
-    Take a pod, and reserve what it asks for; or say why not.
+    What is to be run, if there is room for it; or why it is not.
 
-    `there` is the attempt at the same slot that is on this machine, if any.
+    `there` is the latest attempt at the same slot that is on this machine, if any.
     """
     key = order.key
-    if there is not None:
-        return _beside(key, there)
+    verdict = None if there is None else _beside(key, there)
+    if verdict is not None:
+        return verdict
     if description is None:
         reason = f"version {order.version} of {key.job_id} is not known here: send it along"
         return Refused(key, kNotFound, reason)
@@ -86,16 +80,18 @@ def admit(
     if description.pod.require_isolation and isolation.none:
         reason = f"the job demands isolation, and this machine has none: {isolation.reason}"
         return Refused(key, kAgentError, reason)
-    grant = accounts.reserve(key, description.pod.requirement)
-    return Refused(key, kQuota, grant.reason) if isinstance(grant, Shortage) else grant
+    return description
 
 
-def _beside(key: PodKey, there: PodKey) -> Known | Refused:
-    if there == key:
+def _beside(key: PodKey, there: Pod) -> Known | Refused | None:
+    """What speaks against a pod beside what is there of its slot."""
+    if there.key == key:
         return Known(key)
-    older = there.incarnation
-    if older > key.incarnation:
-        reason = f"incarnation {older} of {key.pod_id} is here, {key.incarnation} is older"
+    known = there.key.incarnation
+    if known > key.incarnation:
+        reason = f"incarnation {known} of {key.pod_id} is here, {key.incarnation} is older"
         return Refused(key, kConflict, reason)
-    reason = f"incarnation {older} of {key.pod_id} is still here and is being stopped"
-    return Refused(key, kConflict, reason, superseded=there)
+    if has_finished(there):
+        reason = f"incarnation {known} of {key.pod_id} has finished, and waits to be forgotten"
+        return Refused(key, kConflict, reason)
+    return None

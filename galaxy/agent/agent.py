@@ -181,7 +181,7 @@ class Agent(Service):
         book = Book.restored(remembered, accounts, around.users)
         workspaces = Workspaces(data, around.in_thread)
         workspaces.prepare()
-        workspaces.bury_orphans({key.name for key in book.pods})
+        workspaces.bury_orphans({pod.home.name for pod in book.pods.values()})
         artifacts = Artifacts(data / "packages", around.sources, around.in_thread)
         artifacts.prepare()
         launcher = Launcher(

@@ -9,11 +9,11 @@ changed. No I/O here: `galaxy.agent.runner` does the writing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from attrs import define, evolve, field
 
-from galaxy.agent.accounting import Accounts, Grant
+from galaxy.agent.accounting import Accounts, Grant, Shortage
 from galaxy.agent.admission import Isolation, Known, Order, Refused, admit
 from galaxy.agent.pods import has_ended
 from galaxy.agent.records import Pod, PodKey, Task
@@ -21,10 +21,16 @@ from galaxy.agent.specs import PodSpec, pod_spec
 from galaxy.agent.store import Changes, DescriptionKey, Remembered
 from galaxy.agent.users import Users
 from galaxy.protocol.agent_pb2 import Description
+from galaxy.protocol.types_pb2 import Resource, kQuota
 
 
 class StaleOrder(Exception):
     """An order of a master whose reign is over."""
+
+
+def granted(pod: Pod, asked: Resource) -> Grant:
+    """What a pod was granted when it was taken."""
+    return Grant(asked.millicores, asked.memory, pod.ports)
 
 
 @define
@@ -46,9 +52,12 @@ class Book:
         book = cls(accounts, users, remembered.epoch)
         for description in remembered.descriptions.values():
             book._learn(description)
+        later = {pod.predecessor: pod for pod in remembered.pods}
         for pod in remembered.pods:
-            asked = book.description(pod).pod.requirement
-            accounts.restore(pod.key, Grant(asked.millicores, asked.memory, pod.ports))
+            grant = book._grant(pod)
+            if pod.key in later:
+                grant = grant.beyond(book._grant(later[pod.key]))
+            accounts.restore(pod.key, grant)
             book._enter(pod)
         return book
 
@@ -59,6 +68,11 @@ class Book:
     def spec(self, pod: Pod) -> PodSpec:
         """How a pod is run."""
         return self._specs[pod.key.job_id, pod.version]
+
+    def latest(self, key: PodKey) -> Pod | None:
+        """The latest attempt at the slot of a key."""
+        there = self.slots.get((key.job_id, key.index))
+        return None if there is None else self.pods[there]
 
     def adopt(self, draft: Draft) -> None:
         """Make a draft that was written the truth."""
@@ -80,6 +94,9 @@ class Book:
         """How many pods run a version."""
         return self._uses[version]
 
+    def _grant(self, pod: Pod) -> Grant:
+        return granted(pod, self.description(pod).pod.requirement)
+
     def _learn(self, description: Description) -> None:
         version = description.job_id, description.version
         self.descriptions[version] = description
@@ -87,7 +104,8 @@ class Book:
 
     def _enter(self, pod: Pod) -> None:
         self.pods[pod.key] = pod
-        self.slots[pod.key.job_id, pod.key.index] = pod.key
+        slot = pod.key.job_id, pod.key.index
+        self.slots[slot] = max(pod.key, self.slots.get(slot, pod.key))
         self._uses[pod.key.job_id, pod.version] += 1
 
     def _strike(self, pod: Pod) -> None:
@@ -112,8 +130,7 @@ class Draft:
         self.epoch: int | None = None
         self._specs: dict[DescriptionKey, PodSpec] = {}
         self._slots: dict[tuple[str, int], PodKey | None] = {}
-        self._reserved: list[PodKey] = []
-        self._released: list[tuple[PodKey, Grant]] = []
+        self._grants: dict[PodKey, Grant | None] = {}  # as they were before
 
     def obey(self, epoch: int) -> None:
         """Note that an order of this reign is carried out; StaleOrder if a later one has begun."""
@@ -141,27 +158,29 @@ class Draft:
 
     def run(self, order: Order, isolation: Isolation, now: float) -> Pod | Known | Refused:
         """Take a pod, or say why not."""
-        version = order.key.job_id, order.version
-        description = self.descriptions.get(version) or self._book.descriptions.get(version)
-        verdict = admit(order, self._there(order.key), description, isolation, self._book.accounts)
-        if isinstance(verdict, Refused) and verdict.superseded is not None:
-            reason = f"incarnation {order.key.incarnation} is to run"
-            if self.stop(verdict.superseded, reason, now):
-                return self.run(order, isolation, now)
-        if not isinstance(verdict, Grant):
+        description = self._description(order.key, order.version)
+        there = self._there(order.key)
+        verdict = admit(order, there, description, isolation)
+        if isinstance(verdict, Known | Refused):
             return verdict
-        assert description is not None
-        self._reserved.append(order.key)
-        tasks = tuple(Task() for _ in description.pod.tasks)
-        user = self._book.users.task_user(description.user)
+        asked = verdict.pod.requirement
+        grant = (
+            self._reserve(order.key, asked)
+            if there is None
+            else self._take_over(order.key, asked, there, now)
+        )
+        if isinstance(grant, Shortage):
+            return Refused(order.key, kQuota, grant.reason)
         pod = Pod(
             order.key,
             order.version,
-            user,
+            self._book.users.task_user(verdict.user),
             now,
-            tasks,
-            verdict.ports,
+            tuple(Task() for _ in verdict.pod.tasks),
+            grant.ports,
             generation=order.generation,
+            follows=0 if there is None else there.follows or there.key.incarnation,
+            first=0 if there is None else there.home.incarnation,
         )
         self.pods[order.key] = pod
         self._slots[order.key.job_id, order.key.index] = order.key
@@ -175,8 +194,7 @@ class Draft:
         if has_ended(pod):
             self.forget(key)
             return True
-        if pod.stop_reason is None:
-            self.pods[key] = evolve(pod, stop_reason=reason, stop_time=now)
+        self._stop(pod, reason, now)
         return False
 
     def put(self, pod: Pod) -> None:
@@ -185,17 +203,20 @@ class Draft:
 
     def forget(self, key: PodKey) -> None:
         """Strike a pod out, and give back what it was granted."""
+        self._release(key)
+        later = self._there(key)
         self.pods[key] = None
-        self._slots[key.job_id, key.index] = None
-        self._released.append((key, self._book.accounts.grants[key]))
-        self._book.accounts.release(key)
+        if later is None or later.key == key:
+            self._slots[key.job_id, key.index] = None
+        elif later.predecessor == key:
+            self.pods[later.key] = evolve(later, follows=0)
 
     def discard(self) -> None:
         """Undo what was done to the accounts."""
-        for key in self._reserved:
+        for key in self._grants:
             self._book.accounts.release(key)
-        for key, grant in self._released:
-            if key not in self._reserved:
+        for key, grant in self._grants.items():
+            if grant is not None:
                 self._book.accounts.restore(key, grant)
 
     def forgotten(self) -> list[Pod]:
@@ -235,9 +256,66 @@ class Draft:
             epoch=self.epoch,
         )
 
-    def _there(self, key: PodKey) -> PodKey | None:
+    def _there(self, key: PodKey) -> Pod | None:
+        """The latest attempt at a slot."""
         slot = key.job_id, key.index
-        return self._slots[slot] if slot in self._slots else self._book.slots.get(slot)
+        there = self._slots[slot] if slot in self._slots else self._book.slots.get(slot)
+        return None if there is None else self.pod(there)
+
+    def _description(self, key: PodKey, version: str) -> Description | None:
+        known = key.job_id, version
+        return self.descriptions.get(known) or self._book.descriptions.get(known)
+
+    def _reserve(
+        self, key: PodKey, asked: Resource, liked: Sequence[tuple[str, int]] = ()
+    ) -> Grant | Shortage:
+        self._grants.setdefault(key, None)
+        return self._book.accounts.reserve(key, asked, liked)
+
+    def _release(self, key: PodKey) -> None:
+        accounts = self._book.accounts
+        self._grants.setdefault(key, accounts.grants[key])
+        accounts.release(key)
+
+    def _take_over(self, key: PodKey, asked: Resource, there: Pod, now: float) -> Grant | Shortage:
+        """
+        Grant a pod what it asks for out of what is free and what its slot has, and
+        have what is there of that stopped; or change nothing.
+
+        Until the earlier pod is gone the two hold the greater of their grants. One
+        that waits for yet an earlier one has not been begun: it is forgotten at once.
+        """
+        waiting = there.predecessor
+        running = there if waiting is None else self.pod(waiting)
+        assert running is not None
+        asked_before = self._asked(there).ports
+        liked = [
+            port for port, before in zip(there.ports, asked_before, strict=True) if before.dynamic
+        ]
+        whole = granted(running, self._asked(running))
+        attempts = {there.key, running.key}
+        held = {each: self._book.accounts.grants[each] for each in attempts}
+        for each in attempts:
+            self._release(each)
+        grant = self._reserve(key, asked, liked)
+        if isinstance(grant, Shortage):
+            for each, had in held.items():
+                self._book.accounts.restore(each, had)
+            return grant
+        if running is not there:
+            self.pods[there.key] = None
+        self._book.accounts.restore(running.key, whole.beyond(grant))
+        self._stop(running, f"incarnation {key.incarnation} takes its place", now)
+        return grant
+
+    def _asked(self, pod: Pod) -> Resource:
+        description = self._description(pod.key, pod.version)
+        assert description is not None
+        return description.pod.requirement
+
+    def _stop(self, pod: Pod, reason: str, now: float) -> None:
+        if pod.stop_reason is None:
+            self.pods[pod.key] = evolve(pod, stop_reason=reason, stop_time=now)
 
     def _unused(self, version: DescriptionKey, change: int) -> bool:
         return self._book.uses(version) + change <= 0

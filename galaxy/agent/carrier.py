@@ -82,7 +82,7 @@ class Carrier:
         end = process.end
         if end is None or not end.exit_code:
             return process
-        path = self.workspaces.places(pod.key).output(number, stderr=True)
+        path = self.workspaces.places(pod.home).output(number, stderr=True)
         said = _last_line(path)
         return evolve(process, end=evolve(end, failure=f"{end}: {said}")) if said else process
 
@@ -91,12 +91,12 @@ class Carrier:
         deploys = step.name.startswith("deploy.")
         archive = self.artifacts.path(package_of(task, pod.version)) if deploys else None
         try:
-            self.workspaces.make(pod.key, step.number, pod.user)
+            self.workspaces.make(pod.home, step.number, pod.user)
         except KeyError:
             return Failed(f"this machine has no account {pod.user!r}")
         except OSError as error:
             return Failed(f"has no directory: {error}")
-        places = self.workspaces.places(pod.key)
+        places = self.workspaces.places(pod.home)
         request = self.launcher.request(pod, description, step, places, archive)
         try:
             await self.containers.execute(request)

@@ -1,6 +1,7 @@
 """
 What the master may ask for: every pod, or what changed since a revision. Pure.
 
+Of a slot only the latest attempt is told of, and the earlier one when it is gone.
 Revisions count within one run of the agent. A pod that is gone leaves a
 tombstone, so that a delta can tell of it; the oldest tombstones are dropped, and
 whoever asks for what lies before them is told everything.
@@ -44,13 +45,15 @@ class Ledger:
         self._gone.pop(key, None)
         return True
 
-    def bury(self, key: PodKey) -> None:
+    def supersede(self, key: PodKey) -> None:
+        """Tell no more of a pod, since there is a later one of its slot, until it is gone."""
+        self._said.pop(key, None)
+
+    def bury(self, key: PodKey, version: str) -> None:
         """Note that a pod is gone."""
-        known = self._said.pop(key, None)
-        if known is None:
-            return
+        self._said.pop(key, None)
         self.revision += 1
-        self._gone[key] = (self.revision, known[1].version)
+        self._gone[key] = (self.revision, version)
         while len(self._gone) > self._most_tombstones:
             self._forgotten_up_to = self._gone.popitem(last=False)[1][0]
 

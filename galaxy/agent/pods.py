@@ -116,6 +116,13 @@ def has_ended(pod: Pod) -> bool:
     return all(task.phase in (Phase.FINISHED, Phase.FAILED) for task in pod.tasks)
 
 
+def has_finished(pod: Pod) -> bool:
+    """Whether it did all that it was for."""
+    return all(task.phase is Phase.FINISHED for task in pod.tasks)
+
+
 def _reason(pod: Pod) -> str:
+    if pod.follows and pod.stop_reason is None:
+        return f"waits until incarnation {pod.follows} is gone"
     told = [f"task {number} {task.reason}" for number, task in enumerate(pod.tasks) if task.reason]
     return "; ".join(told) or pod.stop_reason or ""

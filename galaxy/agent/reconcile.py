@@ -46,6 +46,8 @@ def reconcile(
     """
     if sights is None:
         return Plan(pod, known=False)
+    if pod.follows:  # nothing of it is begun before the earlier one is gone
+        return Plan(pod)
     stopping = pod.stop_reason is not None
     tasks = tuple(
         advance(task, Around(number, task_spec, sight, stopping, now, rng))

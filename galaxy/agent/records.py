@@ -12,7 +12,7 @@ import json
 from enum import Enum
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from galaxy.names import pod_id
 
@@ -132,7 +132,9 @@ class Pod:
     One attempt at a slot, as it was accepted, and how far its tasks have come.
 
     `ports` are those granted, in the order of the requirement: name ("" for an
-    unnamed one) and number. `stop_reason` is set once it is to go.
+    unnamed one) and number. `stop_reason` is set once it is to go. `follows` is the
+    incarnation that has to be gone before anything of this one is begun (0: none),
+    `first` the one whose directory it took over (0: it has its own).
     """
 
     key: PodKey
@@ -144,6 +146,18 @@ class Pod:
     stop_time: float = 0.0
     stop_reason: str | None = None
     generation: int = 0  # the master's, told back to it
+    follows: int = 0
+    first: int = 0
+
+    @property
+    def home(self) -> PodKey:
+        """The attempt whose directory this one lives in."""
+        return evolve(self.key, incarnation=self.first or self.key.incarnation)
+
+    @property
+    def predecessor(self) -> PodKey | None:
+        """The attempt that has to be gone before this one is begun."""
+        return evolve(self.key, incarnation=self.follows) if self.follows else None
 
 
 def encode_pod(pod: Pod) -> bytes:

@@ -231,7 +231,10 @@ class Runner:
         if key not in self._progress:
             self._progress[key] = Progress(key.name, partial(self._touch, [key]), self._clock)
             self._owners.update((name, key) for name in _containers(pod))
-        self.ledger.say(key, summary(pod, self.book.spec(pod), now))
+        if self.book.slots[key.job_id, key.index] == key:
+            self.ledger.say(key, summary(pod, self.book.spec(pod), now))
+        else:
+            self.ledger.supersede(key)
 
     def _follow(self, plan: Plan) -> None:
         pod = plan.pod
@@ -244,8 +247,12 @@ class Runner:
         for name in _containers(pod):
             self._owners.pop(name, None)
         self._strays.remove(_containers(pod))
-        self.ledger.bury(pod.key)
-        self._carrier.workspaces.bury(pod.key)
+        self.ledger.bury(pod.key, pod.version)
+        later = self.book.latest(pod.key)
+        if later is None or later.home != pod.home:
+            self._carrier.workspaces.bury(pod.home)
+        if later is not None:
+            self._touch([later.key])
 
 
 def _containers(pod: Pod) -> list[str]:

@@ -106,7 +106,7 @@ class AgentAnswers:
                     book.spec(pod),
                     picture=self.runner.picture,
                     meter=self.meter,
-                    directory=self.workspaces.places(key).directory,
+                    directory=self.workspaces.places(pod.home).directory,
                     now=self.clock.seconds(),
                 )
                 for key, pod in sorted(book.pods.items())
@@ -136,8 +136,8 @@ class AgentAnswers:
         )
 
     def _outputs(self, key: PodKey, request: ReadLogRequest) -> list[Output]:
-        places = self.workspaces.find(key)
         pod: Pod | None = self.runner.book.pods.get(key)
+        places = self.workspaces.find(key if pod is None else pod.home)
         numbers = range(len(pod.tasks)) if pod is not None else places.numbers()
         chosen = [
             number

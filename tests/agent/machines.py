@@ -25,6 +25,7 @@ from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behave, Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
+from galaxy.nexus.commit import InThread
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.static import StaticDiscovery
 from galaxy.protocol.agent_pb2 import (
@@ -124,6 +125,7 @@ class Machine:
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
     behave: Behave = usual
+    disk: InThread = maybeDeferred
     _gce_port: IListening | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -154,7 +156,7 @@ class Machine:
             network=self.network,
             discovery=StaticDiscovery([MASTER], self.clock),
             open_database=lambda: self.database,
-            disk=maybeDeferred,
+            disk=self.disk,
             in_thread=maybeDeferred,
             sources={"file": FileSource(maybeDeferred)},
             gce_address=GCE_ADDRESS,

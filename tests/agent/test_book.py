@@ -129,17 +129,6 @@ class DraftTests(SynchronousTestCase):
         assert pod is not None
         self.assertEqual((pod.stop_reason, pod.stop_time), ("first", 9.0))
 
-    def test_successor_of_ended(self) -> None:
-        """A newer attempt takes the place of one that has ended, at once."""
-        self.adopt(0)
-        self.book.pods[key(0)] = evolve(self.book.pods[key(0)], tasks=(Task(Phase.FAILED),))
-        draft = Draft(self.book)
-        draft.describe([description(millicores=400)])
-        self.assertIsInstance(draft.run(Order(key(0, 2), "v1"), ISOLATED, 9.0), Pod)
-        self.book.adopt(draft)
-        self.assertEqual(self.book.slots[JOB, 0], key(0, 2))
-        self.assertEqual(list(self.book.accounts.grants), [key(0, 2)])
-
     def test_restored(self) -> None:
         """A book is restored with its grants."""
         self.adopt(0, 1)

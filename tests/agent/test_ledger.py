@@ -70,7 +70,7 @@ class LedgerTests(SynchronousTestCase):
             ledger.say(key(index), DEPLOYING)
         since = ledger.revision
         ledger.say(key(1), RUNNING)
-        ledger.bury(key(2))
+        ledger.bury(key(2), "v1")
         answer = ledger.answer("i", since)
         self.assertFalse(answer.full)
         self.assertEqual([list(group.index) for group in answer.groups], [[1]])
@@ -89,9 +89,20 @@ class LedgerTests(SynchronousTestCase):
             ledger.say(key(index), RUNNING)
         since = ledger.revision
         for index in range(4):
-            ledger.bury(key(index))
+            ledger.bury(key(index), "v1")
         self.assertTrue(ledger.answer("i", since).full)
         self.assertFalse(ledger.answer("i", ledger.revision - 1).full)
+
+    def test_superseded(self) -> None:
+        """An attempt that has a successor is not told of, until it is gone."""
+        ledger = Ledger("i")
+        ledger.say(key(0), RUNNING)
+        since = ledger.revision
+        ledger.supersede(key(0))
+        self.assertEqual(list(ledger.answer("", 0).groups), [])
+        self.assertEqual(list(ledger.answer("i", since).removed), [])
+        ledger.bury(key(0), "v1")
+        self.assertEqual([list(group.index) for group in ledger.answer("i", since).removed], [[0]])
 
     @settings(deadline=None)
     @given(
@@ -108,7 +119,7 @@ class LedgerTests(SynchronousTestCase):
                 case "deploy":
                     ledger.say(key(index), DEPLOYING)
                 case "bury":
-                    ledger.bury(key(index))
+                    ledger.bury(key(index), "v1")
                 case _:
                     follower.hear(ledger.answer(follower.instance, follower.revision))
         fresh = Master()

@@ -70,15 +70,6 @@ class OrderTests(MachineTests):
         self.assertEqual(status, kAgentError)
         self.assertIn("isolation", reason)
 
-    def test_newer_incarnation(self) -> None:
-        """A newer attempt at a slot has the older one stopped, and is taken after that."""
-        self.run_one()
-        newer = run_request(description(), 0, incarnation=2)
-        self.assertEqual(self.refusal(newer)[0], kConflict)
-        self.machine.advance(60)
-        self.assertEqual(list(self.machine.run(newer).refusals), [])
-        self.assertEqual([pod.incarnation for pod in self.machine.pods()], [2])
-
     def test_older_incarnation(self) -> None:
         """A late order for an older attempt changes nothing."""
         self.machine.run(run_request(description(), 0, incarnation=5))
