@@ -29,6 +29,7 @@ COMMANDS = {
     "tasks": "pods",
     "agents": "machines",
     "status": "machines",
+    "why": "forecasts",
     "logs": "logs",
 }
 """In the order of the help: each command and the module below `commands` that has it."""
