@@ -27,6 +27,7 @@ class MasterSettings:
     agent_timeout_s: float = 4.0
     heartbeat_s: float = 1.0  # the least; a large fleet is told to beat slower
     safe_mode_share: float = 0.85  # of the known agents must have reported
+    mass_loss_share: float = 0.1  # of the fleet lost at once: safe mode; never for a single agent
     finished_job_keep_s: float = 86400.0
 
 

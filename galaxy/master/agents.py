@@ -44,6 +44,7 @@ class Agent:
     labels: frozenset[str] = frozenset()
     interval_s: float = 0.0  # as it was told last
     connected: bool = False
+    missed: bool = False  # silent for longer than it may, and not given up because of safe mode
     draining: bool = False  # an operator wants it empty: it takes no pods, those it has move
     pause_until: float = 0.0  # it refused what should have fitted; takes nothing until then
     revision: int = 0  # of the fleet, when schedulers should last have heard of it

@@ -19,13 +19,14 @@ from galaxy.master.directory import Directory
 from galaxy.master.events import Journal
 from galaxy.master.fleet import Fleet
 from galaxy.master.jobs import ENDED, Job
+from galaxy.master.losses import Losses
 from galaxy.master.pods import Event, change, create, vanish, wake
 from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
 from galaxy.master.safemode import SafeMode
 from galaxy.protocol.agent_pb2 import QueryResponse
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
-from galaxy.protocol.types_pb2 import kDead, kInit
+from galaxy.protocol.types_pb2 import AgentState, kAlive, kDead, kInit
 from galaxy.settings import MasterSettings
 
 INCARNATIONS_PER_EPOCH = 1 << 10
@@ -66,6 +67,7 @@ class Cluster:
     began: float
     fleet: Fleet
     queue: Queue
+    losses: Losses
     jobs: Directory = field(factory=Directory)
     journal: Journal = field(factory=Journal)
     safe_mode: SafeMode = safemode.OFF
@@ -90,7 +92,8 @@ class Cluster:
     ) -> Cluster:
         """The picture at the beginning of a reign: what the nexus knows, and nothing else."""
         fleet = Fleet(settings.agent_timeout_s, settings.heartbeat_s)
-        cluster = cls(epoch, reign, settings, now, fleet, Queue(epoch))
+        losses = Losses(settings.agent_timeout_s, settings.mass_loss_share)
+        cluster = cls(epoch, reign, settings, now, fleet, Queue(epoch), losses)
         for job in jobs:
             cluster.jobs.add(job)
             cluster.note_end(job)
@@ -156,6 +159,7 @@ class Cluster:
 
     def leave_safe_mode(self, actor: str, now: float) -> None:
         """Somebody knows enough, whatever the master thinks: who is missing is given up."""
+        self.losses.forgive(now)
         self._take_mode(safemode.OFF, f"{actor} left it", actor, now)
 
     def _take_mode(self, mode: SafeMode, reason: str, actor: str, now: float) -> None:
@@ -175,8 +179,37 @@ class Cluster:
 
     # -- machines that fall silent ---------------------------------------------------
 
+    def watch(self, now: float) -> None:
+        """
+        Give up who has been silent for too long.
+
+        In safe mode nobody is given up, but for those of whom nothing was ever heard
+        in this reign: it waits for them.
+        """
+        mode = self.losses.revised(self.safe_mode, self.fleet, now)
+        self._take_mode(mode, mode.reason or "enough of the agents are back", "master", now)
+        for agent in self.fleet.missing(now):
+            silence = f"nothing heard of it for {now - agent.heard:.1f} s"
+            if not self.safe_mode.on or agent in self.awaited:
+                self.bury(agent, silence, now)
+            elif not agent.missed:
+                agent.missed = True
+                agent.reason = f"{silence}; in safe mode it is not given up"
+                state = AgentState.Name(agent.state)
+                self.journal.marked(agent, state, "silent", agent.reason, "master", now)
+
+    def find_again(self, agent: Agent, now: float) -> None:
+        """One that was missed, and not given up, is heard again."""
+        agent.missed = False
+        agent.reason = "its heartbeat came"
+        state = AgentState.Name(agent.state)
+        self.journal.marked(agent, "silent", state, agent.reason, "master", now)
+
     def bury(self, agent: Agent, reason: str, now: float) -> None:
         """Give a machine up: what ran there is to run elsewhere, what was leaving has left."""
+        if agent.state == kAlive and not agent.draining:
+            self.losses.buried(agent)
+        agent.missed = False
         self.fleet.turn(self.journal, agent, kDead, reason, now)
         for pod in tuple(agent.pods):
             vanish(self.journal, pod, f"agent {agent.endpoint} is dead: {reason}", now, "master")

@@ -139,15 +139,16 @@ class Fleet:
         heard = len(self._numbered) - self._counts[kDead]
         return max(self._heartbeat_s, heard / BEATS_PER_SECOND)
 
-    def missing(self, now: float) -> list[Agent]:
-        """Those who have been silent for longer than they may."""
+    def missing(self, now: float, part: float = 1.0) -> list[Agent]:
+        """Those who have been silent for longer than they may, or for that part of it."""
+        timeout_s, silence = part * self._timeout_s, part * self._silence
         silent = []
         for agent in self._beats:
-            if now - agent.heard < self._timeout_s:
+            if now - agent.heard < timeout_s:
                 if agent.state == kInit:
                     continue  # it stands here since the reign began
                 break
-            if now - agent.heard >= max(self._timeout_s, self._silence * agent.interval_s):
+            if now - agent.heard >= max(timeout_s, silence * agent.interval_s):
                 silent.append(agent)
         return silent
 

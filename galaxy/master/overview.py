@@ -141,7 +141,7 @@ def status(cluster: Cluster, leader: str, build: str) -> GetStatusResponse:
         safe_mode_reason=cluster.safe_mode.reason,
         safe_mode_share=cluster.safe_mode.heard,
         agents_total=len(fleet),
-        agents_alive=fleet.count(kAlive),
+        agents_alive=fleet.count(kAlive) - sum(agent.missed for agent in fleet),
         agents_dead=fleet.count(kDead),
         agents_offline=fleet.count(kOffline),
         jobs=len(cluster.jobs),

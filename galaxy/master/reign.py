@@ -132,6 +132,9 @@ class Reign:
             state = kOffline if agent.draining else kAlive
             cluster.fleet.turn(cluster.journal, agent, state, "its heartbeat came", now)
             self.changed()
+        if agent.missed:
+            cluster.find_again(agent, now)
+            self.changed()
         interval_s = cluster.fleet.beat(agent, now)
         self.lines.heard(agent, peer)
         if request.HasField("facts"):
@@ -169,9 +172,7 @@ class Reign:
             # We were not listening, so we cannot say that nobody spoke.
             self._log.warn("this master stood still for {late} s", late=round(late, 1))
             self.cluster.fleet.excuse(now)
-        for agent in self.cluster.fleet.missing(now):
-            silence = f"nothing heard of it for {now - agent.heard:.1f} s"
-            self.cluster.bury(agent, silence, now)
+        self.cluster.watch(now)
         self.cluster.give_up(set(self.cluster.overdue(now)), now)
         # One a tick is fast enough for jobs that ended long ago.
         ended = self.cluster.first_ended()

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
@@ -171,13 +171,7 @@ class Cluster:
             clock,
             self.network,
             lambda: nexus,
-            MasterSettings(
-                listen=listen,
-                agent_timeout_s=self.settings.agent_timeout_s,
-                heartbeat_s=self.settings.heartbeat_s,
-                safe_mode_share=self.settings.safe_mode_share,
-                finished_job_keep_s=self.settings.finished_job_keep_s,
-            ),
+            evolve(self.settings, listen=listen),
             Random(self.seed + number + int(self.clock.seconds())),
             "test",
         )
