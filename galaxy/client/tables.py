@@ -199,12 +199,3 @@ def _show(document: Row, wide: bool) -> str:
 
 STATUS = Sheet(tell=_status, name="leader")
 SHOW = Sheet(tell=_show, name="job_id")
-
-
-def said(sentence: str, name: str = "job_id") -> Sheet:
-    """A sentence about what was done, with the fields of the document in braces."""
-    return Sheet(tell=lambda document, _: f"{sentence.format_map(document)}\n", name=name)
-
-
-SUBMITTED = said("Submit job {job_id}")
-KILLED = said("terminate job {job_id} successfully")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from galaxy.client import exits, tables, views
+from galaxy.client import exits, sentences, tables, views
 from galaxy.client.command import ClusterCommand, Failure, Output, reads, shaped, told
 from galaxy.client.commands.files import read_sound, the_files_fault
 from galaxy.client.commands.pods import warn_of_silence
@@ -53,7 +53,7 @@ def submit_command(
             lambda master: master.submit_job(request, deadline_s=_SUBMIT_DEADLINE_S)
         )
     document = {"job_id": answer.job_id, "name": job.name, "version": answer.version}
-    output.show(session, tables.SUBMITTED, lambda: document)
+    output.show(session, sentences.SUBMITTED, lambda: document)
     if wait:
         wait_until_healthy(session, answer.job_id, timeout)
 
@@ -142,4 +142,4 @@ def kill_command(session: Session, output: Output, option: str | None, job: str 
         raise click.UsageError("-j JOB is required")
     request = TerminateJobRequest(job_id=option or job)
     answer = session.leader().ask(lambda master: master.terminate_job(request))
-    output.show(session, tables.KILLED, lambda: {"job_id": answer.job_id})
+    output.show(session, sentences.KILLED, lambda: {"job_id": answer.job_id})
