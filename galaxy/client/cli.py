@@ -28,7 +28,12 @@ COMMANDS = {
     "pods": "pods",
     "tasks": "pods",
     "agents": "machines",
+    "label": "fleet",
+    "offline": "fleet",
+    "online": "fleet",
     "status": "machines",
+    "enter": "safemode",
+    "leave": "safemode",
     "why": "forecasts",
     "logs": "logs",
 }
