@@ -49,7 +49,7 @@ class AgentSettings:
     reserve_millicores: int = 0
     reserve_memory_bytes: int = 256 << 20
     dynamic_ports: str = "20000-29999"
-    default_user: str = ""  # whose rights tasks get; empty: the job's user, else the agent's own
+    default_user: str = ""  # whose rights tasks get; see docs/running.md
     cgroup: str = "galaxy"  # the group below each controller that pods go to
     labels: tuple[str, ...] = ()
 
