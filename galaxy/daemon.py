@@ -25,6 +25,9 @@ from galaxy.settings import Settings, SettingsError, read_settings
 UNUSABLE = 78
 """The exit status that says: do not start me again before a person has looked (EX_CONFIG)."""
 
+FAULT = 70
+"""The exit status of a daemon that met a fault of its own: start it again (EX_SOFTWARE)."""
+
 _log = Logger()
 
 
@@ -106,21 +109,21 @@ def refuse_to_start(sentence: str) -> NoReturn:
     raise SystemExit(UNUSABLE)
 
 
-def give_up(reactor: IReactorCore, sentence: str) -> None:
+def give_up(reactor: IReactorCore, sentence: str, status: int = UNUSABLE) -> None:
     """
-    Stop the reactor because this daemon can not do its work; exit with status 78.
+    Stop the reactor because this daemon can not do its work; exit with the status.
 
     twistd has no way to hand on an exit status, so it is set as the last thing
     that the interpreter does.
     """
     _log.critical("{sentence}", sentence=sentence)
     print(f"galaxy: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 - to the terminal
-    atexit.register(_exit_unusable)
+    atexit.register(_exit, status)
     # A service that fails while it starts says so before the reactor runs.
     reactor.callWhenRunning(reactor.stop)
 
 
-def _exit_unusable() -> None:
+def _exit(status: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(UNUSABLE)
+    os._exit(status)

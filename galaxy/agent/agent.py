@@ -80,9 +80,9 @@ class Agent(Service):
     """
     Takes pods, and keeps them as they are wanted.
 
-    `cannot_work` is called with a sentence when the start fails. To stop it
-    changes nothing: what runs runs on, and the next agent on the same
-    database goes on where this one was.
+    `cannot_work` is called with a sentence when the start fails, `has_a_fault` when a
+    fault of ours has ended it. To stop it changes nothing: what runs runs on, and
+    the next agent on the same database goes on where this one was.
     """
 
     _log = Logger()
@@ -92,6 +92,7 @@ class Agent(Service):
         settings: AgentSettings,
         surroundings: Surroundings,
         cannot_work: Callable[[str], None],
+        has_a_fault: Callable[[str], None],
     ) -> None:
         self.setName("agent")
         self.endpoint = settings.endpoint
@@ -99,6 +100,7 @@ class Agent(Service):
         self._settings = settings
         self._around = surroundings
         self._cannot_work = cannot_work
+        self._has_a_fault = has_a_fault
         self._capacity = capacity(surroundings.machine, settings)
         hello = self._hello()
         self.gce = GceLink(
@@ -165,7 +167,7 @@ class Agent(Service):
 
     def _broken(self, failure: Failure) -> None:
         self._log.failure("the agent has a fault", failure)
-        self._cannot_work(f"the agent has a fault: {failure.getErrorMessage()}")
+        self._has_a_fault(f"the agent has a fault: {failure.getErrorMessage()}")
 
     def _remember(self) -> AgentAnswers:
         """Everything as it was when the last agent on this database ended."""

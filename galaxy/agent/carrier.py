@@ -36,6 +36,7 @@ from galaxy.protocol.types_pb2 import kBusy, kCancelled, kDeadline, kRpcError
 LEAST_GRACE_S = 1.0
 _NOT_KNOWN = frozenset({kRpcError, kDeadline, kCancelled, kBusy})
 _LONGEST_EVIDENCE = 4096
+_LONGEST_QUOTE = 200
 
 _log = Logger()
 
@@ -78,13 +79,12 @@ class Carrier:
         return Done()
 
     def with_evidence(self, pod: Pod, number: int, process: Process) -> Process:
-        """A deployment that failed, with the last that it said on stderr."""
+        """A process that ended badly, with the last that it said on stderr."""
         end = process.end
-        if end is None or not end.exit_code:
+        if end is None or end.well or end.failure:
             return process
         path = self.workspaces.places(pod.home).output(number, stderr=True)
-        said = _last_line(path)
-        return evolve(process, end=evolve(end, failure=f"{end}: {said}")) if said else process
+        return evolve(process, end=evolve(end, said=last_line(path)))
 
     async def _execute(self, pod: Pod, description: Description, step: Execute) -> Outcome | None:
         task = description.pod.tasks[step.number]
@@ -105,11 +105,13 @@ class Carrier:
         return Done()
 
 
-def _last_line(path: Path) -> str:
+def last_line(path: Path) -> str:
+    """The last line of a file that is not blank, as far as it can be shown; "" if none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _LONGEST_EVIDENCE))
             lines = file.read().decode("utf-8", "replace").split("\n")
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(letter for letter in last if letter.isprintable())[:_LONGEST_QUOTE]

@@ -59,13 +59,18 @@ class PodKey:
 
 @frozen
 class End:
-    """How a process ended: by itself, by a signal, or without ever running (`failure`)."""
+    """
+    How a process ended: by itself, by a signal, or without ever running (`failure`).
+
+    `said`: the last line that it wrote to stderr, where it ended badly.
+    """
 
     exit_code: int = 0
     signal: int = 0
     oom_killed: bool = False
     time: float = 0.0
     failure: str = ""
+    said: str = ""
 
     @property
     def well(self) -> bool:

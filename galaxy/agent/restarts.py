@@ -15,6 +15,7 @@ from galaxy.agent.steps import Failed
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
 QUIET_S = 300.0  # a run of this length wipes out the failures before it
+MOST_RESTARTS = 10  # without a quiet time between them
 DEPLOY_TRIES = 3
 
 
@@ -48,15 +49,30 @@ def delay_s(streak: int, rng: Random) -> float:
 
 
 def verdict(
-    spec: TaskSpec, end: End, *, ran_s: float, streak: int, now: float, rng: Random
+    spec: TaskSpec,
+    end: End,
+    *,
+    ran_s: float,
+    restarts: int,
+    streak: int,
+    now: float,
+    rng: Random,
 ) -> Verdict:
-    """What follows the end of a main process that ran for `ran_s` seconds."""
+    """
+    What follows the end of a main process that ran for `ran_s` seconds.
+
+    `restarts` of its task were there before, `streak` of them without a quiet time
+    between them. Retries are counted for good; what is to run always is given up, to
+    be placed elsewhere, when it fails too often in a row.
+    """
     if spec.restart is not Restart.ALWAYS and end.well:
         return Finished()
     if spec.restart is Restart.NEVER:
         return GivenUp(f"{end}, and is not to be restarted")
+    if spec.restart is Restart.ON_FAILURE and restarts >= spec.retries:
+        return GivenUp(f"{end}, after {restarts} of {spec.retries} retries")
     streak = 0 if ran_s >= QUIET_S else streak
-    if streak >= spec.most_restarts:
+    if spec.restart is Restart.ALWAYS and streak >= MOST_RESTARTS:
         return GivenUp(f"{end}, after {streak} restarts in a row")
     return Again(now + delay_s(streak + 1, rng), streak + 1)
 

@@ -12,9 +12,11 @@ with kPersistenceError, the pods are looked at again a second later.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from random import Random
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -40,12 +42,23 @@ from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kPersistenceError, kStaleEpoch
 
 
+class _Sight(Enum):
+    """How far the first look at what runs has come."""
+
+    AWAITED = "nothing is known of what runs"
+    BEING_HAD = "it is known, and pods are being looked at"
+    HAD = "every pod was looked at"
+
+
 class Runner:
     """
     Runs the pods in the book, and keeps book, disk, and ledger in step.
 
     `news` is called when the ledger has more to tell; `broken` when a fault of
     ours has ended the turns, after which nothing more is done.
+
+    Until what runs has been seen for the first time, pods are as they were
+    remembered, and none of them is healthy; `sighted` tells when that is over.
     """
 
     _log = Logger()
@@ -79,6 +92,8 @@ class Runner:
         self._strays = Strays(carrier.containers, self._owners.keys(), clock)
         self._turning: Deferred[None] | None = None
         self._stopped = False
+        self._first_sight = _Sight.AWAITED
+        self._watchers: list[Deferred[None]] = []
         for pod in book.pods.values():
             self._enter(pod, clock.seconds())
 
@@ -97,6 +112,19 @@ class Runner:
         self._take(order)
         return order.answer
 
+    async def sighted(self, longest_s: float) -> None:
+        """Wait until what runs was seen, and what follows from it is told; not for ever."""
+        if self._first_sight is _Sight.HAD:
+            return
+        watcher: Deferred[None] = Deferred()
+        self._watchers.append(watcher)
+        timer = self._clock.callLater(longest_s, self._dismiss, watcher)
+        try:
+            await watcher
+        finally:
+            if timer.active():
+                timer.cancel()
+
     def changed(self, containers: Iterable[str] | None) -> None:
         """Processes changed; None: all of them, or what runs is no longer known."""
         if containers is not None:
@@ -106,7 +134,11 @@ class Runner:
             return
         for progress in self._progress.values():
             progress.distrust()
+        if self.picture is not None and self._first_sight is _Sight.AWAITED:
+            self._first_sight = _Sight.BEING_HAD
         self._touch(self.book.pods)
+        if self._turning is None:
+            self._have_sight()
         self._strays.remove(list(self.picture or ()))
 
     def stop(self) -> None:
@@ -146,6 +178,19 @@ class Runner:
         except CancelledError:
             return  # `stop`
         self._turning = None
+        self._have_sight()
+
+    def _have_sight(self) -> None:
+        """All pods were looked at: whoever waited for that may go."""
+        if self._first_sight is _Sight.BEING_HAD:
+            self._first_sight = _Sight.HAD
+            for watcher in list(self._watchers):
+                self._dismiss(watcher)
+
+    def _dismiss(self, watcher: Deferred[None]) -> None:
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+            watcher.callback(None)
 
     async def _turn(self, orders: Sequence[RunOrder | KillOrder], touched: set[PodKey]) -> bool:
         """Take one turn; whether it could be written."""
@@ -205,7 +250,7 @@ class Runner:
         processes = picture.get(pod.key.container(number), {})
         task = pod.tasks[number]
         name = process_name(task)
-        if task.phase is not Phase.DEPLOYING or name not in processes:
+        if task.phase not in _EVIDENT or name not in processes:
             return processes
         return {**processes, name: self._carrier.with_evidence(pod, number, processes[name])}
 
@@ -232,7 +277,9 @@ class Runner:
             self._progress[key] = Progress(key.name, partial(self._touch, [key]), self._clock)
             self._owners.update((name, key) for name in _containers(pod))
         if self.book.slots[key.job_id, key.index] == key:
-            self.ledger.say(key, summary(pod, self.book.spec(pod), now))
+            told = summary(pod, self.book.spec(pod), now)
+            unseen = self._first_sight is _Sight.AWAITED
+            self.ledger.say(key, evolve(told, healthy=False) if unseen else told)
         else:
             self.ledger.supersede(key)
 
@@ -253,6 +300,10 @@ class Runner:
             self._carrier.workspaces.bury(pod.home)
         if later is not None:
             self._touch([later.key])
+
+
+_EVIDENT = frozenset({Phase.DEPLOYING, Phase.RUNNING})
+"""Where a process that ends badly is quoted."""
 
 
 def _containers(pod: Pod) -> list[str]:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from galaxy.protocol.calls import Call
 
 
+LONGEST_WITHOUT_SIGHT_S = 3.0  # who asks waits so long for an agent that has just begun
+
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -62,6 +64,7 @@ class AgentAnswers:
         if 0 < call.epoch < highest:
             reason = f"this agent has orders of epoch {highest}, yours is {call.epoch}"
             raise GalaxyError(kStaleEpoch, reason)
+        await self.runner.sighted(LONGEST_WITHOUT_SIGHT_S)
         answer = self.runner.ledger.answer(request.instance, request.since_revision)
         pods = self.runner.book.pods.values()
         used = sum(map(self.meter.of_pod, pods), Used())

@@ -21,7 +21,6 @@ from galaxy.protocol.types_pb2 import (
 )
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
-MOST_RESTARTS = 10
 
 
 class Deploying(Enum):
@@ -46,7 +45,7 @@ class TaskSpec:
 
     deploying: Deploying = Deploying.NOTHING
     restart: Restart = Restart.ALWAYS
-    most_restarts: int = MOST_RESTARTS  # without a quiet time between them
+    retries: int = 0  # where it is restarted on failure
     has_stop_command: bool = False
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
 
@@ -71,7 +70,7 @@ def _task_spec(description: Description, task: TaskDescriptor) -> TaskSpec:
     return TaskSpec(
         deploying=_deploying(task),
         restart=_restart(description),
-        most_restarts=description.retries if description.type == kBatch else MOST_RESTARTS,
+        retries=description.retries,
         has_stop_command=bool(task.stop_command.strip()),
         stop_timeout_s=task.stop_timeout_s or DEFAULT_STOP_TIMEOUT_S,
     )

@@ -20,7 +20,14 @@ from galaxy.agent.machine import Machine, TooSmall
 from galaxy.agent.sources import all_sources
 from galaxy.agent.store import open_database
 from galaxy.agent.users import Users, account_uid
-from galaxy.daemon import DaemonOptions, claim_directory, give_up, refuse_to_start, with_manhole
+from galaxy.daemon import (
+    FAULT,
+    DaemonOptions,
+    claim_directory,
+    give_up,
+    refuse_to_start,
+    with_manhole,
+)
 from galaxy.nexus.commit import DiskThread
 from galaxy.nexus.interfaces import CannotOpen, IDiscovery
 from galaxy.nexus.urls import open_discovery
@@ -131,6 +138,7 @@ def makeService(options: Options) -> MultiService:
                 spawner=gce,
             ),
             cannot_work=lambda sentence: give_up(clock, sentence),
+            has_a_fault=lambda sentence: give_up(clock, sentence, FAULT),
         )
     except TooSmall as error:
         refuse_to_start(str(error))

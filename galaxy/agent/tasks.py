@@ -140,7 +140,7 @@ def _deploying(task: Task, around: Around) -> Task:
         return evolve(task, seen=True)
     if process.end.well:
         return _start(task, Event.RUN)
-    failure = Failed(f"could not be deployed: it {process.end}")
+    failure = Failed(_quoting(f"could not be deployed: it {process.end}", process.end))
     return _after_failed_deploy(evolve(task, end=process.end), around, failure)
 
 
@@ -158,12 +158,18 @@ def _running(task: Task, around: Around) -> Task:
         return evolve(task, seen=True, start_time=started)
     ran_s = (end.time or around.now) - started if started and not end.failure else 0.0
     follows = verdict(
-        around.spec, end, ran_s=ran_s, streak=task.streak, now=around.now, rng=around.rng
+        around.spec,
+        end,
+        ran_s=ran_s,
+        restarts=task.restarts,
+        streak=task.streak,
+        now=around.now,
+        rng=around.rng,
     )
     task = evolve(task, start_time=started, end=end, swept=False)
     if isinstance(follows, Again):
         task = evolve(task, streak=follows.streak)
-    return _after(task, follows, str(end))
+    return _after(task, follows, str(end), end)
 
 
 def _waiting(task: Task, around: Around) -> Task:
@@ -230,15 +236,20 @@ def _after_failed_deploy(task: Task, around: Around, failure: Failed) -> Task:
     return _after(task, follows, failure.reason)
 
 
-def _after(task: Task, follows: Verdict, reason: str) -> Task:
+def _after(task: Task, follows: Verdict, reason: str, end: End | None = None) -> Task:
     """The task after an attempt to deploy or to run it has ended."""
     match follows:
         case Again(time=time):
-            return evolve(moved(task, Event.AGAIN), next_try=time, reason=reason)
+            return evolve(moved(task, Event.AGAIN), next_try=time, reason=_quoting(reason, end))
         case Finished():
             return evolve(moved(task, Event.FINISH), reason="")
         case GivenUp(reason=why):
-            return evolve(moved(task, Event.GIVE_UP), reason=why)
+            return evolve(moved(task, Event.GIVE_UP), reason=_quoting(why, end))
+
+
+def _quoting(reason: str, end: End | None) -> str:
+    """A reason with what the process said last, if that is known."""
+    return f"{reason}: {end.said}" if end is not None and end.said else reason
 
 
 def _look(task: Task, around: Around) -> Process | None:

@@ -141,6 +141,12 @@ class Machine:
         """Start gce, if it does not answer, and the agent; until the two know each other."""
         if self._gce_port is None:
             self.start_gce()
+        self.begin()
+        self.advance(1.0)
+        return self
+
+    def begin(self) -> None:
+        """Start the agent, and not a moment more."""
         settings = AgentSettings(
             endpoint=ENDPOINT,
             data_dir=str(self.directory),
@@ -162,10 +168,8 @@ class Machine:
             gce_address=GCE_ADDRESS,
             spawner=self.spawner,
         )
-        self.agent = Agent(settings, around, self.complaints.append)
+        self.agent = Agent(settings, around, self.complaints.append, self.complaints.append)
         self.agent.startService()
-        self.advance(1.0)
-        return self
 
     def start_gce(self) -> None:
         """Let gce listen."""

@@ -93,6 +93,29 @@ class RunTests(MachineTests):
         self.assertTrue(pod.tasks[0].oom_killed)
         self.assertIn("memory", pod.reason)
 
+    def test_retries(self) -> None:
+        """A batch pod that fails is tried again so many times, and then is in error for good."""
+        self.run_one(kind=kBatch, retries=2)
+        for attempt in range(3):
+            self.assertEqual(self.machine.pod().state, kPodRunning)
+            self.machine.gce.end(MAIN, f"main.{attempt}", exit_code=3)
+            self.machine.advance(10)
+        pod = self.machine.pod()
+        self.assertEqual((pod.state, pod.tasks[0].restarts), (kPodError, 2))
+        self.assertEqual(pod.reason, "task 0 exited with 3, after 2 of 2 retries")
+        self.machine.restart()
+        self.machine.advance(600)
+        self.assertEqual(self.machine.pod().state, kPodError)
+
+    def test_last_words(self) -> None:
+        """A pod that was given up is told of with the last line that its task wrote."""
+        self.run_one(kind=kBatch)
+        stderr = self.machine.directory / "pods" / KEY.name / "0.stderr"
+        stderr.write_bytes(b"starting\nno such table: \x1b[1musers\n\n")
+        self.machine.gce.end(MAIN, "main.0", exit_code=3)
+        self.machine.advance(0.5)
+        self.assertTrue(self.machine.pod().reason.endswith("retries: no such table: [1musers"))
+
     def test_stopped(self) -> None:
         """A pod that is killed is stopped, its container removed, and it is buried."""
         self.machine.behave = lambda process, spec: Behaviour(term_s=5.0)

@@ -75,7 +75,7 @@ task_specs = st.builds(
     TaskSpec,
     deploying=st.sampled_from(Deploying),
     restart=st.sampled_from(Restart),
-    most_restarts=st.integers(0, 3),
+    retries=st.integers(0, 3),
     has_stop_command=st.booleans(),
 )
 specs = st.builds(PodSpec, st.lists(task_specs, min_size=1, max_size=3).map(tuple), st.just(5.0))

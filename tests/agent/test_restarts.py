@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.agent.records import End
 from galaxy.agent.restarts import (
     LONGEST_DELAY_S,
+    MOST_RESTARTS,
     QUIET_S,
     Again,
     Finished,
@@ -38,20 +39,44 @@ class DelayTests(SynchronousTestCase):
 class VerdictTests(SynchronousTestCase):
     """Restart, finish, or give up."""
 
-    def judge(self, spec: TaskSpec, end: End, streak: int = 0, ran_s: float = 1.0) -> object:
+    def judge(
+        self,
+        spec: TaskSpec,
+        end: End,
+        *,
+        restarts: int = 0,
+        streak: int = 0,
+        ran_s: float = 1.0,
+    ) -> object:
         """The verdict at time 100."""
-        return verdict(spec, end, ran_s=ran_s, streak=streak, now=100.0, rng=Random(1))
+        return verdict(
+            spec, end, ran_s=ran_s, restarts=restarts, streak=streak, now=100.0, rng=Random(1)
+        )
 
     def test_bound(self) -> None:
-        """So many restarts in a row, and no more."""
-        spec = TaskSpec(most_restarts=2)
-        self.assertIsInstance(self.judge(spec, End(exit_code=1), streak=1), Again)
-        given_up = self.judge(spec, End(exit_code=1), streak=2)
-        self.assertEqual(given_up, GivenUp("exited with 1, after 2 restarts in a row"))
+        """What is to run always has so many restarts in a row, and no more, on one machine."""
+        spec = TaskSpec()
+        below = self.judge(spec, End(exit_code=1), streak=MOST_RESTARTS - 1)
+        self.assertIsInstance(below, Again)
+        given_up = self.judge(spec, End(exit_code=1), streak=MOST_RESTARTS)
+        self.assertEqual(given_up, GivenUp("exited with 1, after 10 restarts in a row"))
+
+    def test_retries(self) -> None:
+        """Retries are counted for good: a quiet time gives none back."""
+        spec = TaskSpec(restart=Restart.ON_FAILURE, retries=2)
+        self.assertIsInstance(self.judge(spec, End(exit_code=1), restarts=1, streak=1), Again)
+        given_up = self.judge(spec, End(exit_code=1), restarts=2, ran_s=QUIET_S)
+        self.assertEqual(given_up, GivenUp("exited with 1, after 2 of 2 retries"))
+
+    def test_more_retries_than_restarts(self) -> None:
+        """All retries that a job has are made, also in a row."""
+        spec = TaskSpec(restart=Restart.ON_FAILURE, retries=50)
+        again = self.judge(spec, End(exit_code=1), restarts=49, streak=49)
+        self.assertIsInstance(again, Again)
 
     def test_quiet(self) -> None:
         """A long run begins the count anew."""
-        again = self.judge(TaskSpec(most_restarts=2), End(exit_code=1), streak=2, ran_s=QUIET_S)
+        again = self.judge(TaskSpec(), End(exit_code=1), streak=MOST_RESTARTS, ran_s=QUIET_S)
         assert isinstance(again, Again)
         self.assertEqual(again.streak, 1)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behaviour
+from galaxy.protocol.agent_pb2 import QueryRequest
 from galaxy.protocol.types_pb2 import (
     kBatch,
     kPodFinish,
+    kPodRunning,
+    kPodSuspend,
     kPodTerminate,
 )
 from tests.agent.machines import (
@@ -85,3 +89,70 @@ class RestartTests(MachineTests):
         after = self.machine.query(before.revision, before.instance)
         self.assertNotEqual(after.instance, before.instance)
         self.assertTrue(after.full)
+
+
+class FirstSightTests(MachineTests):
+    """What is told before the container engine has told what runs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_one(min_healthy_s=1.0)
+        self.machine.advance(2)
+        self.assertTrue(self.healthy())
+
+    def healthy(self) -> bool:
+        """Whether the only pod is told of as healthy."""
+        (group,) = self.machine.query().groups
+        return group.healthy
+
+    def test_asked_at_once(self) -> None:
+        """Who asks an agent that has just begun waits for the first sight, and hears the truth."""
+        self.machine.kill()
+        self.machine.begin()
+        answer = self.machine.master().query(QueryRequest())
+        self.assertNoResult(answer)
+        (group,) = self.machine.wait(answer).groups
+        self.assertEqual((group.state, group.healthy), (kPodRunning, True))
+
+    def test_not_for_ever(self) -> None:
+        """While gce does not come the pods are told of as remembered; they are not healthy."""
+        self.machine.stop_gce()
+        self.machine.kill()
+        self.machine.begin()
+        answer = self.machine.master().query(QueryRequest())
+        self.machine.advance(2)
+        self.assertNoResult(answer)
+        self.machine.advance(2)
+        (group,) = self.machine.wait(answer).groups
+        self.assertEqual((group.state, group.healthy), (kPodRunning, False))
+        self.machine.start_gce()
+        self.machine.advance(1)
+        self.assertTrue(self.healthy())
+
+    def test_lost(self) -> None:
+        """A pod that is gone with the machine's memory was never told of as healthy."""
+        self.machine.kill()
+        self.machine.stop_gce()
+        self.machine.gce = MemoryGce(self.machine.clock)
+        self.machine.start_gce()
+        self.machine.begin()
+        (group,) = self.machine.wait(self.machine.master().query(QueryRequest())).groups
+        self.assertEqual((group.state, group.healthy), (kPodSuspend, False))
+
+    def test_no_pods(self) -> None:
+        """An agent without pods answers as soon as gce does."""
+        self.machine.kill_pods(KEY)
+        self.machine.advance(2)
+        self.machine.kill()
+        self.machine.begin()
+        self.machine.advance(0.2)
+        self.assertEqual(list(self.machine.query().groups), [])
+
+    def test_gce_restarts(self) -> None:
+        """A gce that goes away later makes nothing unhealthy, nor does it when it comes back."""
+        self.machine.stop_gce()
+        self.machine.advance(1)
+        self.assertTrue(self.healthy())
+        self.machine.start_gce()
+        self.machine.advance(1)
+        self.assertTrue(self.healthy())

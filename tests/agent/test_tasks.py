@@ -119,7 +119,7 @@ class EndTests(SynchronousTestCase):
             (Restart.NEVER, WELL, Phase.FINISHED),
             (Restart.NEVER, BADLY, Phase.FAILED),
         ):
-            spec = TaskSpec(restart=restart)
+            spec = TaskSpec(restart=restart, retries=1)
             task = advance(Task(Phase.RUNNING, seen=True), around(spec, {"main.0": process}))
             self.assertEqual(task.phase, phase, f"{restart} {process}")
             self.assertEqual(task.end, process.end)

@@ -251,7 +251,7 @@ class Cluster:
             gce_address=machine.gce_address,
             spawner=_NoSpawner(),
         )
-        machine.agent = Agent(settings, around, self.case.fail)
+        machine.agent = Agent(settings, around, self.case.fail, self.case.fail)
         machine.agent.startService()
 
     def kill_agent(self, machine: Machine) -> None:
