@@ -39,11 +39,19 @@ def kill_processes(layout: Layout) -> list[int]:
         _kill(pid)
     left = sorted(family)
     for _ in range(_ROUNDS):
-        left = [pid for pid in left if command_line(pid)]
+        left = [pid for pid in left if _lives(pid)]
         if not left:
             break
         time.sleep(_STEP_S)
     return left
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process still holds anything; one that is exiting has no command line, but does."""
+    try:
+        return psutil.Process(pid).status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_ours(layout: Layout, arguments: tuple[str, ...]) -> bool:
