@@ -10,9 +10,13 @@ from __future__ import annotations
 from attrs import frozen
 
 from galaxy.protocol.master_pb2 import PendingGroup
+from galaxy.protocol.types_pb2 import JobType, kBatch
 from galaxy.resources import Resources, from_message
 
 MIB = 1 << 20
+
+Rank = tuple[int, bool]
+"""Who may displace whom: by priority, then services (and what runs everywhere) before batches."""
 
 
 @frozen(cache_hash=True)
@@ -45,6 +49,13 @@ class Group:
     user: str = ""
     running: int = 0  # pods of the job that have a machine
     pending_since: float = 0.0
+    rank: Rank = (0, True)
+    may_preempt: bool = False  # there are pods it could displace
+
+
+def rank_of(priority: int, job_type: JobType) -> Rank:
+    """The rank of a job's pods; only a lower one may be displaced."""
+    return priority, job_type != kBatch
 
 
 def shape_of(amount: Resources, labels: tuple[str, ...], needs_isolation: bool) -> Shape:
@@ -75,4 +86,6 @@ def group_from_message(message: PendingGroup) -> Group:
         user=message.user,
         running=message.running,
         pending_since=message.pending_since,
+        rank=rank_of(message.priority, message.type),
+        may_preempt=message.may_preempt,
     )

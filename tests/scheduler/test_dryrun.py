@@ -21,7 +21,7 @@ from galaxy.scheduler.dryrun import DryRuns, dry_run
 from galaxy.scheduler.picture import Picture
 from galaxy.scheduler.score import Pack
 from tests.scheduler.fleets import GIB, agent, fleet_of, group
-from tests.scheduler.test_service import SCHEDULERS, PaperMaster, waiting
+from tests.scheduler.paper import SCHEDULERS, PaperMaster, waiting
 
 
 class DryRunTests(SynchronousTestCase):
@@ -57,9 +57,9 @@ class DryRunsTests(SynchronousTestCase):
     """The service, asked by a master of paper over a connection."""
 
     def setUp(self) -> None:
-        self.master = PaperMaster(agents=[agent(11), agent(12)])
         self.picture = Picture(Pack(), random.Random(0))
         self.clock = Clock()
+        self.master = PaperMaster(self.clock, agents=[agent(11), agent(12)])
         network = LoopbackNetwork(self.clock)
         served = [Served(SCHEDULERS, self.master)]
         self.successResultOf(network.listen("10.0.0.9:1", Hello(role="master"), served))
