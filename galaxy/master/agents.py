@@ -59,6 +59,8 @@ class Agent:
     # What it has, and what it is to be told.
     pods: set[Pod] = field(factory=set)
     untold: set[Pod] = field(factory=set)  # placed here, not yet taken by the agent
+    # Those of them that take over in place, and the first incarnation that may be there still.
+    takeovers: dict[Pod, int] = field(factory=dict)
     kills: set[Attempt] = field(factory=set)
     strangers: set[Attempt] = field(factory=set)
     described: set[Version] = field(factory=set)  # descriptions that this instance has
@@ -77,6 +79,11 @@ class Agent:
         self.pods.discard(pod)
         self.untold.discard(pod)
         self._count(pod.version.requirement, -1)
+
+    def regrant(self, pod: Pod, version: Version) -> None:
+        """Count what another version of a pod asks for, instead of what it has."""
+        self._count(pod.version.requirement, -1)
+        self._count(version.requirement, 1)
 
     def _count(self, amount: Resources, sign: int) -> None:
         self.assigned_millicores += sign * amount.millicores

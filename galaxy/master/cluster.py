@@ -15,14 +15,18 @@ from attrs import define, field, frozen
 
 from galaxy.master import safemode
 from galaxy.master.agents import Agent
+from galaxy.master.amend import Amendment, amend
 from galaxy.master.directory import Directory
 from galaxy.master.events import Journal
 from galaxy.master.fleet import Fleet
 from galaxy.master.jobs import ENDED, Job
 from galaxy.master.losses import Losses
-from galaxy.master.pods import Event, change, create, vanish, wake
+from galaxy.master.moves import moves
+from galaxy.master.pods import Event, change, create, renew, retarget, vanish, wake
+from galaxy.master.progress import overdue, progress
 from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
+from galaxy.master.rollout import MOVING
 from galaxy.master.safemode import SafeMode
 from galaxy.protocol.agent_pb2 import QueryResponse
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
@@ -30,6 +34,7 @@ from galaxy.protocol.types_pb2 import AgentState, kAlive, kDead, kInit
 from galaxy.settings import MasterSettings
 
 INCARNATIONS_PER_EPOCH = 1 << 10
+WATCH_S = 1.0
 
 
 def last_incarnation_before(epoch: int) -> int:
@@ -50,6 +55,7 @@ class Balance:
 
     ended: tuple[tuple[Job, Shortfall], ...] = ()  # jobs that are to take another state
     forgotten: tuple[Job, ...] = ()  # jobs whose records may go
+    amended: tuple[Job, ...] = ()  # jobs whose update makes progress
 
 
 @define(eq=False)
@@ -75,6 +81,10 @@ class Cluster:
     known: int = 0  # agents known from the nexus when the reign began
     given_up: int = 0  # of them
     _ended: list[tuple[float, str]] = field(factory=list)  # a heap: (end_time, job_id)
+    # Those whose update goes on, looked at for what time alone brings:
+    _updating: dict[Job, None] = field(factory=dict)
+    _watched: float = 0.0  # when that was
+    _draining: dict[Agent, None] = field(factory=dict)
     _resting: list[tuple[float, str, int]] = field(factory=list)  # a heap: (until, job_id, index)
 
     @classmethod
@@ -97,6 +107,7 @@ class Cluster:
         for job in jobs:
             cluster.jobs.add(job)
             cluster.note_end(job)
+            cluster.note_update(job)
             cluster.journal.jobs[job] = None
         for label in labels:
             fleet.labels.put(label.label, label.endpoints)
@@ -236,7 +247,9 @@ class Cluster:
         Afterwards the queue holds what there is to place, and agents that must be
         told something are in `journal.outgoing`.
         """
+        self._heed_machines()
         ended: dict[Job, Shortfall] = {}
+        amended: dict[Job, None] = {}
         forgotten: dict[Job, None] = {}
         ignorance = self.ignorance
         while self.journal.jobs:
@@ -249,6 +262,10 @@ class Cluster:
                 if lack.forget:
                     forgotten[job] = None
                 if not ignorance.safe_mode:
+                    if progress(job, now) is not None:
+                        amended[job] = None
+                    elif job.behind or self._draining:
+                        self._move(job, now)
                     self.queue.update(job)
         for rest in self.journal.resting:
             heappush(self._resting, rest)
@@ -257,13 +274,60 @@ class Cluster:
             self.journal.room = False
             self.queue.room_appeared()
         self.stamp()
-        return Balance(tuple(ended.items()), tuple(forgotten))
+        return Balance(tuple(ended.items()), tuple(forgotten), tuple(amended))
 
     def _carry_out(self, job: Job, lack: Shortfall, now: float) -> None:
         for index in lack.create:
             create(self.journal, job, index, last_incarnation_before(self.epoch), now)
         for index in lack.stop:
             change(self.journal, job.pods[index], Event.STOPPED, lack.why, now)
+
+    def _heed_machines(self) -> None:
+        """What has changed of machines may change what jobs want."""
+        for agent in self.journal.moved:
+            if agent.draining != (agent in self._draining):
+                if agent.draining:
+                    self._draining[agent] = None
+                    self.journal.jobs.update((pod.job, None) for pod in agent.pods)
+                else:
+                    del self._draining[agent]
+
+    def _move(self, job: Job, now: float) -> None:
+        todo = moves(job, self._draining, now)
+        for index in todo.retarget:
+            retarget(self.journal, job.pods[index], now)
+        for index in todo.renew:
+            renew(self.journal, job.pods[index], f"moves to {job.latest.name}", now)
+        for index in todo.leave:
+            pod = job.pods[index]
+            drained = pod.agent is not None and pod.agent.draining
+            why = "its machine is being emptied" if drained else f"moves to {job.latest.name}"
+            change(self.journal, pod, Event.LEAVES, why, now)
+
+    def amend(self, job: Job, amendment: Amendment, actor: str, now: float) -> None:
+        """What is wanted of a job is on record as another: let it be so."""
+        known = job.versions
+        amend(self.journal, job, amendment, actor, now)
+        if amendment.described_anew or len(known) > len(job.versions):
+            for agent in self.fleet:
+                agent.described.difference_update(known)
+        self.note_update(job)
+
+    def note_update(self, job: Job) -> None:
+        """Remember whether an update of the job goes on."""
+        if job.update.state in MOVING:
+            self._updating[job] = None
+        else:
+            self._updating.pop(job, None)
+
+    def watch_updates(self, now: float) -> None:
+        """Once a second, look for what time alone brings: pods that are late, machines back."""
+        if now - self._watched < WATCH_S:
+            return
+        self._watched = now
+        for job in self._updating:
+            job.complaint = job.complaint or overdue(job, now)
+            self.journal.jobs[job] = None
 
     def end_rests(self, now: float) -> None:
         """Slots whose back-off is over wait for a machine again."""
@@ -308,6 +372,7 @@ class Cluster:
     def drop(self, job: Job) -> None:
         """A job is no more, in the nexus and here."""
         self.jobs.remove(job)
+        self._updating.pop(job, None)
         self.journal.jobs.pop(job, None)
         for version in job.versions:
             for agent in self.fleet:

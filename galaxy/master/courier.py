@@ -132,6 +132,7 @@ class Courier:
                     continue
                 if pod.incarnation == incarnation and pod.agent is agent:
                     agent.untold.discard(pod)
+                    agent.takeovers.pop(pod, None)
         sent = {(each.job_id, each.version) for each in request.descriptions}
         again = self._refused(agent, sent, response)
         self._changed()
@@ -191,14 +192,17 @@ def launches(agent: Agent) -> tuple[Batch, RunPodsRequest]:
             batch[version] = []
         batch[version].append((pod, pod.incarnation))
     for version, pods in batch.items():
-        request.launches.append(
-            PodLaunch(
-                job_id=pods[0][0].job.job_id,
-                version=version.name,
-                index=[pod.index for pod, _ in pods],
-                incarnation=[incarnation for _, incarnation in pods],
+        for generation in sorted({pod.generation for pod, _ in pods}):
+            alike = [(pod, number) for pod, number in pods if pod.generation == generation]
+            request.launches.append(
+                PodLaunch(
+                    job_id=pods[0][0].job.job_id,
+                    version=version.name,
+                    index=[pod.index for pod, _ in alike],
+                    incarnation=[incarnation for _, incarnation in alike],
+                    generation=generation,
+                )
             )
-        )
     return batch, request
 
 

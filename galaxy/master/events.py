@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from galaxy.protocol.types_pb2 import AgentState, JobState, PodStage
+from galaxy.protocol.types_pb2 import AgentState, JobState, JobUpdateState, PodStage
 
 if TYPE_CHECKING:
     from galaxy.master.agents import Agent
@@ -85,6 +85,14 @@ class Journal:
                 job_id=job.job_id,
             )
         )
+
+    def amended(
+        self, job: Job, before: JobUpdateState, reason: str, actor: str, now: float
+    ) -> None:
+        """What is wanted of a job has changed; its update was in state `before`."""
+        self.jobs[job] = None
+        names = JobUpdateState.Name(before), JobUpdateState.Name(job.update.state)
+        self._others.append(Happening("job", now, *names, reason, actor, job_id=job.job_id))
 
     def agent(
         self, agent: Agent, before: AgentState, reason: str, now: float, actor: str = "master"

@@ -7,10 +7,12 @@ are, and by which names people find them: `directory.py`.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from galaxy.master.rollout import MOVING, NO_UPDATE, Update
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.types_pb2 import (
     JobDescriptor,
@@ -26,9 +28,10 @@ from galaxy.protocol.types_pb2 import (
     kJobSuspended,
     kJobTerminated,
     kRestartAlways,
+    kStageDeath,
+    kStagePending,
     kStageRunning,
     kSystem,
-    kUpdateNone,
 )
 from galaxy.resources import Resources, from_message
 
@@ -51,6 +54,9 @@ LIVE = frozenset({kJobNormal, kJobSuspended})
 """The states of jobs that own their name."""
 
 ENDED = frozenset({kJobFinished, kJobFailed})
+
+HOLDING = frozenset({kStagePending, kStageRunning, kStageDeath})
+"""The stages of pods that hold their slot; the others are on their way out."""
 
 
 class IllegalState(Exception):
@@ -121,7 +127,6 @@ class Job:
     create_time: float
     update_time: float
     state: JobState = kJobNormal
-    update_state: JobUpdateState = kUpdateNone
     request_id: str = ""
     end_time: float = 0.0
     reason: str = ""
@@ -133,6 +138,12 @@ class Job:
     failing: dict[int, str] = field(factory=dict)  # those of them that failed, and why
     evidence: str = ""  # why the first index failed that did
     setbacks: dict[int, Setback] = field(factory=dict)  # slots that failed lately
+    update: Update = NO_UPDATE
+    generation: int = 0  # pods of an earlier one are to be restarted
+    restart_step: int = 0  # how many of them at once; 0: as in an update
+    behind: set[int] = field(factory=set)  # held slots of another version or generation
+    complaint: str = ""  # what speaks against the update that goes on
+    beyond: int = 0  # ended slots with indexes that replica does not reach any more
     highest: int = 0  # the highest incarnation of slots that are no more
     pods: dict[int, Pod] = field(factory=dict)
     tally: Tally = field(factory=Tally)
@@ -152,16 +163,39 @@ class Job:
         self.name = self.descriptor.name
         self.user = self.descriptor.user
         self.type = self.descriptor.type
-        self.priority = self.descriptor.priority
         self.replica = self.descriptor.replica
+        self.read_descriptor()
+
+    def read_descriptor(self) -> None:
+        """Take over what of the descriptor may change."""
+        self.priority = self.descriptor.priority
         self.deploy_step = self.descriptor.deploy_step
-        self.max_per_host = self.descriptor.max_per_host
+        self.max_per_host = 1 if self.type == kSystem else self.descriptor.max_per_host
         self.ends = self.type != kSystem and self.descriptor.restart != kRestartAlways
+        if self.type != kSystem:
+            self.replica = self.descriptor.replica
+            self.beyond = sum(i >= self.replica for i in chain(self.finished, self.failed))
+
+    @property
+    def update_state(self) -> JobUpdateState:
+        """Whether an update goes on."""
+        return self.update.state
 
     @property
     def latest(self) -> Version:
         """The version that new pods get."""
         return self.versions[-1]
+
+    def is_behind(self, pod: Pod) -> bool:
+        """Whether a pod is not what the job wants its pods to be."""
+        if pod.stage not in HOLDING:
+            return False
+        return pod.version is not self.latest or pod.generation < self.generation
+
+    def complain(self, pod: Pod, reason: str) -> None:
+        """A pod was given up: that speaks against the update, if it is of the wanted version."""
+        if self.update.state in MOVING and not self.is_behind(pod):
+            self.complaint = f"pod {pod.index} of version {pod.version.name}: {reason}"
 
     def has_ended(self, index: int) -> bool:
         """Whether that index is never to run again."""
@@ -192,8 +226,8 @@ class Job:
 
     def why(self) -> str:
         """The most useful sentence about the job's state."""
-        if self.reason:
-            return self.reason
+        if self.reason or self.update.reason:
+            return self.reason or self.update.reason
         if self.evidence:
             return self.evidence
         for version in self.versions:

@@ -60,6 +60,8 @@ def job_overview(job: Job) -> JobOverview:
         update_time=job.update_time,
         reason=job.why(),
         healthy=tally.healthy,
+        updated=tally.healthy - sum(job.pods[index].healthy for index in job.behind),
+        breakpoint=job.update.breakpoint,
     )
 
 

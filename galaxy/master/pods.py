@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from galaxy.master.jobs import HOLDING
+from galaxy.master.rollout import version_of_new_slots
 from galaxy.protocol.types_pb2 import (
     PodStage,
     PodState,
@@ -45,12 +47,14 @@ class Event(IntEnum):
     DONE = 3  # it did what it was for
     STOPPED = 4  # its slot is not wanted any more
     GONE = 5  # nothing of it is left on its machine
+    RENEWED = 6  # its machine is to take it over as another version, where it is
 
 
 STAGES: dict[tuple[PodStage, Event], PodStage] = {
     (kStagePending, Event.PLACED): kStageRunning,
     (kStagePending, Event.FOUND): kStageRunning,
     (kStagePending, Event.STOPPED): kStageUnset,
+    (kStageRunning, Event.RENEWED): kStageRunning,
     (kStageRunning, Event.LEAVES): kStageDeath,
     (kStageRunning, Event.DONE): kStageFinished,
     (kStageRunning, Event.STOPPED): kStageRemoved,
@@ -66,9 +70,6 @@ STAGES: dict[tuple[PodStage, Event], PodStage] = {
 _NEXT: list[list[PodStage | None]] = [[None] * len(Event) for _ in PodStage.values()]
 for (_before, _event), _after in STAGES.items():
     _NEXT[_before][_event] = _after
-
-STOPPABLE = frozenset({kStagePending, kStageRunning, kStageDeath})
-"""The stages of pods that hold their slot; the others are on their way out."""
 
 
 class IllegalChange(Exception):
@@ -94,6 +95,7 @@ class Pod:
     index: int
     version: Version
     incarnation: int  # of the attempt it has or had last
+    generation: int  # of the job, when that attempt began
     pending_time: float
     reason: str
     stage: PodStage = kStagePending
@@ -106,8 +108,11 @@ class Pod:
 
 def create(journal: Journal, job: Job, index: int, incarnation: int, now: float) -> Pod:
     """A new slot, which wants a machine. `incarnation`: the one before its first."""
-    version = job.latest
-    pod = job.pods[index] = Pod(job, index, version, max(incarnation, job.highest), now, "")
+    version = version_of_new_slots(job)
+    incarnation = max(incarnation, job.highest)
+    pod = job.pods[index] = Pod(job, index, version, incarnation, job.generation, now, "")
+    if version is not job.latest:
+        job.behind.add(index)
     job.tally.stages[kStagePending] += 1
     _wait(journal, pod, now)
     journal.jobs[job] = None
@@ -119,6 +124,9 @@ def place(journal: Journal, pod: Pod, agent: Agent, reason: str, now: float) -> 
     pod.agent = agent
     pod.incarnation += 1
     pod.sched_time = now
+    pod.generation = pod.job.generation
+    if pod.job.behind:
+        _note_behind(pod)
     change(journal, pod, Event.PLACED, reason, now, "scheduler")
     agent.take(pod)
     agent.untold.add(pod)
@@ -126,7 +134,13 @@ def place(journal: Journal, pod: Pod, agent: Agent, reason: str, now: float) -> 
 
 
 def adopt(  # noqa: PLR0917 - what an agent says of a pod is this much
-    journal: Journal, pod: Pod, agent: Agent, incarnation: int, version: Version, now: float
+    journal: Journal,
+    pod: Pod,
+    agent: Agent,
+    incarnation: int,
+    version: Version,
+    generation: int,
+    now: float,
 ) -> None:
     """Take a pod as running where an agent says it is."""
     if version is not pod.version:
@@ -134,8 +148,52 @@ def adopt(  # noqa: PLR0917 - what an agent says of a pod is this much
         pod.version = version
     pod.agent = agent
     pod.incarnation = incarnation
+    pod.generation = generation
+    pod.sched_time = pod.sched_time or now
     change(journal, pod, Event.FOUND, "its agent has it", now, "agent")
+    _note_behind(pod)
     agent.take(pod)
+
+
+def retarget(journal: Journal, pod: Pod, now: float) -> None:
+    """A pending pod takes the wanted version, whose failures it has not seen."""
+    job = pod.job
+    pod.version.pending.discard(pod.index)
+    job.setbacks.pop(pod.index, None)
+    pod.version = job.latest
+    pod.generation = job.generation
+    job.behind.discard(pod.index)
+    _wait(journal, pod, now)
+    journal.jobs[job] = None
+
+
+def renew(journal: Journal, pod: Pod, reason: str, now: float) -> None:
+    """
+    Have its machine run a pod as the wanted version, as another incarnation.
+
+    What runs there is not stopped from here: the agent takes it over. Until the
+    agent is known to have done so, `Agent.takeovers` remembers that it is there.
+    """
+    job, agent = pod.job, pod.agent
+    assert agent is not None
+    agent.takeovers.setdefault(pod, pod.incarnation)
+    agent.regrant(pod, job.latest)
+    pod.version = job.latest
+    pod.generation = job.generation
+    pod.incarnation += 1
+    pod.sched_time = now
+    change(journal, pod, Event.RENEWED, reason, now)
+    journal.moved[agent] = None
+    job.behind.discard(pod.index)
+    agent.untold.add(pod)
+    journal.outgoing[agent] = None
+
+
+def _note_behind(pod: Pod) -> None:
+    if pod.job.is_behind(pod):
+        pod.job.behind.add(pod.index)
+    else:
+        pod.job.behind.discard(pod.index)
 
 
 def observe(journal: Journal, pod: Pod, state: PodState, healthy: bool) -> None:
@@ -180,28 +238,46 @@ def change(  # noqa: PLR0917 - called a million times: keywords cost
         tally.settled -= pod.settled
         pod.healthy = pod.settled = False
     if after == kStageRunning:
-        if agent is not None:
+        if before == kStageRunning:
+            pod.state = kPodStateUnset
+        elif agent is not None:
             job.count_on(agent, 1)
             journal.moved[agent] = None
         return
+    if job.behind and after not in HOLDING:
+        job.behind.discard(pod.index)
     if agent is not None:
         if event == Event.GONE:
-            agent.drop(pod)
-            job.count_on(agent, -1)
-            journal.moved[agent] = None
-            journal.room = True
-            pod.agent = None
-            pod.state = kPodStateUnset
+            _free(journal, pod, agent)
         else:
-            agent.untold.discard(pod)
-            agent.kills.add((job.job_id, pod.index, pod.incarnation))
-            journal.outgoing[agent] = None
+            _stop(journal, pod, agent)
     if after == kStagePending:
         pod.pending_time = now
         _wait(journal, pod, now)
     elif after == kStageUnset:
         job.highest = max(job.highest, pod.incarnation)
         del job.pods[pod.index]
+
+
+def _free(journal: Journal, pod: Pod, agent: Agent) -> None:
+    agent.drop(pod)
+    pod.job.count_on(agent, -1)
+    journal.moved[agent] = None
+    journal.room = True
+    pod.agent = None
+    pod.state = kPodStateUnset
+
+
+def _stop(journal: Journal, pod: Pod, agent: Agent) -> None:
+    agent.untold.discard(pod)
+    agent.kills.add((pod.job.job_id, pod.index, pod.incarnation))
+    if agent.takeovers:
+        # It may go before its machine took it over: what was there before is to go too.
+        first = agent.takeovers.pop(pod, pod.incarnation)
+        earlier = {(pod.job.job_id, pod.index, each) for each in range(first, pod.incarnation)}
+        agent.kills |= earlier
+        agent.strangers |= earlier
+    journal.outgoing[agent] = None
 
 
 def _wait(journal: Journal, pod: Pod, now: float) -> None:

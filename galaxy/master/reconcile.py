@@ -64,7 +64,7 @@ def held(job: Job) -> int:
 
 def wanted(job: Job) -> int:
     """How many slots the job should hold: each index that has not ended."""
-    return job.replica - len(job.finished) - len(job.failed)
+    return job.replica + job.beyond - len(job.finished) - len(job.failed)
 
 
 def _nothing(why: str) -> Callable[[Job], Shortfall]:
@@ -95,14 +95,18 @@ def _verdict(job: Job) -> Shortfall:
 
 
 def _stoppable(job: Job, count: int) -> tuple[int, ...]:
-    """`count` slots: those first whose stopping costs least, of these the highest indexes."""
+    """
+    `count` slots: those first whose stopping costs least, of these the highest indexes.
+
+    Where each index has its own work, those that are not wanted any more come before all.
+    """
     cost = {kStageDeath: 0, kStagePending: 1, kStageRunning: 2}
     ranked = sorted(
-        (cost[pod.stage], pod.healthy, -index)
+        (job.ends and index < job.replica, cost[pod.stage], pod.healthy, -index)
         for index, pod in job.pods.items()
         if pod.stage in cost
     )
-    return tuple(-minus_index for _, _, minus_index in islice(ranked, count))
+    return tuple(-minus_index for *_, minus_index in islice(ranked, count))
 
 
 RULES: tuple[Rule, ...] = (

@@ -180,6 +180,7 @@ class Reign:
             self.scribe.forget(ended)
         self.scribe.try_again()
         self.cluster.end_rests(now)
+        self.cluster.watch_updates(now)
         self.changed()
 
     # -- settling ----------------------------------------------------------------------

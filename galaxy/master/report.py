@@ -21,12 +21,14 @@ from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import Event, Pod, adopt, change, create, observe, vanish
 from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
 from galaxy.protocol.types_pb2 import (
+    PodState,
     kPodError,
     kPodFinish,
     kPodTerminate,
     kStageDeath,
     kStagePending,
     kStageRunning,
+    kSystem,
 )
 
 _ENDS = frozenset({kPodError, kPodFinish, kPodTerminate})
@@ -40,6 +42,7 @@ class Judgement(Enum):
     ADOPT = "take it as the slot's"
     SUPERSEDE = "take it as the slot's, and stop the one that was taken for it"
     REFUSE = "have it stopped"
+    LEAVE = "nothing: it is being taken over where it is"
 
 
 @frozen
@@ -53,6 +56,8 @@ class Copy:
     slot: Pod | None
     incomplete: bool  # slots of the job may be missing because their agents were not heard
     never_placed: int  # the incarnation of slots that had no machine in this reign
+    overtaken: bool = False  # its agent is to take its slot over in place, or does so
+    at_home: bool = False  # of a kSystem, on a machine that should have one and has no other
 
 
 @frozen
@@ -71,6 +76,12 @@ RULES: tuple[Rule, ...] = (
         "its index has ended",
         lambda copy: copy.job is not None and copy.job.has_ended(copy.index),
         Judgement.REFUSE,
+    ),
+    Rule("its slot is taken over in place", lambda copy: copy.overtaken, Judgement.LEAVE),
+    Rule(
+        "its machine should have one",
+        lambda copy: copy.slot is None and copy.at_home,
+        Judgement.ADOPT,
     ),
     Rule(
         "slots are known by who has them, until all were heard",
@@ -185,6 +196,7 @@ def finish(cluster: Cluster, job: Job, indexes: Iterable[int], now: float) -> No
             job.evidence = job.evidence or evidence(index, failure)
             reason = f"given up: {failure}"
         job.setbacks.pop(index, None)
+        job.beyond += index >= job.replica
         pod = job.pods.get(index)
         if pod is None:
             continue
@@ -241,7 +253,7 @@ def _merge_group(  # noqa: PLR0917 - the tight loop
     slots = job.pods if job is not None else {}
     state, healthy = group.state, group.healthy
     ends = state in _ENDS
-    journal, untold = cluster.journal, agent.untold
+    journal, untold, takeovers = cluster.journal, agent.untold, agent.takeovers
     for index, incarnation in zip(group.index, group.incarnation, strict=True):
         pod = slots.get(index)
         if pod is None or pod.agent is not agent or pod.incarnation != incarnation:
@@ -250,6 +262,8 @@ def _merge_group(  # noqa: PLR0917 - the tight loop
                 continue
         missed.discard(pod)
         untold.discard(pod)
+        if takeovers:
+            takeovers.pop(pod, None)
         if pod.stage == kStageRunning:
             if pod.state != state or pod.healthy != healthy:
                 observe(journal, pod, state, healthy)
@@ -267,6 +281,7 @@ def _merge_end(cluster: Cluster, pod: Pod, group: PodGroup, merged: Merged, now:
             job.finishing.add(pod.index)
             if group.state == kPodError:
                 job.failing[pod.index] = group.reason or "its agent gave it up"
+                job.complain(pod, job.failing[pod.index])
             if pod.agent is not None:
                 # Not before it is on record, though it was to be stopped.
                 pod.agent.kills.discard((job.job_id, pod.index, pod.incarnation))
@@ -279,6 +294,7 @@ def _merge_end(cluster: Cluster, pod: Pod, group: PodGroup, merged: Merged, now:
     else:
         finished = "its tasks have ended, and the job is to be kept running"
         reason = finished if group.state == kPodFinish else group.reason or "its agent gave it up"
+        job.complain(pod, reason)
         reason = _set_back(pod, reason, now)
     change(cluster.journal, pod, Event.LEAVES, reason, now, "agent")
 
@@ -306,8 +322,20 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
     slot = job.pods.get(index) if job is not None else None
     never_placed = last_incarnation_before(cluster.epoch)
     incomplete = job is not None and not cluster.is_complete(job)
-    copy = Copy(job, version, index, incarnation, slot, incomplete, never_placed)
+    copy = Copy(
+        job,
+        version,
+        index,
+        incarnation,
+        slot,
+        incomplete,
+        never_placed,
+        overtaken=_is_overtaken(slot, agent, incarnation, group.state),
+        at_home=job is not None and job.type == kSystem and agent not in job.on_agents,
+    )
     judgement, _ = judge(copy)
+    if judgement == Judgement.LEAVE:
+        return None
     if judgement == Judgement.REFUSE or job is None or version is None:
         _have_stopped(cluster, agent, (group.job_id, index, incarnation))
         return None
@@ -319,8 +347,19 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
         vanish(cluster.journal, slot, "a later copy of it was found", now)
         if earlier is not agent:
             _have_stopped(cluster, earlier, attempt)
-    adopt(cluster.journal, slot, agent, incarnation, version, now)
+    adopt(cluster.journal, slot, agent, incarnation, version, group.generation, now)
     return slot
+
+
+def _is_overtaken(slot: Pod | None, agent: Agent, incarnation: int, state: PodState) -> bool:
+    """Whether a copy is the attempt that the slot's present one takes over from, in place."""
+    return (
+        slot is not None
+        and slot.agent is agent
+        and slot.stage == kStageRunning
+        and incarnation < slot.incarnation
+        and (slot in agent.takeovers or state == kPodTerminate)
+    )
 
 
 def _have_stopped(cluster: Cluster, agent: Agent, attempt: tuple[str, int, int]) -> None:

@@ -19,17 +19,32 @@ from twisted.python.failure import Failure
 
 from galaxy import names
 from galaxy.master.agents import Agent
+from galaxy.master.amend import Amendment
 from galaxy.master.cluster import Balance, Cluster
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
+from galaxy.master.progress import progress
 from galaxy.master.report import finish
 from galaxy.master.store import Store
-from galaxy.master.stored import finished_puts, job_deletes, job_put, new_job_puts
+from galaxy.master.stored import (
+    amendment_changes,
+    finished_puts,
+    job_deletes,
+    job_put,
+    new_job_puts,
+)
 from galaxy.master.stored_orders import agent_put
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.work import Work
 from galaxy.protocol.master_pb2 import StoredAgent
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import JobDescriptor, JobState, kJobTerminated
+from galaxy.protocol.types_pb2 import (
+    JobDescriptor,
+    JobState,
+    Status,
+    kJobNormal,
+    kJobSuspended,
+    kJobTerminated,
+)
 
 T = TypeVar("T")
 
@@ -95,6 +110,38 @@ class Scribe:
         """End a job; fires when that is on record. Stopping its pods follows."""
         return Work(self._take_state(job, kJobTerminated, "killed", actor)).wait()
 
+    def amend(
+        self, job: Job, wish: Callable[[Job, float], Amendment | None], actor: str
+    ) -> Deferred[bool]:
+        """
+        Change what is wanted of a job; whether there was anything to change.
+
+        `wish(job, now)` says what, when the job's turn has come; it may refuse
+        with GalaxyError. Fires when that is on record.
+        """
+        return Work(self._records.run(_begun, self._amend(job, wish, actor))).wait()
+
+    async def _amend(
+        self, job: Job, wish: Callable[[Job, float], Amendment | None], actor: str
+    ) -> bool:
+        if self._cluster.jobs.get(job.job_id) is not job:
+            raise GalaxyError(Status.kJobNotFound, f"there is no job {job.job_id} any more")
+        amendment = wish(job, self._clock.seconds())
+        if amendment is None:
+            return False
+        await self._store.save(amendment_changes(job, amendment, self._clock.seconds()))
+        self._cluster.amend(job, amendment, actor, self._clock.seconds())
+        self._changed()
+        return True
+
+    def suspend(self, job: Job, actor: str) -> Deferred[None]:
+        """Stop a job's pods, and keep the job."""
+        return Work(self._take_state(job, kJobSuspended, f"suspended by {actor}", actor)).wait()
+
+    def resume(self, job: Job, actor: str) -> Deferred[None]:
+        """Let a job run that was suspended."""
+        return Work(self._take_state(job, kJobNormal, "", actor)).wait()
+
     def admit(self, endpoint: str) -> Deferred[Agent]:
         """A machine that was never heard of."""
         return _shared(self._admissions, endpoint, lambda: self._admit(endpoint))
@@ -122,6 +169,9 @@ class Scribe:
             assert lack.state is not None
             if self._begins(job):
                 self._ends(job, self._take_state(job, lack.state, lack.why, "master"))
+        for job in balance.amended:
+            if self._begins(job):
+                self._ends(job, self.amend(job, progress, "master").addCallback(_nothing))
         for job in balance.forgotten:
             self.forget(job)
 
@@ -180,6 +230,10 @@ class Scribe:
         turn(self._cluster.journal, job, state, reason, actor, now)
         self._cluster.note_end(job)
         self._changed()
+
+
+def _nothing(_: object) -> None:
+    """Whatever it was, nobody asks."""
 
 
 def _begun(work: Coroutine[Any, Any, T]) -> Deferred[T]:

@@ -25,6 +25,7 @@ from galaxy.master.operators import OperatorMethods
 from galaxy.master.pods import Pod
 from galaxy.master.propose import dispose, note_unplaced
 from galaxy.master.reign import Reign
+from galaxy.master.steering import SteeringMethods
 from galaxy.master.store import Loaded, Store
 from galaxy.nexus.interfaces import CannotOpen, INexus
 from galaxy.protocol.addresses import parse_address
@@ -70,7 +71,7 @@ LONGEST_WAIT_S = 60.0
 
 
 @implementer(IMaster)
-class MasterService(OperatorMethods):
+class MasterService(OperatorMethods, SteeringMethods):
     """Answers for the service Master."""
 
     def __init__(self, clock: IReactorTime, leadership: Leadership, build: str) -> None:

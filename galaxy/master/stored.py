@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
+from galaxy.master.amend import Amendment, as_it_is
 from galaxy.master.jobs import Job, Version
+from galaxy.master.rollout import Update
 from galaxy.nexus.interfaces import Delete, Entry, Put
-from galaxy.protocol.master_pb2 import StoredFinished, StoredJob, StoredVersion
+from galaxy.protocol.master_pb2 import StoredFinished, StoredJob, StoredUpdate, StoredVersion
 from galaxy.protocol.types_pb2 import PodDescriptor
 
 JOBS, VERSIONS, FINISHED = "jobs", "versions", "finished"
@@ -40,19 +42,49 @@ def job_put(job: Job, **changes: object) -> Put:
 
     The job itself is changed only after this is on stable storage.
     """
+    return _put(job, as_it_is(job, ""), changes)
+
+
+def amendment_changes(job: Job, amendment: Amendment, now: float) -> tuple[Put | Delete, ...]:
+    """The writes that amend a job: descriptions before the record that names them."""
+    before = set(job.versions)
+    descriptions = (
+        Put(version_key(job, version), version.pod.SerializeToString())
+        for version in amendment.versions
+        if version not in before
+    )
+    gone = before.difference(amendment.versions)
+    return (
+        *descriptions,
+        _put(job, amendment, {"update_time": now}),
+        *(Delete(version_key(job, version)) for version in gone),
+    )
+
+
+def _put(job: Job, amendment: Amendment, changes: Mapping[str, object]) -> Put:
+    update = amendment.update
     record = StoredJob(
         job_id=job.job_id,
-        descriptor_without_pod=job.descriptor,
+        descriptor_without_pod=amendment.descriptor,
         state=job.state,
         versions=[
             StoredVersion(number=version.number, version=version.name, time=version.time)
-            for version in job.versions
+            for version in amendment.versions
         ],
         request_id=job.request_id,
         create_time=job.create_time,
         update_time=job.update_time,
         end_time=job.end_time,
         reason=job.reason,
+        update=StoredUpdate(
+            state=update.state,
+            from_version=update.back_to,
+            breakpoint=update.breakpoint,
+            reason=update.reason,
+            time=update.time,
+        ),
+        generation=amendment.generation,
+        restart_step=amendment.restart_step,
     )
     for name, value in changes.items():
         setattr(record, name, value)
@@ -145,6 +177,9 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
         request_id=record.request_id,
         end_time=record.end_time,
         reason=record.reason,
+        update=_read_update(record.update),
+        generation=record.generation,
+        restart_step=record.restart_step,
         loaded=True,
     )
     prefix = f"{FINISHED}/{job.job_id}/"
@@ -153,4 +188,9 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
             finished_there, failed_there = read_finished(entry.value)
             job.finished |= finished_there
             job.failed |= failed_there
+    job.read_descriptor()
     return job
+
+
+def _read_update(stored: StoredUpdate) -> Update:
+    return Update(stored.state, stored.from_version, stored.breakpoint, stored.reason, stored.time)

@@ -63,18 +63,30 @@ from galaxy.protocol.master_pb2 import (
     OnlineAgentResponse,
     ProposeRequest,
     ProposeResponse,
+    RestartJobRequest,
+    RestartJobResponse,
+    ResumeJobRequest,
+    ResumeJobResponse,
+    ScaleJobRequest,
+    ScaleJobResponse,
     ShowJobRequest,
     ShowJobResponse,
     ShowPodRequest,
     ShowPodResponse,
     ShowTaskRequest,
     ShowTaskResponse,
+    SteerUpdateRequest,
+    SteerUpdateResponse,
     SubmitJobRequest,
     SubmitJobResponse,
+    SuspendJobRequest,
+    SuspendJobResponse,
     SwitchSafeModeRequest,
     SwitchSafeModeResponse,
     TerminateJobRequest,
     TerminateJobResponse,
+    UpdateJobRequest,
+    UpdateJobResponse,
 )
 from galaxy.protocol.methods import Method, Service
 from galaxy.protocol.scheduler_pb2 import (
@@ -336,6 +348,18 @@ MASTER_SUBMIT_JOB = Method("Master.SubmitJob", "submit_job", SubmitJobRequest, S
 MASTER_TERMINATE_JOB = Method(
     "Master.TerminateJob", "terminate_job", TerminateJobRequest, TerminateJobResponse
 )
+MASTER_UPDATE_JOB = Method("Master.UpdateJob", "update_job", UpdateJobRequest, UpdateJobResponse)
+MASTER_STEER_UPDATE = Method(
+    "Master.SteerUpdate", "steer_update", SteerUpdateRequest, SteerUpdateResponse
+)
+MASTER_SCALE_JOB = Method("Master.ScaleJob", "scale_job", ScaleJobRequest, ScaleJobResponse)
+MASTER_SUSPEND_JOB = Method(
+    "Master.SuspendJob", "suspend_job", SuspendJobRequest, SuspendJobResponse
+)
+MASTER_RESUME_JOB = Method("Master.ResumeJob", "resume_job", ResumeJobRequest, ResumeJobResponse)
+MASTER_RESTART_JOB = Method(
+    "Master.RestartJob", "restart_job", RestartJobRequest, RestartJobResponse
+)
 MASTER_LIST_JOBS = Method("Master.ListJobs", "list_jobs", ListJobsRequest, ListJobsResponse)
 MASTER_SHOW_JOB = Method("Master.ShowJob", "show_job", ShowJobRequest, ShowJobResponse)
 MASTER_SHOW_POD = Method("Master.ShowPod", "show_pod", ShowPodRequest, ShowPodResponse)
@@ -373,6 +397,12 @@ MASTER = Service(
     (
         MASTER_SUBMIT_JOB,
         MASTER_TERMINATE_JOB,
+        MASTER_UPDATE_JOB,
+        MASTER_STEER_UPDATE,
+        MASTER_SCALE_JOB,
+        MASTER_SUSPEND_JOB,
+        MASTER_RESUME_JOB,
+        MASTER_RESTART_JOB,
         MASTER_LIST_JOBS,
         MASTER_SHOW_JOB,
         MASTER_SHOW_POD,
@@ -400,6 +430,24 @@ class IMaster(Interface):
 
     async def terminate_job(request: TerminateJobRequest, call: Call) -> TerminateJobResponse:
         """Answer Master.TerminateJob."""
+
+    async def update_job(request: UpdateJobRequest, call: Call) -> UpdateJobResponse:
+        """Answer Master.UpdateJob."""
+
+    async def steer_update(request: SteerUpdateRequest, call: Call) -> SteerUpdateResponse:
+        """Answer Master.SteerUpdate."""
+
+    async def scale_job(request: ScaleJobRequest, call: Call) -> ScaleJobResponse:
+        """Answer Master.ScaleJob."""
+
+    async def suspend_job(request: SuspendJobRequest, call: Call) -> SuspendJobResponse:
+        """Answer Master.SuspendJob."""
+
+    async def resume_job(request: ResumeJobRequest, call: Call) -> ResumeJobResponse:
+        """Answer Master.ResumeJob."""
+
+    async def restart_job(request: RestartJobRequest, call: Call) -> RestartJobResponse:
+        """Answer Master.RestartJob."""
 
     async def list_jobs(request: ListJobsRequest, call: Call) -> ListJobsResponse:
         """Answer Master.ListJobs."""
@@ -468,6 +516,36 @@ class MasterStub:
         self, request: TerminateJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[TerminateJobResponse]:
         return self._peer.call(MASTER_TERMINATE_JOB, request, deadline_s=deadline_s, epoch=epoch)
+
+    def update_job(
+        self, request: UpdateJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[UpdateJobResponse]:
+        return self._peer.call(MASTER_UPDATE_JOB, request, deadline_s=deadline_s, epoch=epoch)
+
+    def steer_update(
+        self, request: SteerUpdateRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[SteerUpdateResponse]:
+        return self._peer.call(MASTER_STEER_UPDATE, request, deadline_s=deadline_s, epoch=epoch)
+
+    def scale_job(
+        self, request: ScaleJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[ScaleJobResponse]:
+        return self._peer.call(MASTER_SCALE_JOB, request, deadline_s=deadline_s, epoch=epoch)
+
+    def suspend_job(
+        self, request: SuspendJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[SuspendJobResponse]:
+        return self._peer.call(MASTER_SUSPEND_JOB, request, deadline_s=deadline_s, epoch=epoch)
+
+    def resume_job(
+        self, request: ResumeJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[ResumeJobResponse]:
+        return self._peer.call(MASTER_RESUME_JOB, request, deadline_s=deadline_s, epoch=epoch)
+
+    def restart_job(
+        self, request: RestartJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[RestartJobResponse]:
+        return self._peer.call(MASTER_RESTART_JOB, request, deadline_s=deadline_s, epoch=epoch)
 
     def list_jobs(
         self, request: ListJobsRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -566,6 +644,54 @@ class BlockingMasterStub:
     ) -> TerminateJobResponse:
         answer: TerminateJobResponse = self._peer.call(
             MASTER_TERMINATE_JOB, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def update_job(
+        self, request: UpdateJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> UpdateJobResponse:
+        answer: UpdateJobResponse = self._peer.call(
+            MASTER_UPDATE_JOB, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def steer_update(
+        self, request: SteerUpdateRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> SteerUpdateResponse:
+        answer: SteerUpdateResponse = self._peer.call(
+            MASTER_STEER_UPDATE, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def scale_job(
+        self, request: ScaleJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> ScaleJobResponse:
+        answer: ScaleJobResponse = self._peer.call(
+            MASTER_SCALE_JOB, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def suspend_job(
+        self, request: SuspendJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> SuspendJobResponse:
+        answer: SuspendJobResponse = self._peer.call(
+            MASTER_SUSPEND_JOB, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def resume_job(
+        self, request: ResumeJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> ResumeJobResponse:
+        answer: ResumeJobResponse = self._peer.call(
+            MASTER_RESUME_JOB, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def restart_job(
+        self, request: RestartJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> RestartJobResponse:
+        answer: RestartJobResponse = self._peer.call(
+            MASTER_RESTART_JOB, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 

@@ -197,6 +197,10 @@ class FakeAgent:
             refusal.status, refusal.reason = Status.kNotFound, "no description"
             return refusal
         there = self.pods.get((job_id, index))
+        if there is not None and there.incarnation < incarnation:
+            self._news(there)
+            self.removed.append(there)
+            there = None
         if there is None:
             pod = Attempt(job_id, index, incarnation, version)
             self.pods[job_id, index] = pod

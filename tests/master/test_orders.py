@@ -120,8 +120,9 @@ class OfflineTests(OrderTests):
         agent = self.world.agent("a")
         self.world.run()
         self.offline()
-        self.assertEqual(self.overview().reason, "draining: 3 left")
-        self.assertEqual(len(agent.pods), 3)
+        self.world.advance(1)
+        self.assertEqual(self.overview().reason, "draining: 2 left")
+        self.assertEqual(len(agent.pods), 2)
 
     def test_online_takes_it_back(self) -> None:
         agent = self.world.agent("a")

@@ -17,6 +17,7 @@ from galaxy.master.pods import (
     create,
     observe,
     place,
+    renew,
     vanish,
 )
 from galaxy.protocol.types_pb2 import (
@@ -149,6 +150,7 @@ def check_counts(case: SynchronousTestCase, cluster: Cluster) -> None:
         tally = job.tally
         counted = (tally.stages[1:], tally.running, tally.healthy, tally.settled)
         case.assertEqual(counted, recounted(job))
+        case.assertEqual(job.behind, {i for i, pod in job.pods.items() if job.is_behind(pod)})
         for version in job.versions:
             waiting = {
                 pod.index
@@ -167,6 +169,7 @@ def check_counts(case: SynchronousTestCase, cluster: Cluster) -> None:
             set(agent.ports), {port for pod in pods for port in pod.version.requirement.ports}
         )
         case.assertLessEqual(agent.untold, pods)
+        case.assertLessEqual(agent.takeovers.keys(), agent.untold)
 
 
 class CountLaws(SynchronousTestCase):
@@ -192,13 +195,15 @@ class CountLaws(SynchronousTestCase):
             elif step == "place" and pod.stage == kStagePending:
                 place(cluster.journal, pod, agent, "", NOW)
             elif step == "adopt" and pod.stage == kStagePending:
-                adopt(cluster.journal, pod, agent, number, job.latest, NOW)
+                adopt(cluster.journal, pod, agent, number, job.latest, 0, NOW)
+            elif step == Event.RENEWED and pod.stage == kStageRunning and pod.agent is not None:
+                renew(cluster.journal, pod, "", NOW)
             elif step == "observe" and pod.stage == kStageRunning:
                 state = kPodRunning if number % 3 else kPodDeploying
                 observe(cluster.journal, pod, state, number % 5 == 0)
             elif (
                 isinstance(step, Event)
-                and step not in {Event.PLACED, Event.FOUND}
+                and step not in {Event.PLACED, Event.FOUND, Event.RENEWED}
                 and (pod.stage, step) in STAGES
             ):
                 change(cluster.journal, pod, step, "", NOW)

@@ -156,7 +156,7 @@ class ReconcileLaws(SynchronousTestCase):
                 continue
             place(cluster.journal, pod, agent, "", NOW)
             fate = data.draw(st.sampled_from(["runs", *Event]))
-            if fate == "runs":
+            if fate in {"runs", Event.RENEWED}:
                 observe(cluster.journal, pod, kPodRunning, True)
             elif fate in {Event.LEAVES, Event.STOPPED}:
                 change(cluster.journal, pod, Event(fate), "", NOW)

@@ -1,0 +1,67 @@
+"""
+Where an update of a job stands, and how many of its pods may be out for it. Pure.
+
+An update goes from one version of the pods to another; a rolling restart is an
+update to the same version. Which pods it moves: `moves.py`. What people may ask
+of it: `update.py`. What becomes of it by itself: `progress.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from galaxy.protocol.types_pb2 import (
+    JobUpdateState,
+    kUpdateNone,
+    kUpdateNormal,
+    kUpdateReverting,
+    kUpdateSuspend,
+)
+
+if TYPE_CHECKING:
+    from galaxy.master.jobs import Job, Version
+
+UPDATE_STATES: dict[JobUpdateState, frozenset[JobUpdateState]] = {
+    kUpdateNone: frozenset({kUpdateNormal}),
+    kUpdateNormal: frozenset({kUpdateNone, kUpdateNormal, kUpdateSuspend, kUpdateReverting}),
+    kUpdateSuspend: frozenset({kUpdateNone, kUpdateNormal}),
+    kUpdateReverting: frozenset({kUpdateNone, kUpdateNormal, kUpdateSuspend}),
+}
+"""The states that may follow each. Another update may begin at any time."""
+
+MOVING = frozenset({kUpdateNormal, kUpdateReverting})
+"""The states in which pods are taken to the wanted version."""
+
+
+@frozen
+class Update:
+    """
+    An update as it stands, or how the last one ended.
+
+    `back_to`: the version to which it goes back if it fails; empty: it does not.
+    `breakpoint`: it pauses when so many pods have the wanted version; 0: it does not.
+    """
+
+    state: JobUpdateState = kUpdateNone
+    back_to: str = ""
+    breakpoint: int = 0
+    reason: str = ""
+    time: float = 0.0  # when it began, or went on
+
+
+NO_UPDATE = Update()
+
+
+def step(job: Job) -> int:
+    """How many of the job's pods may be out at once for an update or a drain."""
+    return job.restart_step or job.deploy_step or max(1, job.replica // 10)
+
+
+def version_of_new_slots(job: Job) -> Version:
+    """Slots that are made while an update is held get the version that has proved itself."""
+    update = job.update
+    if update.state == kUpdateSuspend or (update.state == kUpdateNormal and update.breakpoint):
+        return job.version(update.back_to) or job.latest
+    return job.latest
