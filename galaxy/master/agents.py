@@ -6,6 +6,8 @@ Which machines there are, and who of them is alive: `fleet.py`.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -16,6 +18,7 @@ from galaxy.protocol.types_pb2 import AgentFacts, AgentState, kAgentStateUnset, 
 from galaxy.resources import NOTHING, Free, Resources, left
 
 if TYPE_CHECKING:
+    from galaxy.master.claims import Claim
     from galaxy.master.jobs import Version
     from galaxy.master.pods import Pod
 
@@ -61,6 +64,7 @@ class Agent:
     untold: set[Pod] = field(factory=set)  # placed here, not yet taken by the agent
     # Those of them that take over in place, and the first incarnation that may be there still.
     takeovers: dict[Pod, int] = field(factory=dict)
+    claims: dict[Claim, None] = field(factory=dict)  # room is being made here
     kills: set[Attempt] = field(factory=set)
     strangers: set[Attempt] = field(factory=set)
     described: set[Version] = field(factory=set)  # descriptions that this instance has
@@ -108,9 +112,36 @@ class Agent:
         )
 
     @property
+    def committed(self) -> Resources:
+        """What its pods were granted, and what is held back for others."""
+        return self._without(())
+
+    @property
     def free(self) -> Free:
         """What it can still grant."""
-        return left(self.total, self.assigned)
+        return left(self.total, self.committed if self.claims else self.assigned)
+
+    def free_without(self, pods: Iterable[Pod]) -> Free:
+        """What it could grant if these pods of it were gone."""
+        return left(self.total, self._without(pods))
+
+    def _without(self, pods: Iterable[Pod]) -> Resources:
+        millicores, memory = self.assigned_millicores, self.assigned_memory
+        dynamic, ports = self.assigned_dynamic, Counter(self.ports)
+        for pod in pods:
+            amount = pod.version.requirement
+            millicores -= amount.millicores
+            memory -= amount.memory_bytes
+            dynamic -= amount.dynamic_ports
+            ports.subtract(amount.ports)
+        for claim in self.claims:
+            amount, count = claim.version.requirement, len(claim.indexes)
+            millicores += amount.millicores * count
+            memory += amount.memory_bytes * count
+            dynamic += amount.dynamic_ports * count
+            ports.update(amount.ports)
+        taken = frozenset(port for port, holders in ports.items() if holders > 0)
+        return Resources(millicores, memory, taken, dynamic)
 
     @property
     def isolated(self) -> bool:
@@ -132,17 +163,18 @@ class Agent:
         return ""
 
     def snapshot(self, now: float) -> AgentSnapshot:
-        """The agent as schedulers see it."""
+        """The agent as schedulers see it; what is claimed counts as granted."""
+        committed = self.committed if self.claims else self.assigned
         return AgentSnapshot(
             agent=self.number,
             endpoint=self.endpoint,
             total_millicores=self.total.millicores,
             total_memory=self.total.memory_bytes,
-            assigned_millicores=self.assigned_millicores,
-            assigned_memory=self.assigned_memory,
+            assigned_millicores=committed.millicores,
+            assigned_memory=committed.memory_bytes,
             used_millicores=self.used_millicores,
             used_memory=self.used_memory,
-            ports=sorted(self.ports),
+            ports=sorted(committed.ports),
             labels=sorted(self.labels),
             schedulable=not self.unfit(now),
             isolated=self.isolated,

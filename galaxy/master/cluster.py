@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from galaxy.master import safemode
 from galaxy.master.agents import Agent
 from galaxy.master.amend import Amendment, amend
+from galaxy.master.claims import Claims
 from galaxy.master.directory import Directory
 from galaxy.master.events import Journal
 from galaxy.master.fleet import Fleet
@@ -74,6 +75,7 @@ class Cluster:
     fleet: Fleet
     queue: Queue
     losses: Losses
+    claims: Claims = field(factory=Claims)
     jobs: Directory = field(factory=Directory)
     journal: Journal = field(factory=Journal)
     safe_mode: SafeMode = safemode.OFF
@@ -248,6 +250,7 @@ class Cluster:
         told something are in `journal.outgoing`.
         """
         self._heed_machines()
+        self.claims.work(self.journal, now, may_place=not self.safe_mode.on)
         ended: dict[Job, Shortfall] = {}
         amended: dict[Job, None] = {}
         forgotten: dict[Job, None] = {}

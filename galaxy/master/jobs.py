@@ -80,6 +80,7 @@ class Version:
     labels: tuple[str, ...]
     pending: set[int] = field(factory=set)  # the indexes of its pods in stage Pending
     pending_since: float = 0.0  # when the first of them began to wait
+    claimed: set[int] = field(factory=set)  # those of them for which room is being made
     unplaced: str = ""  # why, as a scheduler said last
     description: Description | None = None  # as agents are sent it, built once
 

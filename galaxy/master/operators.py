@@ -6,7 +6,10 @@ They decide nothing themselves: `orders` writes down and carries out.
 
 from __future__ import annotations
 
+from twisted.internet.interfaces import IReactorTime
+
 from galaxy.master.leader import Leadership
+from galaxy.master.preempt import preempt
 from galaxy.protocol.calls import Call
 from galaxy.protocol.master_pb2 import (
     LabelAgentsRequest,
@@ -15,6 +18,8 @@ from galaxy.protocol.master_pb2 import (
     OfflineAgentResponse,
     OnlineAgentRequest,
     OnlineAgentResponse,
+    PreemptRequest,
+    PreemptResponse,
     SwitchSafeModeRequest,
     SwitchSafeModeResponse,
 )
@@ -24,6 +29,7 @@ class OperatorMethods:
     """The part of `MasterService` that operators use."""
 
     _leadership: Leadership
+    _clock: IReactorTime
 
     async def label_agents(self, request: LabelAgentsRequest, call: Call) -> LabelAgentsResponse:
         """Change who carries a label; agents that are not known yet are remembered."""
@@ -51,3 +57,10 @@ class OperatorMethods:
         actor = call.peer.hello.name
         await (reign.orders.hold(actor) if request.enter else reign.orders.go_on(actor))
         return SwitchSafeModeResponse()
+
+    async def preempt(self, request: PreemptRequest, call: Call) -> PreemptResponse:
+        """Let a pod displace others, if it ranks higher and would fit then."""
+        reign = await self._leadership.reigning()
+        preempt(reign.cluster, request, call.peer.hello.name, self._clock.seconds())
+        reign.changed()
+        return PreemptResponse()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from attrs import define
 
+from galaxy.master.claims import Rank, rank
 from galaxy.master.jobs import Job, Version
 from galaxy.master.reconcile import launchable
 from galaxy.protocol.master_pb2 import AgentCount, PendingGroup
@@ -37,8 +38,10 @@ class Queue:
     def update(self, job: Job) -> None:
         """Offer what a job has to place now."""
         allowed = launchable(job) if job.state == kJobNormal else 0
+        # What is claimed is in motion already, and nobody else's to place.
+        allowed = max(0, allowed - sum(len(version.claimed) for version in job.versions))
         for version in job.versions:
-            count = min(len(version.pending), allowed)
+            count = min(len(version.pending - version.claimed), allowed)
             allowed -= count
             offer = self._offers.get(version)
             if not count:
@@ -58,8 +61,13 @@ class Queue:
         if self._offers:
             self.revision += 1
 
-    def groups(self) -> list[PendingGroup]:
-        """All that wait: by priority, then who waits longest."""
+    def groups(self, lowest: Rank | None = None) -> list[PendingGroup]:
+        """
+        All that wait: by priority, then who waits longest.
+
+        `lowest`: the rank of the lowest job that has pods on machines; who ranks
+        higher may displace some.
+        """
         ordered = sorted(
             self._offers.values(),
             key=lambda offer: (
@@ -69,7 +77,10 @@ class Queue:
                 offer.version.number,
             ),
         )
-        return [_message(offer) for offer in ordered]
+        groups = [_message(offer) for offer in ordered]
+        for offer, group in zip(ordered, groups, strict=True):
+            group.may_preempt = lowest is not None and lowest < rank(offer.job)
+        return groups
 
 
 def pending_group(job: Job, version: Version, count: int) -> PendingGroup:

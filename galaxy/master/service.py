@@ -23,6 +23,7 @@ from galaxy.master.explain import explain
 from galaxy.master.leader import Deposed, Leadership
 from galaxy.master.operators import OperatorMethods
 from galaxy.master.pods import Pod
+from galaxy.master.preempt import judge, lowest_rank, tenants
 from galaxy.master.propose import dispose, note_unplaced
 from galaxy.master.reign import Reign
 from galaxy.master.steering import SteeringMethods
@@ -40,6 +41,8 @@ from galaxy.protocol.master_pb2 import (
     GetResourceSnapshotResponse,
     GetStatusRequest,
     GetStatusResponse,
+    GetVictimsRequest,
+    GetVictimsResponse,
     HeartBeatRequest,
     HeartBeatResponse,
     ListAgentsRequest,
@@ -174,7 +177,8 @@ class MasterService(OperatorMethods, SteeringMethods):
         self._advisers.heard(call.peer)
         await reign.news(request.revision, min(request.wait_s, LONGEST_WAIT_S))
         queue = reign.cluster.queue
-        return GetPendingJobsResponse(revision=queue.revision, groups=queue.groups())
+        groups = queue.groups(lowest_rank(reign.cluster))
+        return GetPendingJobsResponse(revision=queue.revision, groups=groups)
 
     async def get_resource_snapshot(
         self, request: GetResourceSnapshotRequest, call: Call
@@ -200,10 +204,19 @@ class MasterService(OperatorMethods, SteeringMethods):
             dispose(reign.cluster, request.reign, placement, now)
             for placement in request.placements
         ]
+        preemptions = [
+            judge(reign.cluster, request.reign, preemption, now)
+            for preemption in request.preemptions
+        ]
         for unplaced in request.unplaced:
             note_unplaced(reign.cluster, unplaced)
         reign.changed()
-        return ProposeResponse(answers=answers)
+        return ProposeResponse(answers=answers, preemptions=preemptions)
+
+    async def get_victims(self, request: GetVictimsRequest, call: Call) -> GetVictimsResponse:
+        """Who may be displaced for a group."""
+        reign = await self._leadership.reigning()
+        return tenants(reign.cluster, request, self._clock.seconds())
 
 
 def _selected(reign: Reign, job_word: str, endpoint: str, pod_word: str) -> list[Pod]:

@@ -49,6 +49,8 @@ from galaxy.protocol.master_pb2 import (
     GetResourceSnapshotResponse,
     GetStatusRequest,
     GetStatusResponse,
+    GetVictimsRequest,
+    GetVictimsResponse,
     HeartBeatRequest,
     HeartBeatResponse,
     LabelAgentsRequest,
@@ -61,6 +63,8 @@ from galaxy.protocol.master_pb2 import (
     OfflineAgentResponse,
     OnlineAgentRequest,
     OnlineAgentResponse,
+    PreemptRequest,
+    PreemptResponse,
     ProposeRequest,
     ProposeResponse,
     RestartJobRequest,
@@ -379,6 +383,7 @@ MASTER_ONLINE_AGENT = Method(
 MASTER_SWITCH_SAFE_MODE = Method(
     "Master.SwitchSafeMode", "switch_safe_mode", SwitchSafeModeRequest, SwitchSafeModeResponse
 )
+MASTER_PREEMPT = Method("Master.Preempt", "preempt", PreemptRequest, PreemptResponse)
 MASTER_GET_STATUS = Method("Master.GetStatus", "get_status", GetStatusRequest, GetStatusResponse)
 MASTER_EXPLAIN = Method("Master.Explain", "explain", ExplainRequest, ExplainResponse)
 MASTER_HEART_BEAT = Method("Master.HeartBeat", "heart_beat", HeartBeatRequest, HeartBeatResponse)
@@ -390,6 +395,9 @@ MASTER_GET_RESOURCE_SNAPSHOT = Method(
     "get_resource_snapshot",
     GetResourceSnapshotRequest,
     GetResourceSnapshotResponse,
+)
+MASTER_GET_VICTIMS = Method(
+    "Master.GetVictims", "get_victims", GetVictimsRequest, GetVictimsResponse
 )
 MASTER_PROPOSE = Method("Master.Propose", "propose", ProposeRequest, ProposeResponse)
 MASTER = Service(
@@ -412,11 +420,13 @@ MASTER = Service(
         MASTER_OFFLINE_AGENT,
         MASTER_ONLINE_AGENT,
         MASTER_SWITCH_SAFE_MODE,
+        MASTER_PREEMPT,
         MASTER_GET_STATUS,
         MASTER_EXPLAIN,
         MASTER_HEART_BEAT,
         MASTER_GET_PENDING_JOBS,
         MASTER_GET_RESOURCE_SNAPSHOT,
+        MASTER_GET_VICTIMS,
         MASTER_PROPOSE,
     ),
 )
@@ -478,6 +488,9 @@ class IMaster(Interface):
     ) -> SwitchSafeModeResponse:
         """Answer Master.SwitchSafeMode."""
 
+    async def preempt(request: PreemptRequest, call: Call) -> PreemptResponse:
+        """Answer Master.Preempt."""
+
     async def get_status(request: GetStatusRequest, call: Call) -> GetStatusResponse:
         """Answer Master.GetStatus."""
 
@@ -496,6 +509,9 @@ class IMaster(Interface):
         request: GetResourceSnapshotRequest, call: Call
     ) -> GetResourceSnapshotResponse:
         """Answer Master.GetResourceSnapshot."""
+
+    async def get_victims(request: GetVictimsRequest, call: Call) -> GetVictimsResponse:
+        """Who would have to leave, and where, for a group that may displace somebody."""
 
     async def propose(request: ProposeRequest, call: Call) -> ProposeResponse:
         """Answer Master.Propose."""
@@ -592,6 +608,11 @@ class MasterStub:
     ) -> Deferred[SwitchSafeModeResponse]:
         return self._peer.call(MASTER_SWITCH_SAFE_MODE, request, deadline_s=deadline_s, epoch=epoch)
 
+    def preempt(
+        self, request: PreemptRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[PreemptResponse]:
+        return self._peer.call(MASTER_PREEMPT, request, deadline_s=deadline_s, epoch=epoch)
+
     def get_status(
         self, request: GetStatusRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[GetStatusResponse]:
@@ -618,6 +639,11 @@ class MasterStub:
         return self._peer.call(
             MASTER_GET_RESOURCE_SNAPSHOT, request, deadline_s=deadline_s, epoch=epoch
         )
+
+    def get_victims(
+        self, request: GetVictimsRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[GetVictimsResponse]:
+        return self._peer.call(MASTER_GET_VICTIMS, request, deadline_s=deadline_s, epoch=epoch)
 
     def propose(
         self, request: ProposeRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -767,6 +793,14 @@ class BlockingMasterStub:
         )
         return answer
 
+    def preempt(
+        self, request: PreemptRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> PreemptResponse:
+        answer: PreemptResponse = self._peer.call(
+            MASTER_PREEMPT, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
     def get_status(
         self, request: GetStatusRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> GetStatusResponse:
@@ -804,6 +838,14 @@ class BlockingMasterStub:
     ) -> GetResourceSnapshotResponse:
         answer: GetResourceSnapshotResponse = self._peer.call(
             MASTER_GET_RESOURCE_SNAPSHOT, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def get_victims(
+        self, request: GetVictimsRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> GetVictimsResponse:
+        answer: GetVictimsResponse = self._peer.call(
+            MASTER_GET_VICTIMS, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 

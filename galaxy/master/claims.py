@@ -1,0 +1,126 @@
+"""
+Room on a machine that is being made for pods that wait. Pure.
+
+A claim begins when victims are told to leave (`preempt` judges whether they may be).
+While they leave, what it needs of the machine is spoken for, and its pods are
+offered to nobody; when there is room, the master itself places them. A claim ends
+when its pods are placed, when it makes no sense any more, or after a minute: what it
+held back is then free for everybody, and its pods wait as others do. Claims belong
+to a reign and end with it: the next one sees victims that leave and pods that wait.
+
+Laws: what machines grant and what is claimed of them never exceeds them, once the
+victims are gone (safety); a claim always ends (liveness).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from galaxy.master.agents import Agent
+from galaxy.master.jobs import Job, Version
+from galaxy.master.pods import place
+from galaxy.master.room import room_on
+from galaxy.protocol.types_pb2 import kBatch, kDead, kJobNormal
+
+if TYPE_CHECKING:
+    from galaxy.master.events import Journal
+
+PATIENCE_S = 60.0
+"""How long victims may take to leave."""
+
+
+Rank = tuple[int, bool]
+
+
+def rank(job: Job) -> Rank:
+    """What orders jobs: who ranks higher may displace. Of equal priority, a kBatch is lower."""
+    return job.priority, job.type != kBatch
+
+
+@define(eq=False)
+class Claim:
+    """`indexes` of a job's version are to run on the agent, once there is room."""
+
+    job: Job
+    version: Version
+    agent: Agent
+    indexes: set[int]
+    until: float
+
+    def forget_placed(self) -> None:
+        """Whoever has a machine by now, or is not wanted any more, waits no longer."""
+        gone = self.indexes - self.version.pending
+        self.indexes -= gone
+        self.version.claimed -= gone
+
+    def is_void(self, now: float) -> bool:
+        """Whether nothing can come of it any more."""
+        return (
+            not self.indexes
+            or now >= self.until
+            or self.job.state != kJobNormal
+            or self.agent.state == kDead
+            or self.agent.draining
+        )
+
+
+def launch(journal: Journal, claim: Claim, now: float) -> None:
+    """Place what of a claim there is room for by now."""
+    room, _ = room_on(claim.job, claim.version, claim.agent, len(claim.indexes), now)
+    for index in sorted(claim.indexes)[:room]:
+        place(journal, claim.job.pods[index], claim.agent, "room was made for it", now)
+
+
+@define(eq=False)
+class Claims:
+    """All claims of a reign."""
+
+    _claims: dict[Claim, None] = field(factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def make(  # noqa: PLR0917 - the fields of a claim
+        self,
+        journal: Journal,
+        job: Job,
+        version: Version,
+        agent: Agent,
+        indexes: Iterable[int],
+        now: float,
+    ) -> None:
+        """Hold room on the agent for these pods."""
+        claim = Claim(job, version, agent, set(indexes), now + PATIENCE_S)
+        self._claims[claim] = None
+        version.claimed |= claim.indexes
+        agent.claims[claim] = None
+        for index in claim.indexes:
+            job.pods[index].reason = f"room is being made for it on {agent.endpoint}"
+        journal.jobs[job] = None
+        journal.moved[agent] = None
+
+    def work(self, journal: Journal, now: float, *, may_place: bool) -> None:
+        """Go on with every claim: in safe mode nothing is placed, but time passes."""
+        for claim in tuple(self._claims):
+            # What it holds back is held back from others, not from itself.
+            del claim.agent.claims[claim]
+            claim.forget_placed()
+            if may_place and not claim.is_void(now):
+                launch(journal, claim, now)
+                claim.forget_placed()
+            if claim.is_void(now):
+                self._end(journal, claim)
+            else:
+                claim.agent.claims[claim] = None
+
+    def _end(self, journal: Journal, claim: Claim) -> None:
+        del self._claims[claim]
+        claim.version.claimed -= claim.indexes
+        for index in claim.indexes:
+            claim.job.pods[index].reason = f"no room could be made on {claim.agent.endpoint}"
+        journal.jobs[claim.job] = None
+        journal.moved[claim.agent] = None
+        journal.room = True
