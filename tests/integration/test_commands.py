@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.integration.cluster import ClusterTestCase, until
 from tests.integration.test_first_path import job
 
@@ -40,3 +42,47 @@ class CommandTests(ClusterTestCase):
         self.assertIn("safe mode", (await self.cluster.json("why", "patient"))["sentence"])
         await self.cluster.galaxy("leave", "safemode")
         await self.cluster.running(job_id, 1)
+
+    async def test_scale_suspend_resume(self) -> None:
+        """More, fewer, none, and as many again; none is in need of a new submission."""
+        job_id = await self.cluster.submit(job("elastic", "sleep 1000"))
+        await self.cluster.running(job_id, 1)
+        await self.cluster.galaxy("scale", "elastic", "3")
+        await self.cluster.running(job_id, 3)
+        await self.cluster.galaxy("scale", "elastic", "2")
+        await self._settled(job_id, replica=2, running=2, pods=2)
+        await self.cluster.galaxy("suspend", "elastic")
+        await self._settled(job_id, state="kJobSuspended", running=0, death=0)
+        await self.cluster.galaxy("resume", "elastic")
+        await self._settled(job_id, state="kJobNormal", replica=2, running=2, healthy=2)
+
+    async def test_update_and_back(self) -> None:
+        """A new version stops at its breakpoint, goes on, and goes back to the one before."""
+        good = job("app", "sleep 1000", replica=3, deploy_step=1)
+        good["pod"]["version"] = "1"
+        job_id = await self.cluster.submit(good)
+        await self._settled(job_id, version="1", healthy=3)
+        path = self.cluster.directory / "app.json"
+        text = path.read_text()
+        path.write_text(text.replace('"version": "1"', '"version": "2"').replace("1000", "2000"))
+        await self.cluster.galaxy("update", "-j", "app", "-f", str(path), "--breakpoint", "1")
+        await self._settled(job_id, update_state="kUpdateSuspend", updated=1, healthy=3)
+        await self.cluster.galaxy("update", "-j", "app", "--continue")
+        await self._settled(job_id, version="2", update_state="kUpdateNone", healthy=3, updated=3)
+        await self.cluster.galaxy("update", "-j", "app", "--rollback")
+        await self._settled(job_id, version="1", update_state="kUpdateNone", healthy=3, updated=3)
+        commands = {task["command"] for task in await self.cluster.json("tasks", "-j", "app")}
+        self.assertEqual(commands, {"sleep 1000"})
+        # The same version with another body.
+        path.write_text(text.replace("1000", "3000"))
+        await self.cluster.galaxy("update", "-j", "app", "-f", str(path), expect=4)
+
+    async def _settled(self, job_id: str, pods: int | None = None, **wanted: Any) -> None:
+        """Wait until the job's row says so; `pods` is how many there are at all."""
+
+        async def settled() -> bool:
+            row = await self.cluster.json("show", job_id)
+            same = all(row[name] == value for name, value in wanted.items())
+            return same and pods in {None, len(row["pods"])}
+
+        await until(settled)
