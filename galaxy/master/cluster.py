@@ -29,6 +29,7 @@ from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
 from galaxy.master.rollout import MOVING
 from galaxy.master.safemode import SafeMode
+from galaxy.master.system import find_homes, settle_home
 from galaxy.protocol.agent_pb2 import QueryResponse
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
 from galaxy.protocol.types_pb2 import AgentState, kAlive, kDead, kInit
@@ -287,7 +288,11 @@ class Cluster:
 
     def _heed_machines(self) -> None:
         """What has changed of machines may change what jobs want."""
+        systems = self.jobs.systems
         for agent in self.journal.moved:
+            for job in systems:
+                if settle_home(job, agent):
+                    self.journal.jobs[job] = None
             if agent.draining != (agent in self._draining):
                 if agent.draining:
                     self._draining[agent] = None
@@ -311,6 +316,7 @@ class Cluster:
         """What is wanted of a job is on record as another: let it be so."""
         known = job.versions
         amend(self.journal, job, amendment, actor, now)
+        find_homes(job, self.fleet)
         if amendment.described_anew or len(known) > len(job.versions):
             for agent in self.fleet:
                 agent.described.difference_update(known)
@@ -343,6 +349,7 @@ class Cluster:
 
     def stamp(self) -> None:
         """Let schedulers see what changed of machines."""
+        self._heed_machines()
         moved, self.journal.moved = self.journal.moved, {}
         self.fleet.stamp(moved)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from galaxy.master.jobs import LIVE, Job
 from galaxy.names import parse_pod_id, pod_id
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import Status
+from galaxy.protocol.types_pb2 import Status, kSystem
 
 _MOST_CANDIDATES = 8
 
@@ -26,6 +26,7 @@ class Directory:
         self._named: dict[str, list[Job]] = {}
         self._requests: dict[str, str] = {}
         self._reserved: dict[str, str] = {}  # name -> id: being written to the nexus
+        self.systems: dict[Job, None] = {}  # those that follow the machines
 
     def __iter__(self) -> Iterator[Job]:
         return iter(self._jobs.values())
@@ -40,6 +41,8 @@ class Directory:
     def add(self, job: Job) -> None:
         """One job more."""
         self._jobs[job.job_id] = job
+        if job.type == kSystem:
+            self.systems[job] = None
         self._named.setdefault(job.name, []).append(job)
         if job.request_id:
             self._requests[job.request_id] = job.job_id
@@ -48,6 +51,7 @@ class Directory:
     def remove(self, job: Job) -> None:
         """One job less."""
         del self._jobs[job.job_id]
+        self.systems.pop(job, None)
         namesakes = self._named[job.name]
         namesakes.remove(job)
         if not namesakes:

@@ -149,6 +149,7 @@ class Job:
     pods: dict[int, Pod] = field(factory=dict)
     tally: Tally = field(factory=Tally)
     on_agents: dict[Agent, int] = field(factory=dict)  # pods per machine, if max_per_host is set
+    homes: set[Agent] = field(factory=set)  # of a kSystem: the machines that should have a pod
     used_millicores: int = 0
     used_memory: int = 0
     name: str = field(init=False)

@@ -24,6 +24,7 @@ from galaxy.protocol.types_pb2 import (
     kStageDeath,
     kStagePending,
     kStageRunning,
+    kSystem,
 )
 
 
@@ -87,6 +88,16 @@ def _missing(job: Job) -> Shortfall:
     return Shortfall(f"the job wants {wanted(job)} pods", create=tuple(islice(absent, count)))
 
 
+def _strays(job: Job) -> tuple[int, ...]:
+    """A kSystem's pods on machines that should have none."""
+    strays = job.on_agents.keys() - job.homes
+    return tuple(
+        index
+        for index, pod in job.pods.items()
+        if pod.agent in strays and pod.stage in {kStageDeath, kStageRunning}
+    )
+
+
 def _verdict(job: Job) -> Shortfall:
     if not job.failed:
         return Shortfall("every index has finished", state=kJobFinished)
@@ -139,6 +150,11 @@ RULES: tuple[Rule, ...] = (
         "complete",
         lambda job, _: job.ends and wanted(job) <= 0,
         _verdict,
+    ),
+    Rule(
+        "strayed",
+        lambda job, _: job.type == kSystem and bool(_strays(job)),
+        lambda job: Shortfall("its machine is not to have one", stop=_strays(job)),
     ),
     Rule(
         "surplus",

@@ -34,6 +34,7 @@ from galaxy.master.stored import (
 )
 from galaxy.master.stored_orders import agent_put
 from galaxy.master.submission import check_submission, new_job
+from galaxy.master.system import find_homes
 from galaxy.master.work import Work
 from galaxy.protocol.master_pb2 import StoredAgent
 from galaxy.protocol.statuses import GalaxyError
@@ -102,6 +103,7 @@ class Scribe:
         finally:
             jobs.release(job.name, job_id)
         jobs.add(job)
+        find_homes(job, self._cluster.fleet)
         self._cluster.journal.job(job, None, "submitted", job.user, self._clock.seconds())
         self._changed()
         return job

@@ -12,7 +12,7 @@ from galaxy.descriptions import problems
 from galaxy.master.directory import Directory
 from galaxy.master.jobs import Job, Version
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import JobDescriptor, PodDescriptor, Status, kSystem
+from galaxy.protocol.types_pb2 import JobDescriptor, PodDescriptor, Status
 
 
 def check_submission(directory: Directory, asked: JobDescriptor) -> None:
@@ -26,10 +26,6 @@ def check_submission(directory: Directory, asked: JobDescriptor) -> None:
     if found:
         listed = "; ".join(f"{problem.path}: {problem.text}" for problem in found)
         raise GalaxyError(Status.kInputError, listed)
-    if asked.type == kSystem:
-        raise GalaxyError(
-            Status.kJobSubmitFail, "this master does not run kSystem jobs: use kLongRun"
-        )
     owner = directory.owner(asked.name)
     if owner is not None:
         raise GalaxyError(

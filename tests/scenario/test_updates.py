@@ -44,8 +44,8 @@ def web(version: str = "v1", **more: Any) -> JobDescriptor:
     """Twenty pods, three at a time."""
     command = {"bad": "exit 1"}.get(version, f"serve {version}")
     policy = UpdatePolicy(healthy_deadline_s=DEADLINE_S, auto_revert=more.pop("auto_revert", False))
-    more = {"replica": REPLICA, "deploy_step": STEP, "update": policy} | more
-    return job(version=version, command=command, **more)
+    usual: dict[str, Any] = {"replica": REPLICA, "deploy_step": STEP, "update": policy}
+    return job(version=version, command=command, **(usual | more))
 
 
 class UpdateStories(SynchronousTestCase):
@@ -102,6 +102,7 @@ class UpdateStories(SynchronousTestCase):
         for _ in range(round(seconds / 0.25)):
             self.cluster.advance(0.25)
             self.assertGreaterEqual(self.serving(), at_least)
+            self.assertGreaterEqual(self.job().healthy, at_least)
             if self.job().update_state in {kUpdateNone, kUpdateSuspend}:
                 return
         self.fail(f"the update is not over: {self.job()}")
