@@ -77,6 +77,22 @@ class CommandTests(ClusterTestCase):
         path.write_text(text.replace("1000", "3000"))
         await self.cluster.galaxy("update", "-j", "app", "-f", str(path), expect=4)
 
+    async def test_a_machine_is_emptied_and_comes_back(self) -> None:
+        """`offline --wait` ends when nothing is left there, and what was there runs elsewhere."""
+        job_id = await self.cluster.submit(job("mobile", "sleep 1000"))
+        (pod,) = await self.cluster.running(job_id, 1)
+        agent = pod["endpoint"]
+        await self.cluster.galaxy("offline", "-e", agent, "--wait")
+        (moved,) = await self.cluster.running(job_id, 1)
+        self.assertNotEqual(moved["endpoint"], agent)
+        states = {row["endpoint"]: row["state"] for row in await self.cluster.json("agents")}
+        self.assertEqual((states[agent], states[moved["endpoint"]]), ("kOffline", "kAlive"))
+        await self.cluster.galaxy("online", "-e", agent)
+        states = {row["endpoint"]: row["state"] for row in await self.cluster.json("agents")}
+        self.assertEqual(states[agent], "kAlive")
+        (task,) = await self.cluster.json("tasks", "-j", job_id)
+        self.assertEqual(task["restarts"], 0)
+
     async def _settled(self, job_id: str, pods: int | None = None, **wanted: Any) -> None:
         """Wait until the job's row says so; `pods` is how many there are at all."""
 
