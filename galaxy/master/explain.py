@@ -5,17 +5,23 @@ this file do. The shell around `standing`; schedulers are asked where they know 
 
 from __future__ import annotations
 
+from collections import Counter
+
 from galaxy import names
 from galaxy.master.advisers import Advisers, NoAdvice
 from galaxy.master.details import ask
 from galaxy.master.directory import Directory
+from galaxy.master.fleet import Fleet
+from galaxy.master.forecast import of_submission, of_update
 from galaxy.master.jobs import Job
 from galaxy.master.reign import Reign
 from galaxy.master.standing import Standing, sentence, standing_of_job, standing_of_pod
-from galaxy.protocol.master_pb2 import ExplainResponse, Obstacle
+from galaxy.master.submission import check_submission
+from galaxy.master.update import updated
+from galaxy.protocol.master_pb2 import ExplainResponse, Obstacle, PlanJobResponse, PlannedPods
 from galaxy.protocol.scheduler_pb2 import DryRunResponse
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import Status
+from galaxy.protocol.types_pb2 import JobDescriptor, Status
 
 
 async def explain(reign: Reign, advisers: Advisers, word: str, now: float) -> ExplainResponse:
@@ -50,6 +56,44 @@ def target(jobs: Directory, word: str) -> tuple[Job, int | None]:
     if index in job.finished:
         return job, index
     return jobs.resolve_slot(word)
+
+
+async def plan(
+    reign: Reign, advisers: Advisers, asked: JobDescriptor, now: float
+) -> PlanJobResponse:
+    """
+    What submitting this, or updating the live job of its name to it, would do.
+
+    GalaxyError as either would fail, and NoAdvice when no scheduler can be asked.
+    """
+    cluster = reign.cluster
+    live = cluster.jobs.get(cluster.jobs.owner(asked.name) or "")
+    if live is None:
+        check_submission(cluster.jobs, asked)
+        forecast = of_submission(cluster, asked, now)
+    else:
+        complete = cluster.is_complete(live)
+        forecast = of_update(live, updated(live, asked, 0, complete=complete, now=now), now)
+    response = PlanJobResponse(
+        job_id=forecast.job_id,
+        differences=forecast.differences,
+        placements=forecast.in_place,
+        stops=forecast.stops,
+    )
+    if forecast.groups:
+        advice = await advisers.dry_run(forecast.groups)
+        response.placements.extend(_places(cluster.fleet, advice))
+        response.unplaced.extend(advice.unplaced)
+    return response
+
+
+def _places(fleet: Fleet, advice: DryRunResponse) -> list[PlannedPods]:
+    counts: Counter[str] = Counter()
+    for placement in advice.placements:
+        for number, count in zip(placement.agent, placement.count, strict=True):
+            agent = fleet.numbered(number)
+            counts[agent.endpoint if agent is not None else f"agent {number}"] += count
+    return [PlannedPods(endpoint=where, count=count) for where, count in sorted(counts.items())]
 
 
 async def _answer(advisers: Advisers, job: Job, pod_id: str, standing: Standing) -> ExplainResponse:

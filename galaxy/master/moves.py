@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from attrs import define, evolve, field, frozen
 
 from galaxy.master.agents import Agent
-from galaxy.master.jobs import Job
+from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import Pod
 from galaxy.master.reconcile import held, wanted
 from galaxy.master.rollout import MOVING, step
@@ -59,15 +59,15 @@ class _Budget:
 
 
 @define(eq=False)
-class _Rooms:
+class Rooms:
     """What is free on machines, with what this round has promised already taken."""
 
     now: float
     _free: dict[Agent, Free] = field(factory=dict)
 
-    def takes_over(self, pod: Pod) -> bool | None:
-        """Whether its machine can run the pod as the wanted version. None: not known now."""
-        agent, version = pod.agent, pod.job.latest
+    def takes_over(self, pod: Pod, version: Version) -> bool | None:
+        """Whether its machine can run the pod as that version. None: not known now."""
+        agent = pod.agent
         assert agent is not None
         if (
             agent.draining
@@ -115,7 +115,7 @@ def moves(job: Job, draining: Iterable[Agent], now: float) -> Moves:
     renew: list[int] = []
     leave: list[int] = []
     budget = _Budget(step(job) - out(job), _most_moved(job))
-    rooms = _Rooms(now)
+    rooms = Rooms(now)
     for pod in _candidates(job, draining):
         behind = pod.index in job.behind and budget.moved > 0 and _may_update(pod)
         if pod.stage == kStagePending:
@@ -126,7 +126,9 @@ def moves(job: Job, draining: Iterable[Agent], now: float) -> Moves:
         drained = pod.agent is not None and pod.agent.draining and job.type != kSystem
         if not (behind or drained) or (pod.healthy and budget.out <= 0):
             continue
-        in_place = rooms.takes_over(pod) if behind and not drained and not job.ends else False
+        in_place = (
+            rooms.takes_over(pod, job.latest) if behind and not (drained or job.ends) else False
+        )
         if in_place is None:
             continue
         (renew if in_place else leave).append(pod.index)

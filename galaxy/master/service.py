@@ -19,7 +19,7 @@ from zope.interface import implementer
 from galaxy.master import overview
 from galaxy.master.advisers import Advisers
 from galaxy.master.details import ask
-from galaxy.master.explain import explain
+from galaxy.master.explain import explain, plan
 from galaxy.master.leader import Deposed, Leadership
 from galaxy.master.operators import OperatorMethods
 from galaxy.master.pods import Pod
@@ -49,6 +49,8 @@ from galaxy.protocol.master_pb2 import (
     ListAgentsResponse,
     ListJobsRequest,
     ListJobsResponse,
+    PlanJobRequest,
+    PlanJobResponse,
     ProposeRequest,
     ProposeResponse,
     ShowJobRequest,
@@ -152,6 +154,11 @@ class MasterService(OperatorMethods, SteeringMethods):
         """Why a job or a pod is where it is."""
         reign = await self._leadership.informed()
         return await explain(reign, self._advisers, request.target, self._clock.seconds())
+
+    async def plan_job(self, request: PlanJobRequest, call: Call) -> PlanJobResponse:
+        """What this job file would do."""
+        reign = await self._leadership.informed()
+        return await plan(reign, self._advisers, request.job, self._clock.seconds())
 
     # -- agents ------------------------------------------------------------------------
 

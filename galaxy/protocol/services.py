@@ -63,6 +63,8 @@ from galaxy.protocol.master_pb2 import (
     OfflineAgentResponse,
     OnlineAgentRequest,
     OnlineAgentResponse,
+    PlanJobRequest,
+    PlanJobResponse,
     PreemptRequest,
     PreemptResponse,
     ProposeRequest,
@@ -386,6 +388,7 @@ MASTER_SWITCH_SAFE_MODE = Method(
 MASTER_PREEMPT = Method("Master.Preempt", "preempt", PreemptRequest, PreemptResponse)
 MASTER_GET_STATUS = Method("Master.GetStatus", "get_status", GetStatusRequest, GetStatusResponse)
 MASTER_EXPLAIN = Method("Master.Explain", "explain", ExplainRequest, ExplainResponse)
+MASTER_PLAN_JOB = Method("Master.PlanJob", "plan_job", PlanJobRequest, PlanJobResponse)
 MASTER_HEART_BEAT = Method("Master.HeartBeat", "heart_beat", HeartBeatRequest, HeartBeatResponse)
 MASTER_GET_PENDING_JOBS = Method(
     "Master.GetPendingJobs", "get_pending_jobs", GetPendingJobsRequest, GetPendingJobsResponse
@@ -423,6 +426,7 @@ MASTER = Service(
         MASTER_PREEMPT,
         MASTER_GET_STATUS,
         MASTER_EXPLAIN,
+        MASTER_PLAN_JOB,
         MASTER_HEART_BEAT,
         MASTER_GET_PENDING_JOBS,
         MASTER_GET_RESOURCE_SNAPSHOT,
@@ -496,6 +500,9 @@ class IMaster(Interface):
 
     async def explain(request: ExplainRequest, call: Call) -> ExplainResponse:
         """What keeps it from running; where machines are concerned, as a scheduler sees it."""
+
+    async def plan_job(request: PlanJobRequest, call: Call) -> PlanJobResponse:
+        """What SubmitJob or UpdateJob would do with this; nothing is done."""
 
     async def heart_beat(request: HeartBeatRequest, call: Call) -> HeartBeatResponse:
         """Agents."""
@@ -622,6 +629,11 @@ class MasterStub:
         self, request: ExplainRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[ExplainResponse]:
         return self._peer.call(MASTER_EXPLAIN, request, deadline_s=deadline_s, epoch=epoch)
+
+    def plan_job(
+        self, request: PlanJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[PlanJobResponse]:
+        return self._peer.call(MASTER_PLAN_JOB, request, deadline_s=deadline_s, epoch=epoch)
 
     def heart_beat(
         self, request: HeartBeatRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -814,6 +826,14 @@ class BlockingMasterStub:
     ) -> ExplainResponse:
         answer: ExplainResponse = self._peer.call(
             MASTER_EXPLAIN, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def plan_job(
+        self, request: PlanJobRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> PlanJobResponse:
+        answer: PlanJobResponse = self._peer.call(
+            MASTER_PLAN_JOB, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 
