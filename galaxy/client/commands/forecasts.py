@@ -1,14 +1,19 @@
-"""`why`: what keeps a job from running."""
+"""`why` and `plan`: what scheduling would do, without doing it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from galaxy.client.command import ClusterCommand, Output, reads
-from galaxy.client.forecast import WHY, explained
+from galaxy.client.command import ClusterCommand, Output, reads, shaped
+from galaxy.client.commands.files import read_sound, the_files_fault
+from galaxy.client.forecast import PLAN, WHY, explained, planned
 from galaxy.client.session import Session
 from galaxy.client.views import Row
-from galaxy.protocol.master_pb2 import ExplainRequest
+from galaxy.protocol.master_pb2 import ExplainRequest, PlanJobRequest
+
+_CHANGES = 1
 
 
 @click.command("why", cls=ClusterCommand)
@@ -23,3 +28,22 @@ def why_command(session: Session, output: Output, job_or_pod: str) -> None:
         return explained(session.leader().ask(lambda master: master.explain(request)))
 
     output.show(session, WHY, answer)
+
+
+@click.command("plan", cls=ClusterCommand)
+@click.option("-f", "--file", "path", type=click.Path(path_type=Path), required=True)
+@shaped
+@click.pass_context
+def plan_command(context: click.Context, output: Output, path: Path) -> None:
+    """
+    Tell what submitting a file, or updating the job of that name, would do.
+
+    Ends with 0 if it would change nothing, with 1 if it would.
+    """
+    session: Session = context.obj
+    request = PlanJobRequest(job=read_sound(path))
+    with the_files_fault(path):
+        document = planned(session.leader().ask(lambda master: master.plan_job(request)))
+    output.show(session, PLAN, lambda: document)
+    if document["changes"]:
+        context.exit(_CHANGES)
