@@ -35,11 +35,12 @@ from galaxy.protocol.services import SCHEDULER, MasterStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 from galaxy.protocol.wire_pb2 import Hello
+from galaxy.scheduler.displacing import Displacing
 from galaxy.scheduler.dryrun import DryRuns
 from galaxy.scheduler.groups import Group, group_from_message
 from galaxy.scheduler.leader import LeaderLink, pause_s
 from galaxy.scheduler.picture import Picture
-from galaxy.scheduler.plan import Plan, Planning
+from galaxy.scheduler.plan import Plan, Planning, Unplaced
 from galaxy.scheduler.score import Policy
 
 _IDLE_WAIT_S = 20.0
@@ -116,6 +117,7 @@ class Scheduler(Service):
     async def _serve(self, master: MasterStub) -> None:
         """Round after round, until something fails."""
         revision, wait_s, refusals = 0, _IDLE_WAIT_S, 0
+        displacing = Displacing(self._clock, self.picture)
         while True:
             pending = await master.get_pending_jobs(
                 GetPendingJobsRequest(revision=revision, wait_s=wait_s),
@@ -125,6 +127,7 @@ class Scheduler(Service):
             await self._refresh(master)
             groups = await self._groups(pending.groups)
             refused, unplaced = await self._round(master, groups)
+            await displacing.make_room(master, groups, unplaced)
             self.rounds += 1
             self.picture.contended(refused)
             revision = pending.revision
@@ -157,15 +160,16 @@ class Scheduler(Service):
         self.picture.forget_all_but((group.job_id, group.version) for group in groups)
         return groups
 
-    async def _round(self, master: MasterStub, groups: list[Group]) -> tuple[int, int]:
-        """Place what can be; returns how many pods were refused, and how many found no place."""
+    async def _round(self, master: MasterStub, groups: list[Group]) -> tuple[int, list[Unplaced]]:
+        """Place what can be; returns how many pods were refused, and what found no place."""
         planning = Planning(self.picture.placer, groups)
-        refused = unplaced = 0
+        refused = 0
+        unplaced: list[Unplaced] = []
         complete = False
         while not complete:
             plan = planning.slice(_SLICE_PODS, _SLICE_WORK)
             complete = plan.complete
-            unplaced += sum(one.count for one in plan.unplaced)
+            unplaced.extend(plan.unplaced)
             refused += await self._propose(master, plan)
         return refused, unplaced
 

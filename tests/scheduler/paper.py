@@ -16,11 +16,15 @@ from galaxy.protocol.interfaces import IListening
 from galaxy.protocol.loopback import LoopbackNetwork
 from galaxy.protocol.master_pb2 import (
     AgentSnapshot,
+    AgentTenants,
     GetPendingJobsRequest,
     GetPendingJobsResponse,
     GetResourceSnapshotRequest,
     GetResourceSnapshotResponse,
+    GetVictimsRequest,
+    GetVictimsResponse,
     PendingGroup,
+    Preemption,
     ProposalAnswer,
     ProposeRequest,
     ProposeResponse,
@@ -29,6 +33,7 @@ from galaxy.protocol.methods import Served, Service
 from galaxy.protocol.services import (
     MASTER_GET_PENDING_JOBS,
     MASTER_GET_RESOURCE_SNAPSHOT,
+    MASTER_GET_VICTIMS,
     MASTER_PROPOSE,
 )
 from galaxy.protocol.statuses import GalaxyError
@@ -43,6 +48,7 @@ SCHEDULERS = Service(
     (
         MASTER_GET_PENDING_JOBS,
         MASTER_GET_RESOURCE_SNAPSHOT,
+        MASTER_GET_VICTIMS,
         MASTER_PROPOSE,
     ),
 )
@@ -59,6 +65,9 @@ class PaperMaster:
     agents: list[AgentSnapshot] = field(factory=list)
     answers: list[list[ProposalAnswer]] = field(factory=list)  # the next ones; then kOk
     refuse: GalaxyError | None = None
+    tenants: list[AgentTenants] = field(factory=list)
+    claims: list[ProposalAnswer] = field(factory=list)  # the next answers to preemptions; then kOk
+    asked: list[GetVictimsRequest] = field(factory=list)
     polls: list[GetPendingJobsRequest] = field(factory=list)
     snapshots: list[GetResourceSnapshotRequest] = field(factory=list)
     proposals: list[ProposeRequest] = field(factory=list)
@@ -103,9 +112,16 @@ class PaperMaster:
             reign=self.reign, revision=5, full=full, agents=self.agents if full else []
         )
 
+    async def get_victims(self, request: GetVictimsRequest, call: Call) -> GetVictimsResponse:
+        """Whoever the test says could leave."""
+        self.asked.append(request)
+        return GetVictimsResponse(agents=self.tenants)
+
     async def propose(self, request: ProposeRequest, call: Call) -> ProposeResponse:
         """The written answers, else yes. What was placed waits no more."""
         self.proposals.append(request)
+        if request.preemptions:
+            return ProposeResponse(preemptions=[self._claim(one) for one in request.preemptions])
         if self.answers:
             return ProposeResponse(answers=self.answers.pop(0))
         placed = {one.job_id for one in request.placements}
@@ -113,6 +129,18 @@ class PaperMaster:
         return ProposeResponse(
             answers=[ProposalAnswer(status=Status.kOk)] * len(request.placements)
         )
+
+    def _claim(self, one: Preemption) -> ProposalAnswer:
+        return (
+            self.claims.pop(0)
+            if self.claims
+            else ProposalAnswer(status=Status.kOk, accepted=one.count)
+        )
+
+    @property
+    def preemptions(self) -> list[Preemption]:
+        """All that were proposed."""
+        return [one for proposal in self.proposals for one in proposal.preemptions]
 
 
 def waiting(job: str = "j", count: int = 1, cores: int = 1, **more: Any) -> PendingGroup:
