@@ -29,6 +29,7 @@ class MasterSettings:
     safe_mode_share: float = 0.85  # of the known agents must have reported
     mass_loss_share: float = 0.1  # of the fleet lost at once: safe mode; never for a single agent
     finished_job_keep_s: float = 86400.0
+    events_kept: int = 100_000
 
 
 @frozen

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from galaxy.protocol.types_pb2 import AgentState, JobState, JobUpdateState, PodStage
+from galaxy.protocol.types_pb2 import AgentState, JobState, JobUpdateState, PodStage, PodState
 
 if TYPE_CHECKING:
     from galaxy.master.agents import Agent
@@ -43,6 +43,16 @@ class Happening:
 
 
 _PodKey = tuple["Job", PodStage, PodStage, str, str]
+_StateKey = tuple["Job", PodState, PodState, bool, bool]
+
+
+_HEALTH: dict[tuple[bool, bool], str] = {
+    (False, False): "",
+    (False, True): "it is healthy",
+    (True, False): "it is not healthy any more",
+    (True, True): "",
+}
+"""What is to be said of a pod that was, and is, healthy or not."""
 
 
 @define(eq=False)
@@ -56,6 +66,7 @@ class Journal:
     # Pending slots that are to be looked at again at a time: (time, job, index)
     resting: list[tuple[float, str, int]] = field(factory=list)
     _pods: dict[_PodKey, list[tuple[int, str]]] = field(factory=dict)
+    _states: dict[_StateKey, list[tuple[int, str]]] = field(factory=dict)
     _others: list[Happening] = field(factory=list)
 
     def pod(self, pod: Pod, before: PodStage, reason: str, actor: str) -> None:
@@ -70,6 +81,12 @@ class Journal:
             self._pods[key] = [entry]
         else:
             alike.append(entry)
+
+    def state(self, pod: Pod, state: PodState, *, healthy: bool) -> None:
+        """An agent says of a pod that it is in this state now, and healthy or not."""
+        agent = pod.agent
+        entry = (pod.index, agent.endpoint if agent is not None else "")
+        self._states.setdefault((pod.job, pod.state, state, pod.healthy, healthy), []).append(entry)
 
     def job(self, job: Job, before: JobState | None, reason: str, actor: str, now: float) -> None:
         """A job has gone from state `before` (None: it is new) to the one it has now."""
@@ -128,6 +145,20 @@ class Journal:
                     PodStage.Name(after) if after else "gone",
                     reason,
                     actor,
+                    job_id=job.job_id,
+                    pods=tuple(entries),
+                )
+            )
+        states, self._states = self._states, {}
+        for (job, was, now_is, was_healthy, healthy), entries in states.items():
+            happened.append(
+                Happening(
+                    "pod",
+                    now,
+                    PodState.Name(was) if was else "",
+                    PodState.Name(now_is),
+                    _HEALTH[was_healthy, healthy],
+                    "agent",
                     job_id=job.job_id,
                     pods=tuple(entries),
                 )

@@ -6,12 +6,16 @@ They decide nothing themselves: `orders` writes down and carries out.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from twisted.internet.interfaces import IReactorTime
 
 from galaxy.master.leader import Leadership
 from galaxy.master.preempt import preempt
+from galaxy.master.watching import wanted, watch
 from galaxy.protocol.calls import Call
 from galaxy.protocol.master_pb2 import (
+    Events,
     LabelAgentsRequest,
     LabelAgentsResponse,
     OfflineAgentRequest,
@@ -22,6 +26,7 @@ from galaxy.protocol.master_pb2 import (
     PreemptResponse,
     SwitchSafeModeRequest,
     SwitchSafeModeResponse,
+    WatchEventsRequest,
 )
 
 
@@ -64,3 +69,11 @@ class OperatorMethods:
         preempt(reign.cluster, request, call.peer.hello.name, self._clock.seconds())
         reign.changed()
         return PreemptResponse()
+
+    async def watch_events(
+        self, request: WatchEventsRequest, call: Call, send: Callable[[Events], Awaitable[None]]
+    ) -> None:
+        """What happened, and with `follow` what happens until the reign ends."""
+        reign = await self._leadership.informed()
+        what = wanted(reign.cluster, request)
+        await watch(reign.chronicle, reign.events, what, send, follow=request.follow)

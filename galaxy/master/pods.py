@@ -199,6 +199,7 @@ def _note_behind(pod: Pod) -> None:
 def observe(journal: Journal, pod: Pod, state: PodState, healthy: bool) -> None:
     """What the agent says of a pod that has the stage Running."""
     tally = pod.job.tally
+    journal.state(pod, state, healthy=healthy)
     tally.running += (state == kPodRunning) - (pod.state == kPodRunning)
     tally.healthy += healthy - pod.healthy
     pod.state = state

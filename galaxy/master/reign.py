@@ -17,6 +17,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from galaxy.master.agents import Agent
+from galaxy.master.chronicle import Chronicle
 from galaxy.master.cluster import Cluster
 from galaxy.master.courier import Courier
 from galaxy.master.events import Happening
@@ -86,6 +87,9 @@ class Reign:
             changed=self.changed,
             stale=deposed,
         )
+        # Numbers go on from reign to reign.
+        self.chronicle = Chronicle(settings.events_kept, epoch << 32 | 1, clock.seconds())
+        self.events = Waiting(clock)  # those who watch them
         self._waiting = Waiting(clock)
         self._settling: IDelayedCall | None = None
         self._ticked = clock.seconds()
@@ -106,7 +110,8 @@ class Reign:
         if self._settling is not None:
             self._settling.cancel()
             self._settling = None
-        self._waiting.end(GalaxyError(Status.kNotLeader, f"the reign is over: {reason}"))
+        for waiting in (self._waiting, self.events):
+            waiting.end(GalaxyError(Status.kNotLeader, f"the reign is over: {reason}"))
 
     def resume(self) -> None:
         """The doubt is over."""
@@ -200,7 +205,11 @@ class Reign:
         outgoing, cluster.journal.outgoing = cluster.journal.outgoing, {}
         for agent in outgoing:
             self._courier.attend(agent)
-        for happening in cluster.journal.take_happenings(now):
+        happenings = cluster.journal.take_happenings(now)
+        if happenings:
+            self.chronicle.add(happenings)
+            self.events.wake()
+        for happening in happenings:
             self._tell(happening)
         if cluster.queue.revision != before:
             self._waiting.wake()

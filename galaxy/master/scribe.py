@@ -83,16 +83,18 @@ class Scribe:
 
     # -- what others ask for -----------------------------------------------------------
 
-    def submit(self, asked: JobDescriptor, request_id: str) -> Deferred[Job]:
+    def submit(self, asked: JobDescriptor, request_id: str, actor: str) -> Deferred[Job]:
         """The job that a submission makes, or made when it was asked for before."""
         made = self._cluster.jobs.requested(request_id)
         if made is not None:
             return succeed(made)
         if not request_id:
-            return Work(Deferred.fromCoroutine(self._submit(asked, ""))).wait()
-        return _shared(self._submissions, request_id, lambda: self._submit(asked, request_id))
+            return Work(Deferred.fromCoroutine(self._submit(asked, "", actor))).wait()
+        return _shared(
+            self._submissions, request_id, lambda: self._submit(asked, request_id, actor)
+        )
 
-    async def _submit(self, asked: JobDescriptor, request_id: str) -> Job:
+    async def _submit(self, asked: JobDescriptor, request_id: str, actor: str) -> Job:
         jobs = self._cluster.jobs
         check_submission(jobs, asked)
         job_id = names.job_id(asked.name, self._rng.getrandbits(48))
@@ -104,7 +106,7 @@ class Scribe:
             jobs.release(job.name, job_id)
         jobs.add(job)
         find_homes(job, self._cluster.fleet)
-        self._cluster.journal.job(job, None, "submitted", job.user, self._clock.seconds())
+        self._cluster.journal.job(job, None, "submitted", actor, self._clock.seconds())
         self._changed()
         return job
 

@@ -90,7 +90,7 @@ class MasterService(OperatorMethods, SteeringMethods):
     async def submit_job(self, request: SubmitJobRequest, call: Call) -> SubmitJobResponse:
         """Take a job on; a repeat with the same request_id answers with what it made."""
         reign = await self._leadership.reigning()
-        job = await reign.scribe.submit(request.job, request.request_id)
+        job = await reign.scribe.submit(request.job, request.request_id, call.peer.hello.name)
         return SubmitJobResponse(job_id=job.job_id, version=job.versions[0].name)
 
     async def terminate_job(self, request: TerminateJobRequest, call: Call) -> TerminateJobResponse:

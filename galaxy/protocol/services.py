@@ -41,6 +41,7 @@ from galaxy.protocol.gce_pb2 import (
     WatchRequest,
 )
 from galaxy.protocol.master_pb2 import (
+    Events,
     ExplainRequest,
     ExplainResponse,
     GetPendingJobsRequest,
@@ -93,6 +94,7 @@ from galaxy.protocol.master_pb2 import (
     TerminateJobResponse,
     UpdateJobRequest,
     UpdateJobResponse,
+    WatchEventsRequest,
 )
 from galaxy.protocol.methods import Method, Service
 from galaxy.protocol.scheduler_pb2 import (
@@ -387,6 +389,9 @@ MASTER_SWITCH_SAFE_MODE = Method(
 )
 MASTER_PREEMPT = Method("Master.Preempt", "preempt", PreemptRequest, PreemptResponse)
 MASTER_GET_STATUS = Method("Master.GetStatus", "get_status", GetStatusRequest, GetStatusResponse)
+MASTER_WATCH_EVENTS = Method(
+    "Master.WatchEvents", "watch_events", WatchEventsRequest, Events, streams=True
+)
 MASTER_EXPLAIN = Method("Master.Explain", "explain", ExplainRequest, ExplainResponse)
 MASTER_PLAN_JOB = Method("Master.PlanJob", "plan_job", PlanJobRequest, PlanJobResponse)
 MASTER_HEART_BEAT = Method("Master.HeartBeat", "heart_beat", HeartBeatRequest, HeartBeatResponse)
@@ -425,6 +430,7 @@ MASTER = Service(
         MASTER_SWITCH_SAFE_MODE,
         MASTER_PREEMPT,
         MASTER_GET_STATUS,
+        MASTER_WATCH_EVENTS,
         MASTER_EXPLAIN,
         MASTER_PLAN_JOB,
         MASTER_HEART_BEAT,
@@ -497,6 +503,11 @@ class IMaster(Interface):
 
     async def get_status(request: GetStatusRequest, call: Call) -> GetStatusResponse:
         """Answer Master.GetStatus."""
+
+    async def watch_events(
+        request: WatchEventsRequest, call: Call, send: Callable[[Events], Awaitable[None]]
+    ) -> None:
+        """What happened; with `follow`, and what happens."""
 
     async def explain(request: ExplainRequest, call: Call) -> ExplainResponse:
         """What keeps it from running; where machines are concerned, as a scheduler sees it."""
@@ -624,6 +635,9 @@ class MasterStub:
         self, request: GetStatusRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[GetStatusResponse]:
         return self._peer.call(MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch)
+
+    def watch_events(self, request: WatchEventsRequest, *, epoch: int = 0) -> Stream[Events]:
+        return self._peer.stream(MASTER_WATCH_EVENTS, request, epoch=epoch)
 
     def explain(
         self, request: ExplainRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -820,6 +834,11 @@ class BlockingMasterStub:
             MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
+
+    def watch_events(
+        self, request: WatchEventsRequest, *, epoch: int = 0
+    ) -> BlockingStream[Events]:
+        return self._peer.stream(MASTER_WATCH_EVENTS, request, epoch=epoch)
 
     def explain(
         self, request: ExplainRequest, *, deadline_s: float = 10.0, epoch: int = 0
