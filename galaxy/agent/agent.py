@@ -28,6 +28,8 @@ from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.machine import Machine, capacity
 from galaxy.agent.master_link import MasterLink
+from galaxy.agent.prober import Prober
+from galaxy.agent.probes import IProbes
 from galaxy.agent.records import Pod
 from galaxy.agent.runner import Runner
 from galaxy.agent.service import AgentAnswers
@@ -73,6 +75,7 @@ class Surroundings:
     sources: Mapping[str, ISource]
     gce_address: str
     spawner: IGceSpawner
+    probes: IProbes
     build: str = ""
 
 
@@ -194,6 +197,7 @@ class Agent(Service):
             book=book,
             store=self._store,
             carrier=Carrier(self.gce, artifacts, workspaces, launcher, around.clock),
+            prober=Prober(around.probes, self.gce, launcher, workspaces, around.clock),
             ledger=Ledger(instance),
             isolation=lambda: self.gce.isolation,
             news=self._news,

@@ -51,6 +51,9 @@ class IContainers(Interface):
     def remove(container: str) -> Deferred[None]:
         """Take a container away; it is out of the picture before this fires."""
 
+    def forget(container: str, name: str) -> None:
+        """Keep an ended process in the picture no longer."""
+
     def usage() -> Deferred[tuple[float, Mapping[str, ContainerUsage]]]:
         """When it was measured, and what each container has used."""
 

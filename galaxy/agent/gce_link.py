@@ -159,6 +159,11 @@ class GceLink(Service):
         """Take a container away."""
         return Deferred.fromCoroutine(self._remove(container))
 
+    def forget(self, container: str, name: str) -> None:
+        """Keep an ended process in the picture no longer."""
+        if self._picture is not None:
+            self._picture.get(container, {}).pop(name, None)
+
     def usage(self) -> Deferred[tuple[float, Mapping[str, ContainerUsage]]]:
         """What each container has used."""
         return Deferred.fromCoroutine(self._usage())

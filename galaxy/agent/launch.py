@@ -37,6 +37,10 @@ class Places:
         """The file that a task's output is appended to, across restarts."""
         return self.directory / f"{number}.{'stderr' if stderr else 'stdout'}"
 
+    def health(self, number: int) -> Path:
+        """What the last health check of a task wrote."""
+        return self.directory / f"{number}.health"
+
     def numbers(self) -> list[int]:
         """The numbers of the tasks that have left something here."""
         if not self.directory.is_dir():
@@ -63,7 +67,7 @@ class Launcher:
         archive: Path | None,
     ) -> ExecuteRequest:
         """
-        The start of a process of a task: "deploy.N", "main.N" or "stop".
+        The start of a process of a task: "deploy.N", "main.N", "health.N" or "stop".
 
         `archive` is where the task's package is in the cache; only a deployment asks.
         """
@@ -84,6 +88,9 @@ class Launcher:
             request.command = task.stop_command
         elif step.name.startswith("main."):
             request.command = task.start_command
+        elif step.name.startswith("health."):
+            request.command = _bounded(task.health.command, task.health.timeout_s)
+            request.stdout_path = request.stderr_path = str(places.health(number))
         elif task.source_type == kSourceTypeCommand:
             request.command = task.binary.decode("utf-8", "replace")
         else:
@@ -96,6 +103,11 @@ class Launcher:
         assert archive is not None
         chosen = [user] if user else []
         return "exec " + shlex.join([*self.unpack, str(archive), workspace, *chosen])
+
+
+def _bounded(command: str, longest_s: float) -> str:
+    """A command that is ended, with all that it began, when it takes too long."""
+    return "exec " + shlex.join(["timeout", "-k", "1", f"{longest_s:g}", "/bin/sh", "-c", command])
 
 
 def environment(

@@ -90,15 +90,23 @@ def pod_state(states: Sequence[TaskState]) -> PodState:
 
 def healthy_at(pod: Pod, spec: PodSpec) -> float | None:
     """
-    When the pod counts as healthy: all that runs has run for the least time.
+    When the pod counts as healthy: the checks of all that runs have passed, or,
+    without any check, all that runs has run for the least time.
 
-    None: it does not run.
+    None: it does not run, or has yet to pass.
     """
     if pod_state([task_state(task) for task in pod.tasks]) != kPodRunning:
         return None
-    return max(
-        task.start_time + spec.min_healthy_s for task in pod.tasks if task.phase is Phase.RUNNING
-    )
+    running = [
+        (task, task_spec.health)
+        for task, task_spec in zip(pod.tasks, spec.tasks, strict=True)
+        if task.phase is Phase.RUNNING
+    ]
+    if not all(task.passed for task, check in running if check is not None):
+        return None
+    checked = any(task_spec.health is not None for task_spec in spec.tasks)
+    least_s = 0.0 if checked else spec.min_healthy_s
+    return max(task.start_time + least_s for task, _check in running)
 
 
 def summary(pod: Pod, spec: PodSpec, now: float) -> Summary:

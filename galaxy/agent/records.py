@@ -95,7 +95,9 @@ class Task:
     `tries` and `attempt` number the processes "deploy.N" and "main.N"; `seen`
     says that the one of the phase was observed alive, so that its absence
     means it is lost, and not that it has yet to be started. `streak` counts
-    restarts without a quiet time between them, `restarts` all of them.
+    restarts without a quiet time between them, `restarts` all of them. Of the
+    present attempt `passed` says that its health check does, and `unwell` why it
+    is to be ended for its health's sake.
     """
 
     phase: Phase = Phase.NEW
@@ -111,6 +113,8 @@ class Task:
     start_time: float = 0.0
     end: End | None = None
     reason: str = ""
+    passed: bool = False
+    unwell: str = ""
 
     @property
     def at_rest(self) -> bool:

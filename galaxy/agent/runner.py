@@ -30,6 +30,7 @@ from galaxy.agent.containers import Picture
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.orders import Answer, KillOrder, RunOrder
 from galaxy.agent.pods import summary
+from galaxy.agent.prober import Prober
 from galaxy.agent.progress import RETRY_S, Progress
 from galaxy.agent.reconcile import Plan, reconcile
 from galaxy.agent.records import Phase, Pod, PodKey
@@ -69,6 +70,7 @@ class Runner:
         book: Book,
         store: AgentStore,
         carrier: Carrier,
+        prober: Prober,
         ledger: Ledger,
         isolation: Callable[[], Isolation],
         news: Callable[[], None],
@@ -80,6 +82,7 @@ class Runner:
         self.ledger = ledger
         self._store = store
         self._carrier = carrier
+        self._prober = prober
         self._isolation = isolation
         self._news = news
         self._broken = broken
@@ -129,9 +132,11 @@ class Runner:
         """Processes changed; None: all of them, or what runs is no longer known."""
         if containers is not None:
             names = list(containers)
+            self._prober.changed(names)
             self._touch(self._owners[name] for name in names if name in self._owners)
             self._strays.remove(names)
             return
+        self._prober.changed(None)
         for progress in self._progress.values():
             progress.distrust()
         if self.picture is not None and self._first_sight is _Sight.AWAITED:
@@ -147,6 +152,7 @@ class Runner:
         not written did not happen. Tasks run on.
         """
         self._stopped = True
+        self._prober.stop()
         for progress in self._progress.values():
             progress.end()
         if self._turning is not None:
@@ -242,7 +248,11 @@ class Runner:
         progress = self._progress.get(pod.key)
         outcomes = progress.outcomes if progress is not None else {}
         return [
-            Sight(self._processes(pod, number, picture), outcomes)
+            Sight(
+                self._processes(pod, number, picture),
+                outcomes,
+                self._prober.checks(pod.key.container(number)),
+            )
             for number in range(len(pod.tasks))
         ]
 
@@ -288,9 +298,11 @@ class Runner:
         description, spec = self.book.description(pod), self.book.spec(pod)
         carry_out = partial(self._carrier.carry_out, pod, description, spec)
         self._progress[pod.key].follow(plan, carry_out)
+        self._prober.follow(pod, description, spec, partial(self._touch, [pod.key]))
 
     def _forget(self, pod: Pod) -> None:
         self._progress.pop(pod.key).end()
+        self._prober.forget(pod.key, len(pod.tasks))
         for name in _containers(pod):
             self._owners.pop(name, None)
         self._strays.remove(_containers(pod))

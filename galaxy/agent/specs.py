@@ -10,8 +10,10 @@ from enum import Enum
 
 from attrs import frozen
 
+from galaxy.agent.health import HealthSpec, Kind
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.types_pb2 import (
+    HealthCheck,
     TaskDescriptor,
     kBatch,
     kRestartAlways,
@@ -48,6 +50,7 @@ class TaskSpec:
     retries: int = 0  # where it is restarted on failure
     has_stop_command: bool = False
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
+    health: HealthSpec | None = None
 
 
 @frozen
@@ -73,6 +76,28 @@ def _task_spec(description: Description, task: TaskDescriptor) -> TaskSpec:
         retries=description.retries,
         has_stop_command=bool(task.stop_command.strip()),
         stop_timeout_s=task.stop_timeout_s or DEFAULT_STOP_TIMEOUT_S,
+        health=_health(task.health) if task.HasField("health") else None,
+    )
+
+
+def _health(check: HealthCheck) -> HealthSpec | None:
+    kinds = {
+        Kind.COMMAND: check.command,
+        Kind.TCP: check.tcp_port,
+        Kind.HTTP: check.http_port,
+    }
+    kind = next((kind for kind, what in kinds.items() if what), None)
+    if kind is None:
+        return None
+    given = HealthSpec(kind, kinds[kind])
+    return HealthSpec(
+        kind,
+        kinds[kind],
+        path=check.http_path or given.path,
+        interval_s=check.interval_s or given.interval_s,
+        timeout_s=check.timeout_s or given.timeout_s,
+        grace_s=check.grace_s or given.grace_s,
+        failures=check.failures or given.failures,
     )
 
 

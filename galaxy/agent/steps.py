@@ -12,6 +12,7 @@ from enum import Enum
 
 from attrs import field, frozen
 
+from galaxy.agent.health import Checks
 from galaxy.agent.records import End
 
 
@@ -93,7 +94,11 @@ class Process:
 
 @frozen
 class Sight:
-    """What is observed of one task: its processes by name, the outcomes of its steps."""
+    """
+    What is observed of one task: its processes by name, the outcomes of its steps,
+    and what its health checks said.
+    """
 
     processes: Mapping[str, Process] = field(factory=dict)
     outcomes: Mapping[Step, Outcome] = field(factory=dict)
+    checks: Checks | None = None

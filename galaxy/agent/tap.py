@@ -17,6 +17,7 @@ from galaxy.agent.accounting import PortRange
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.gce_link import DetachedGce
 from galaxy.agent.machine import Machine, TooSmall
+from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.sources import all_sources
 from galaxy.agent.store import open_database
 from galaxy.agent.users import Users, account_uid
@@ -136,6 +137,7 @@ def makeService(options: Options) -> MultiService:
                 sources=all_sources(clock, deferToThread),
                 gce_address=f"unix:{gce.socket}",
                 spawner=gce,
+                probes=NetworkProbes(clock),
             ),
             cannot_work=lambda sentence: give_up(clock, sentence),
             has_a_fault=lambda sentence: give_up(clock, sentence, FAULT),

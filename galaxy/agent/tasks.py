@@ -21,6 +21,7 @@ from random import Random
 
 from attrs import evolve, frozen
 
+from galaxy.agent.health import judged
 from galaxy.agent.moves import Event, moved
 from galaxy.agent.records import End, Phase, Task
 from galaxy.agent.restarts import Again, Finished, GivenUp, Verdict, deploy_verdict, verdict
@@ -89,6 +90,8 @@ def next_step(task: Task, number: int, sight: Sight) -> Step | None:
         return Stop(number, task.stop_deadline)
     if task.phase is Phase.REMOVING:
         return Remove(number)
+    if task.unwell:
+        return Stop(number, task.stop_deadline)
     name = process_name(task)
     if name:
         return None if task.seen or name in sight.processes else Execute(number, name)
@@ -120,7 +123,7 @@ def _begin(task: Task, around: Around) -> Task:
 
 
 def _start(task: Task, event: Event) -> Task:
-    return evolve(moved(task, event), seen=False, next_try=0.0, reason="")
+    return evolve(moved(task, event), seen=False, next_try=0.0, reason="", passed=False)
 
 
 def _fetching(task: Task, around: Around) -> Task:
@@ -155,8 +158,10 @@ def _running(task: Task, around: Around) -> Task:
     started = process.start_time or task.start_time
     end = process.end
     if end is None:
-        return evolve(task, seen=True, start_time=started)
+        return _checked(evolve(task, seen=True, start_time=started), around)
     ran_s = (end.time or around.now) - started if started and not end.failure else 0.0
+    if task.unwell:
+        end = evolve(end, failure=task.unwell, said="")
     follows = verdict(
         around.spec,
         end,
@@ -166,10 +171,28 @@ def _running(task: Task, around: Around) -> Task:
         now=around.now,
         rng=around.rng,
     )
-    task = evolve(task, start_time=started, end=end, swept=False)
+    task = evolve(task, start_time=started, end=end, swept=False, passed=False, unwell="")
     if isinstance(follows, Again):
         task = evolve(task, streak=follows.streak)
     return _after(task, follows, str(end), end)
+
+
+def _checked(task: Task, around: Around) -> Task:
+    """The task whose process runs, after what its health checks say."""
+    check, checks = around.spec.health, around.sight.checks
+    if check is None or checks is None or checks.attempt != task.attempt or task.unwell:
+        return task
+    health = judged(checks, check, phase=0.0, now=around.now)
+    if not health.restart:
+        reason = "" if health.healthy or not checks.why else f"health check: {checks.why}"
+        return evolve(task, passed=health.healthy, reason=reason)
+    return evolve(
+        task,
+        passed=False,
+        unwell=health.restart,
+        reason=health.restart,
+        stop_deadline=around.now + around.spec.stop_timeout_s,
+    )
 
 
 def _waiting(task: Task, around: Around) -> Task:
@@ -225,7 +248,8 @@ def _leave(task: Task, around: Around) -> Task:
         return moved(task, Event.REMOVE)
     main = around.sight.processes.get(main_name(task))
     alive = main is not None and main.end is None
-    task = evolve(task, stop_deadline=around.now + around.spec.stop_timeout_s)
+    deadline = around.now + around.spec.stop_timeout_s
+    task = evolve(task, stop_deadline=deadline, passed=False, unwell="")
     if task.phase is Phase.RUNNING and around.spec.has_stop_command and alive:
         return evolve(moved(task, Event.STOP), seen=False)
     return moved(task, Event.KILL)

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
+from galaxy.agent.probes import MemoryProbes
 from galaxy.agent.records import PodKey
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
@@ -122,6 +123,7 @@ class Machine:
     gce: MemoryGce = field(init=False)
     database: MemoryDatabase = field(factory=MemoryDatabase)
     spawner: Spawner = field(factory=Spawner)
+    probes: MemoryProbes = field(factory=MemoryProbes)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
     behave: Behave = usual
@@ -167,6 +169,7 @@ class Machine:
             sources={"file": FileSource(maybeDeferred)},
             gce_address=GCE_ADDRESS,
             spawner=self.spawner,
+            probes=self.probes,
         )
         self.agent = Agent(settings, around, self.complaints.append, self.complaints.append)
         self.agent.startService()

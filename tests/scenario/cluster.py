@@ -23,6 +23,7 @@ from zope.interface import implementer
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
+from galaxy.agent.probes import MemoryProbes
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
@@ -109,6 +110,7 @@ class Machine:
     memory_bytes: int
     labels: tuple[str, ...]
     database: MemoryDatabase = field(factory=MemoryDatabase)
+    probes: MemoryProbes = field(factory=MemoryProbes)
     clock: MortalClock | None = None
     agent: Agent | None = None
 
@@ -250,6 +252,7 @@ class Cluster:
             sources={"file": FileSource(maybeDeferred)},
             gce_address=machine.gce_address,
             spawner=_NoSpawner(),
+            probes=machine.probes,
         )
         machine.agent = Agent(settings, around, self.case.fail, self.case.fail)
         machine.agent.startService()
