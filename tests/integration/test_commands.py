@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.integration.cluster import ClusterTestCase, until
@@ -58,7 +59,7 @@ class CommandTests(ClusterTestCase):
 
     async def test_update_and_back(self) -> None:
         """A new version stops at its breakpoint, goes on, and goes back to the one before."""
-        good = job("app", "sleep 1000", replica=3, deploy_step=1)
+        good = job("app", "sleep 1000", replica=3, deploy_step=1, update={"min_healthy": 0.1})
         good["pod"]["version"] = "1"
         job_id = await self.cluster.submit(good)
         await self._settled(job_id, version="1", healthy=3)
@@ -92,6 +93,21 @@ class CommandTests(ClusterTestCase):
         self.assertEqual(states[agent], "kAlive")
         (task,) = await self.cluster.json("tasks", "-j", job_id)
         self.assertEqual(task["restarts"], 0)
+
+    async def test_plan_tells_beforehand(self) -> None:
+        """A new job is a change, the same file none, another number of pods one again."""
+        path = self.cluster.directory / "planned.json"
+        path.write_text(json.dumps(job("planned", "sleep 1000")))
+        await self.cluster.galaxy("plan", "-f", str(path), expect=1)
+        await self.cluster.galaxy("submit", "-f", str(path), "--wait")
+        said = await self.cluster.galaxy("plan", "-f", str(path), expect=0)
+        self.assertIn("No change", said)
+        path.write_text(json.dumps(job("planned", "sleep 1000", replica=3)))
+        plan = json.loads(
+            await self.cluster.galaxy("plan", "-f", str(path), "-o", "json", expect=1)
+        )
+        self.assertEqual(plan["differences"], [{"path": "replica", "before": "1", "after": "3"}])
+        self.assertEqual(sum(each["count"] for each in plan["placements"]), 2)
 
     async def _settled(self, job_id: str, pods: int | None = None, **wanted: Any) -> None:
         """Wait until the job's row says so; `pods` is how many there are at all."""
