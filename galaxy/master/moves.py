@@ -7,7 +7,8 @@ Note: in and out
     A wanted slot is *in* while its pod runs and is healthy; every other one is
     *out*, whatever the reason. Pods that are out anyway move at once: nobody misses
     them. Of those that are in, only so many are taken out that no more than the
-    job's step are out together.
+    job's step are out together. Where slots end, one that waits for a machine is
+    not out: nobody misses what has not begun.
 
 Laws: no more than `step` are out because of a move (safety); carried out, the
 moves leave nothing to move until something else changes (else a pod would be
@@ -29,6 +30,7 @@ from galaxy.protocol.types_pb2 import (
     kAlive,
     kJobNormal,
     kPodRunning,
+    kStageDeath,
     kStagePending,
     kStageRunning,
     kSystem,
@@ -99,6 +101,9 @@ def _with(free: Free, own: Resources, ports: frozenset[int]) -> Free:
 
 def out(job: Job) -> int:
     """How many of the wanted slots are out (Note: in and out)."""
+    if job.ends:
+        stages = job.tally.stages
+        return stages[kStageDeath] + stages[kStageRunning] - job.tally.healthy
     return max(0, wanted(job) - job.tally.healthy)
 
 
