@@ -20,6 +20,7 @@ from galaxy.master import overview
 from galaxy.master.advisers import Advisers
 from galaxy.master.details import ask
 from galaxy.master.explain import explain, plan
+from galaxy.master.holdings import holdings
 from galaxy.master.leader import Deposed, Leadership
 from galaxy.master.operators import OperatorMethods
 from galaxy.master.pods import Pod
@@ -185,7 +186,9 @@ class MasterService(OperatorMethods, SteeringMethods):
         await reign.news(request.revision, min(request.wait_s, LONGEST_WAIT_S))
         queue = reign.cluster.queue
         groups = queue.groups(lowest_rank(reign.cluster))
-        return GetPendingJobsResponse(revision=queue.revision, groups=groups)
+        return GetPendingJobsResponse(
+            revision=queue.revision, groups=groups, holdings=holdings(reign.cluster.jobs, groups)
+        )
 
     async def get_resource_snapshot(
         self, request: GetResourceSnapshotRequest, call: Call

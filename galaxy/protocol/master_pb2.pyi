@@ -645,13 +645,25 @@ class PendingGroup(_message.Message):
     running: int
     def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., requirement: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., max_per_host: _Optional[int] = ..., occupied: _Optional[_Iterable[_Union[AgentCount, _Mapping]]] = ..., priority: _Optional[int] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., pending_since: _Optional[float] = ..., needs_isolation: _Optional[bool] = ..., may_preempt: _Optional[bool] = ..., running: _Optional[int] = ...) -> None: ...
 
+class UserHolding(_message.Message):
+    __slots__ = ("user", "millicores", "memory")
+    USER_FIELD_NUMBER: _ClassVar[int]
+    MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    user: str
+    millicores: int
+    memory: int
+    def __init__(self, user: _Optional[str] = ..., millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
+
 class GetPendingJobsResponse(_message.Message):
-    __slots__ = ("revision", "groups")
+    __slots__ = ("revision", "groups", "holdings")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
     revision: int
     groups: _containers.RepeatedCompositeFieldContainer[PendingGroup]
-    def __init__(self, revision: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[PendingGroup, _Mapping]]] = ...) -> None: ...
+    holdings: _containers.RepeatedCompositeFieldContainer[UserHolding]
+    def __init__(self, revision: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[PendingGroup, _Mapping]]] = ..., holdings: _Optional[_Iterable[_Union[UserHolding, _Mapping]]] = ...) -> None: ...
 
 class GetResourceSnapshotRequest(_message.Message):
     __slots__ = ("reign", "since_revision")

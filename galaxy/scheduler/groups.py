@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from galaxy.protocol.master_pb2 import PendingGroup
+from galaxy.protocol.master_pb2 import PendingGroup, UserHolding
 from galaxy.protocol.types_pb2 import JobType, kBatch
 from galaxy.resources import Resources, from_message
 
@@ -53,6 +53,15 @@ class Group:
     may_preempt: bool = False  # there are pods it could displace
 
 
+@frozen
+class Holding:
+    """What all jobs of a user have on machines."""
+
+    user: str
+    millicores: int
+    memory_mib: int
+
+
 def rank_of(priority: int, job_type: JobType) -> Rank:
     """The rank of a job's pods; only a lower one may be displaced."""
     return priority, job_type != kBatch
@@ -89,3 +98,8 @@ def group_from_message(message: PendingGroup) -> Group:
         rank=rank_of(message.priority, message.type),
         may_preempt=message.may_preempt,
     )
+
+
+def holding_from_message(message: UserHolding) -> Holding:
+    """What the master tells of a user."""
+    return Holding(message.user, message.millicores, message.memory // MIB)

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from galaxy.scheduler.feasibility import Removed, Survey, sentence, survey
 from galaxy.scheduler.fleet import Fleet, Ints
-from galaxy.scheduler.groups import Group, Shape
+from galaxy.scheduler.groups import Group, Holding, Shape
 from galaxy.scheduler.placement import Placer
 from galaxy.scheduler.queue import Entry, Queue
 from galaxy.scheduler.score import Policy
@@ -71,10 +71,12 @@ class Planning:
     The fleet is changed as it goes: it always contains what was planned.
     """
 
-    def __init__(self, placer: Placer, groups: Iterable[Group]) -> None:
+    def __init__(
+        self, placer: Placer, groups: Iterable[Group], holdings: Iterable[Holding] = ()
+    ) -> None:
         self._placer = placer
         self._fleet = placer.fleet
-        self._queue = Queue(placer.fleet, groups)
+        self._queue = Queue(placer.fleet, groups, holdings)
         self._surveys: dict[Shape, tuple[int, Survey, str]] = {}
 
     def slice(self, most_pods: int, most_work: int) -> Plan:

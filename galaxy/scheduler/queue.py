@@ -5,9 +5,10 @@ Among equal priority the user with the least dominant share goes next, then of
 that user's jobs the one with the least (Ghodsi et al., Dominant Resource Fairness,
 NSDI 2011). A dominant share is the larger of the shares of the fleet's cpu and
 memory. Turns are chunks, so that big groups stay big: nobody gets further
-ahead than one chunk. What a user has already counts as far as the master tells
-of it: for the jobs that still wait. Who is alone gets all at once. A group that found no place
-leaves the queue at once, so that none waits behind those that do not fit.
+ahead than one chunk. What a user has already counts, also of jobs that wait for
+nothing, as far as the master tells of it. Who is alone gets all at once. A
+group that found no place leaves the queue at once, so that none waits behind
+those that do not fit.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from attrs import define, field
 
 from galaxy.scheduler.fleet import Fleet, Ints
-from galaxy.scheduler.groups import Group
+from galaxy.scheduler.groups import Group, Holding
 
 CHUNK_SHARE = 0.01  # of the fleet: what one turn may take
 
@@ -44,6 +45,7 @@ class User:
 
     name: str
     share: float = 0.0
+    told: bool = False  # whether the share is all they have, or what their waiting jobs have
     jobs: list[_Key] = field(factory=list)
 
 
@@ -59,10 +61,12 @@ class Turn:
 class Queue:
     """The order of the groups; every `next` is followed by `settle`."""
 
-    def __init__(self, fleet: Fleet, groups: Iterable[Group]) -> None:
+    def __init__(
+        self, fleet: Fleet, groups: Iterable[Group], holdings: Iterable[Holding] = ()
+    ) -> None:
         self._cpu = max(1, int(fleet.total_cpu.sum(dtype=np.int64)))
         self._memory = max(1, int(fleet.total_memory.sum(dtype=np.int64)))
-        self._users: dict[str, User] = {}
+        self._users = {one.user: User(one.user, self._share(one), told=True) for one in holdings}
         self._heap: list[tuple[float, str, User]] = []
         levels: dict[int, list[Entry]] = {}
         for group in groups:
@@ -97,6 +101,9 @@ class Queue:
         if user.jobs:
             heapq.heappush(self._heap, (user.share, user.name, user))
 
+    def _share(self, holding: Holding) -> float:
+        return max(holding.millicores / self._cpu, holding.memory_mib / self._memory)
+
     def _entry(self, group: Group) -> Entry:
         shape = group.shape
         cost = max(shape.millicores / self._cpu, shape.memory_mib / self._memory)
@@ -104,7 +111,8 @@ class Queue:
         if user is None:
             user = self._users[group.user] = User(group.user)
         share = group.running * cost
-        user.share += share
+        if not user.told:
+            user.share += share
         return Entry(group, group.count, cost, share)
 
     def _open(self, level: list[Entry]) -> None:

@@ -37,7 +37,7 @@ from galaxy.protocol.types_pb2 import Status
 from galaxy.protocol.wire_pb2 import Hello
 from galaxy.scheduler.displacing import Displacing
 from galaxy.scheduler.dryrun import DryRuns
-from galaxy.scheduler.groups import Group, group_from_message
+from galaxy.scheduler.groups import Group, group_from_message, holding_from_message
 from galaxy.scheduler.leader import LeaderLink, pause_s
 from galaxy.scheduler.picture import Picture
 from galaxy.scheduler.plan import Plan, Planning, Unplaced
@@ -126,7 +126,10 @@ class Scheduler(Service):
             self._link.works()
             await self._refresh(master)
             groups = await self._groups(pending.groups)
-            refused, unplaced = await self._round(master, groups)
+            planning = Planning(
+                self.picture.placer, groups, map(holding_from_message, pending.holdings)
+            )
+            refused, unplaced = await self._round(master, planning)
             await displacing.make_room(master, groups, unplaced)
             self.rounds += 1
             self.picture.contended(refused)
@@ -160,9 +163,8 @@ class Scheduler(Service):
         self.picture.forget_all_but((group.job_id, group.version) for group in groups)
         return groups
 
-    async def _round(self, master: MasterStub, groups: list[Group]) -> tuple[int, list[Unplaced]]:
+    async def _round(self, master: MasterStub, planning: Planning) -> tuple[int, list[Unplaced]]:
         """Place what can be; returns how many pods were refused, and what found no place."""
-        planning = Planning(self.picture.placer, groups)
         refused = 0
         unplaced: list[Unplaced] = []
         complete = False

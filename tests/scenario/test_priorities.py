@@ -148,3 +148,15 @@ class QueueStories(SynchronousTestCase):
         cluster.start_scheduler()
         cluster.advance(2)
         self.assertEqual(running(cluster)["bob"], 4)
+
+    def test_what_a_user_has_already_counts(self) -> None:
+        """Also of jobs that wait for nothing."""
+        cluster = Cluster.started(self, agents=2)
+        cluster.submit(service("ann-has", replica=4, user="ann"))
+        cluster.advance(2)
+        cluster.kill_scheduler()
+        cluster.submit(service("ann-wants", replica=4, user="ann"))
+        cluster.submit(service("bob", replica=4, user="bob"))
+        cluster.start_scheduler()
+        cluster.advance(2)
+        self.assertEqual(running(cluster), {"ann-has": 4, "bob": 4})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.scheduler.groups import Group
+from galaxy.scheduler.groups import Group, Holding
 from galaxy.scheduler.queue import CHUNK_SHARE, Queue
 from tests.scheduler.fleets import agent, fleet_of, group
 
 
-def order(groups: list[Group], *, cores: int = 10, refuse: str = "") -> list[str]:
+def order(
+    groups: list[Group], *, cores: int = 10, refuse: str = "", holdings: tuple[Holding, ...] = ()
+) -> list[str]:
     """The jobs' names, once for each pod, as their turns come."""
-    queue = Queue(fleet_of(agent(1, cores=cores, gib=1000)), groups)
+    queue = Queue(fleet_of(agent(1, cores=cores, gib=1000)), groups, holdings)
     names: list[str] = []
     while (turn := queue.next(10_000)) is not None:
         name = turn.entry.group.job_id
@@ -47,6 +49,12 @@ class QueueTests(SynchronousTestCase):
     def test_what_runs_already_counts(self) -> None:
         ann, bob = group("a", 2, user="ann", running=2), group("b", 3, user="bob")
         self.assertEqual(order([ann, bob]), ["b", "b", "a", "b", "a"])
+
+    def test_what_a_users_other_jobs_have_counts(self) -> None:
+        """Though they wait for nothing; and nothing is counted twice."""
+        ann, bob = group("a", 2, user="ann", running=1), group("b", 3, user="bob")
+        has = (Holding("ann", 2000, 2048), Holding("bob", 0, 0))
+        self.assertEqual(order([ann, bob], holdings=has), ["b", "b", "a", "b", "a"])
 
     def test_who_waits_longer_goes_first_among_equals(self) -> None:
         self.assertEqual(order([group("x", since=5), group("y", since=3)]), ["y", "x"])
