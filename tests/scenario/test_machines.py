@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.gce.memory_machine import Behaviour, usual
+from galaxy.gce.record import ProcessId, Spec
 from galaxy.protocol.master_pb2 import (
     AgentOverview,
     GetStatusRequest,
@@ -12,12 +16,15 @@ from galaxy.protocol.master_pb2 import (
     ListAgentsRequest,
     OfflineAgentRequest,
     OnlineAgentRequest,
+    PreemptRequest,
     SwitchSafeModeRequest,
     kLabelSet,
 )
-from galaxy.protocol.types_pb2 import kAlive, kDead, kOffline
+from galaxy.protocol.types_pb2 import kAlive, kBatch, kDead, kOffline
 from tests.scenario.cluster import Cluster, Machine
 from tests.scenario.jobs import job
+
+MASTER = "10.0.1.1:7828"
 
 
 class MachineStories(SynchronousTestCase):
@@ -80,6 +87,161 @@ class OrderStories(MachineStories):
         self.assertNotIn(machine.endpoint, cluster.placed(job_id).values())
         self.online(cluster, machine)
         self.assertEqual(self.agents(cluster)[machine.endpoint].state, kAlive)
+
+
+class DrainStories(MachineStories):
+    """A machine is emptied (Galaxy 2 killed all that was there at once: §12.4, 24)."""
+
+    def drained(self, cluster: Cluster, machine: Machine) -> list[str]:
+        """What `agents` says of it, until it is empty; never more than one pod is out."""
+        said: list[str] = []
+        for _ in range(120):
+            reason = self.agents(cluster)[machine.endpoint].reason
+            if not said or said[-1] != reason:
+                said.append(reason)
+            if reason == "drained":
+                break
+            (overview,) = cluster.jobs()
+            self.assertGreaterEqual(overview.healthy, overview.replica - overview.deploy_step)
+            cluster.advance(0.25)
+        return said
+
+    def test_by_steps(self) -> None:
+        """One after the other its pods run elsewhere, and it says how far it is."""
+        cluster = Cluster.started(self, agents=3)
+        job_id = cluster.submit(job(replica=6, deploy_step=1, max_per_host=3))
+        cluster.advance(10)
+        ((endpoint, there),) = Counter(cluster.placed(job_id).values()).most_common(1)
+        machine = cluster.machines[endpoint]
+        self.assertEqual(there, 3)
+        self.offline(cluster, machine)
+        said = self.drained(cluster, machine)
+        left = [f"draining: {count} left" for count in range(there, 0, -1)]
+        # The first is on its way before we can ask.
+        self.assertIn(said, ([*left, "drained"], [*left[1:], "drained"]))
+        self.assertEqual(machine.gce.running(), [])
+        self.assertEqual(len(cluster.placed(job_id)), 6)
+
+    def test_without_room_elsewhere_nothing_more_than_the_step_is_out(self) -> None:
+        """It waits, and goes on when there is room."""
+        cluster = Cluster.started(self, agents=2)
+        cluster.submit(job(replica=8, deploy_step=1, millicores=1000))
+        cluster.advance(15)
+        machine = next(iter(cluster.machines.values()))
+        self.offline(cluster, machine)
+        cluster.advance(20)
+        self.assertEqual(self.agents(cluster)[machine.endpoint].reason, "draining: 3 left")
+        cluster.add_machine()
+        self.assertEqual(self.drained(cluster, machine)[-1], "drained")
+        self.assertEqual(len(cluster.processes()), 8)
+
+    def test_through_the_death_of_the_master(self) -> None:
+        """The next one goes on where it was."""
+        cluster = Cluster.started(self, agents=3)
+        cluster.submit(job(replica=6, deploy_step=1, max_per_host=3))
+        cluster.advance(10)
+        machine = next(iter(cluster.machines.values()))
+        self.offline(cluster, machine)
+        cluster.kill_master()
+        cluster.start_master()
+        cluster.advance(20)
+        self.assertEqual(self.drained(cluster, machine)[-1], "drained")
+        self.assertEqual(machine.gce.running(), [])
+
+    def test_online_before_it_is_empty(self) -> None:
+        """What is still there stays there."""
+        cluster = Cluster.started(self, agents=2)
+        cluster.submit(job(replica=8, deploy_step=1, millicores=1000))
+        cluster.advance(15)
+        machine = next(iter(cluster.machines.values()))
+        self.offline(cluster, machine)
+        cluster.advance(10)
+        launches = cluster.launches()
+        self.online(cluster, machine)
+        cluster.advance(10)
+        self.assertEqual((len(cluster.processes()), cluster.launches()), (8, launches + 1))
+
+
+class PreemptionStories(MachineStories):
+    """By hand, and what becomes of claims. How schedulers do it: `test_priorities`."""
+
+    def full(self, agents: int = 1) -> tuple[Cluster, str, str]:
+        """Machines full of a batch, whose pods take five seconds to stop; a service that waits."""
+
+        def reluctant(process: ProcessId, spec: Spec) -> Behaviour:
+            if spec.command == "crunch":
+                return Behaviour(run_s=None, term_s=5.0)
+            return usual(process, spec)
+
+        cluster = Cluster.started(self, agents=agents, behave=reluctant)
+        low = cluster.submit(
+            job(
+                "low",
+                kind=kBatch,
+                replica=4 * agents,
+                millicores=1000,
+                command="crunch",
+                priority=10,
+            )
+        )
+        cluster.advance(3)
+        self.assertEqual(len(cluster.placed(low)), 4 * agents)
+        cluster.kill_scheduler()
+        high = cluster.submit(job("high", replica=1, millicores=2000, priority=60))
+        return cluster, low, high
+
+    def preempt(self, cluster: Cluster, pod_id: str, *victims: str) -> None:
+        (endpoint, *_) = cluster.machines
+        request = PreemptRequest(endpoint=endpoint, pod_id=pod_id, victim_ids=victims)
+        cluster.ask(lambda master: master.preempt(request))
+
+    def test_by_hand(self) -> None:
+        """The named ones leave, and the master itself places the pod: no scheduler lives."""
+        cluster, low, high = self.full()
+        self.preempt(cluster, f"{high}.0", f"{low}.1", f"{low}.3")
+        cluster.advance(2)
+        self.assertEqual(cluster.placed(high), {}, "they take five seconds")
+        cluster.advance(8)
+        self.assertEqual(set(cluster.placed(low)), {0, 2})
+        self.assertEqual(len(cluster.placed(high)), 1)
+        self.assertEqual(len(cluster.processes()), 3)
+
+    def test_the_master_dies_while_room_is_being_made(self) -> None:
+        """A claim ends with its reign: victims leave once, and all are placed as they rank."""
+        cluster, low, high = self.full()
+        self.preempt(cluster, f"{high}.0", f"{low}.1", f"{low}.3")
+        cluster.advance(1)
+        cluster.kill_master()
+        cluster.start_master()
+        cluster.start_scheduler()
+        cluster.advance(25)
+        self.assertEqual((len(cluster.placed(low)), len(cluster.placed(high))), (2, 1))
+        self.assertEqual(len(cluster.processes()), 3)
+
+    def test_the_machine_dies_while_room_is_being_made(self) -> None:
+        """The pod waits as others do, and finds another machine."""
+        cluster, low, high = self.full()
+        self.preempt(cluster, f"{high}.0", f"{low}.1", f"{low}.3")
+        cluster.advance(1)
+        cluster.lose_machine(next(iter(cluster.machines.values())))
+        cluster.add_machine()
+        cluster.start_scheduler()
+        cluster.advance(15)
+        self.assertEqual((len(cluster.placed(low)), len(cluster.placed(high))), (2, 1))
+
+    def test_victims_that_do_not_leave(self) -> None:
+        """Their machine is cut off for less than its time-out, again and again: nothing is lost."""
+        cluster, low, high = self.full()
+        (endpoint,) = cluster.machines
+        self.preempt(cluster, f"{high}.0", f"{low}.1", f"{low}.3")
+        for _ in range(4):
+            cluster.network.cut(endpoint)
+            cluster.advance(2)
+            cluster.network.drop(endpoint)
+            cluster.network.heal()
+            cluster.advance(4)
+        self.assertEqual((len(cluster.placed(low)), len(cluster.placed(high))), (2, 1))
+        self.assertEqual(len(cluster.processes()), 3)
 
 
 class LossStories(MachineStories):
@@ -166,3 +328,46 @@ class LateStories(MachineStories):
         cluster.advance(10)
         self.assertEqual((cluster.processes(), len(cluster.placed(job_id))), (before, 10))
         self.assertEqual(cluster.launches(), 10)
+
+    def lose(self, cluster: Cluster, source: str, target: str) -> None:
+        """What was on its way from one to the other is lost; then they meet again."""
+        cluster.network.drop(source, target)
+        cluster.advance(0.1)
+        cluster.network.heal()
+        cluster.advance(8)
+
+    def test_a_launch_that_gets_lost_is_repeated(self) -> None:
+        """The master says it again, once it hears the machine."""
+        cluster = Cluster.started(self, agents=1)
+        (endpoint,) = cluster.machines
+        cluster.network.cut_one_way(MASTER, endpoint)
+        job_id = cluster.submit(job(replica=2))
+        cluster.advance(2)
+        self.assertEqual((cluster.jobs()[0].deploying, cluster.processes()), (2, []))
+        self.lose(cluster, MASTER, endpoint)
+        self.assertEqual(len(cluster.placed(job_id)), 2)
+        self.assertEqual((len(cluster.processes()), cluster.launches()), (2, 2))
+
+    def test_a_launch_whose_answer_gets_lost_is_not_done_twice(self) -> None:
+        """The repeat is answered with what is so."""
+        cluster = Cluster.started(self, agents=1)
+        (endpoint,) = cluster.machines
+        job_id = cluster.submit(job(replica=2))
+        cluster.network.cut_one_way(endpoint, MASTER)
+        cluster.advance(2)
+        self.lose(cluster, endpoint, MASTER)
+        self.assertEqual(len(cluster.placed(job_id)), 2)
+        self.assertEqual((len(cluster.processes()), cluster.launches()), (2, 2))
+
+    def test_a_stop_that_gets_lost_is_repeated(self) -> None:
+        """Galaxy 2 sent KillPod once: lost, the pod was never killed (§12.1, 3)."""
+        cluster = Cluster.started(self, agents=1)
+        (endpoint,) = cluster.machines
+        job_id = cluster.submit(job(replica=2))
+        cluster.advance(2)
+        cluster.network.cut_one_way(MASTER, endpoint)
+        cluster.kill_job(job_id)
+        cluster.advance(2)
+        self.assertEqual(len(cluster.processes()), 2)
+        self.lose(cluster, MASTER, endpoint)
+        self.assertEqual((cluster.processes(), cluster.jobs()), ([], []))
