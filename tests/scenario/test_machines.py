@@ -109,18 +109,18 @@ class DrainStories(MachineStories):
     def test_by_steps(self) -> None:
         """One after the other its pods run elsewhere, and it says how far it is."""
         cluster = Cluster.started(self, agents=3)
-        job_id = cluster.submit(job(replica=6, deploy_step=1, max_per_host=3))
-        cluster.advance(10)
+        job_id = cluster.submit(job(replica=9, deploy_step=1, max_per_host=5))
+        cluster.advance(15)
         ((endpoint, there),) = Counter(cluster.placed(job_id).values()).most_common(1)
         machine = cluster.machines[endpoint]
-        self.assertEqual(there, 3)
+        self.assertGreater(there, 2)
         self.offline(cluster, machine)
         said = self.drained(cluster, machine)
         left = [f"draining: {count} left" for count in range(there, 0, -1)]
         # The first is on its way before we can ask.
         self.assertIn(said, ([*left, "drained"], [*left[1:], "drained"]))
         self.assertEqual(machine.gce.running(), [])
-        self.assertEqual(len(cluster.placed(job_id)), 6)
+        self.assertEqual(len(cluster.placed(job_id)), 9)
 
     def test_without_room_elsewhere_nothing_more_than_the_step_is_out(self) -> None:
         """It waits, and goes on when there is room."""
