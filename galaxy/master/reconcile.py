@@ -10,7 +10,7 @@ twice is run twice).
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
+from itertools import count, islice
 
 from attrs import frozen
 
@@ -83,9 +83,11 @@ def _surplus(job: Job) -> Shortfall:
 
 
 def _missing(job: Job) -> Shortfall:
-    count = wanted(job) - held(job)
-    absent = (i for i in range(job.replica) if i not in job.pods and not job.has_ended(i))
-    return Shortfall(f"the job wants {wanted(job)} pods", create=tuple(islice(absent, count)))
+    missing = wanted(job) - held(job)
+    # A machine does not wait until the pod of another one has gone.
+    indexes = count() if job.type == kSystem else range(job.replica)
+    absent = (i for i in indexes if i not in job.pods and not job.has_ended(i))
+    return Shortfall(f"the job wants {wanted(job)} pods", create=tuple(islice(absent, missing)))
 
 
 def _strays(job: Job) -> tuple[int, ...]:
@@ -105,9 +107,9 @@ def _verdict(job: Job) -> Shortfall:
     return Shortfall(f"{said}; {job.evidence}" if job.evidence else said, state=kJobFailed)
 
 
-def _stoppable(job: Job, count: int) -> tuple[int, ...]:
+def _stoppable(job: Job, number: int) -> tuple[int, ...]:
     """
-    `count` slots: those first whose stopping costs least, of these the highest indexes.
+    `number` slots: those first whose stopping costs least, of these the highest indexes.
 
     Where each index has its own work, those that are not wanted any more come before all.
     """
@@ -117,7 +119,7 @@ def _stoppable(job: Job, count: int) -> tuple[int, ...]:
         for index, pod in job.pods.items()
         if pod.stage in cost
     )
-    return tuple(-minus_index for *_, minus_index in islice(ranked, count))
+    return tuple(-minus_index for *_, minus_index in islice(ranked, number))
 
 
 RULES: tuple[Rule, ...] = (

@@ -19,6 +19,7 @@ from galaxy.protocol.types_pb2 import (
     kSourceTypeBinary,
     kStagePending,
     kStageRunning,
+    kUpdateNormal,
 )
 from tests.master.examples import (
     NOW,
@@ -32,6 +33,7 @@ from tests.master.examples import (
     run,
     submitted,
 )
+from tests.master.test_moves import begin, other
 
 
 class OverviewTests(SynchronousTestCase):
@@ -50,6 +52,16 @@ class OverviewTests(SynchronousTestCase):
         counted = (shown.running, shown.healthy, shown.deploying, shown.pending, shown.death)
         self.assertEqual(counted, (2, 2, 1, 1, 0))
         self.assertEqual((shown.name, shown.user, shown.priority), ("web", "ada", 7))
+
+    def test_an_update_shows_how_far_it_is(self) -> None:
+        placed(self.cluster, self.job, self.agent, 4)
+        run(self.cluster, self.agent, self.job)
+        self.assertEqual(job_overview(self.job).updated, 4)
+        begin(self.cluster, self.job, other(descriptor(replica=4, priority=7)), 3)
+        shown = job_in_full(self.job)
+        self.assertEqual((shown.job.updated, shown.job.breakpoint), (0, 3))
+        self.assertEqual(shown.job.update_state, kUpdateNormal)
+        self.assertEqual([version.pods for version in shown.versions], [4, 0])
 
     def test_packages_inside_a_job_are_not_shown(self) -> None:
         task = self.job.latest.pod.tasks[0]

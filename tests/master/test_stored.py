@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.master.jobs import Job
+from galaxy.master.amend import amend, as_it_is
+from galaxy.master.events import Journal
+from galaxy.master.jobs import Job, Version
 from galaxy.master.stored import (
     CHUNK,
     Incomplete,
+    amendment_changes,
     finished_puts,
     job_deletes,
     job_put,
@@ -17,7 +21,8 @@ from galaxy.master.stored import (
     read_job,
 )
 from galaxy.master.submission import new_job
-from galaxy.nexus.interfaces import Entry, Put
+from galaxy.master.update import updated
+from galaxy.nexus.interfaces import Delete, Entry, Put
 from galaxy.nexus.keys import check_changes
 from galaxy.protocol.types_pb2 import kBatch, kJobFinished
 from tests.master.examples import NOW, descriptor
@@ -60,6 +65,33 @@ class StoredTests(SynchronousTestCase):
         again = read_job(put.value, entries(new_job_puts(job)), {})
         self.assertEqual((again.state, again.reason), (kJobFinished, "done"))
         self.assertNotEqual(job.state, kJobFinished)
+
+    def test_an_amended_job_is_read_as_it_was_written(self) -> None:
+        """With its versions, its update, its generation: in a new reign all goes on."""
+        job = self.job()
+        asked = descriptor("web site", type=kBatch, replica=9, labels=("c",))
+        amendment = updated(job, asked, 4, complete=True, now=NOW)
+        assert amendment is not None
+        amendment = evolve(amendment, generation=3, restart_step=2)
+        kept = entries(new_job_puts(job))
+        for change in amendment_changes(job, amendment, NOW):
+            assert isinstance(change, Put)
+            kept[change.key] = Entry(change.value, 2)
+        amend(Journal(), job, amendment, "ada", NOW)
+        again = read_job(kept[f"jobs/{job.job_id}"].value, kept, {})
+        for name in ("descriptor", "replica", "update", "generation", "restart_step"):
+            self.assertEqual(getattr(again, name), getattr(job, name), name)
+        self.assertEqual(
+            [(version.number, version.name, version.pod) for version in again.versions],
+            [(version.number, version.name, version.pod) for version in job.versions],
+        )
+
+    def test_a_version_that_is_not_kept_is_deleted(self) -> None:
+        job = self.job()
+        (first,) = job.versions
+        second = Version.of(2, first.pod, NOW)
+        changes = amendment_changes(job, evolve(as_it_is(job, ""), versions=(second,)), NOW)
+        self.assertIn(Delete("versions/web_01/1"), changes)
 
     def test_a_description_is_stored_apart(self) -> None:
         keys = [put.key for put in new_job_puts(self.job())]
