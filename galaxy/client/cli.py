@@ -42,6 +42,7 @@ COMMANDS = {
     "enter": "safemode",
     "leave": "safemode",
     "why": "forecasts",
+    "events": "events",
     "logs": "logs",
 }
 """In the order of the help: each command and the module below `commands` that has it."""

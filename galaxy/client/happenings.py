@@ -16,7 +16,7 @@ from galaxy.client.layout import Column, Listing, Row, plain, when
 from galaxy.names import parse_pod_id, parse_task_id, pod_id
 from galaxy.protocol.master_pb2 import Event
 
-_PREFIX = re.compile(r"k(?:Stage|Pod|Task|Job|Update)?(?=[A-Z])")
+_PREFIX = re.compile(r"k(?:Stage|Pod|Task|Job)?(?=[A-Z])")
 
 
 def rows(events: Iterable[Event], pod: str = "") -> Iterator[Row]:
@@ -59,15 +59,16 @@ def subject(row: Row) -> str:
 
 
 def change(row: Row) -> str:
-    """Pending -> Running; of what only began, what it began as."""
-    before, after = (_bare(row[end]) for end in ("from", "to"))
-    return f"{before} -> {after}" if before and after else after or before
+    """Pending -> Running; of what only began, or changed in another respect, what it is."""
+    before, after = _bare(row["from"]), _bare(row["to"])
+    return f"{before} -> {after}" if before and after and before != after else after or before
 
 
 def _bare(state: str) -> str:
-    """kStagePending -> Pending."""
+    """kStagePending -> Pending; unset is nothing."""
     found = _PREFIX.match(state)
-    return state[found.end() :] if found else state
+    word = state[found.end() :] if found else state
+    return "" if word.endswith("Unset") else word
 
 
 def line(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from galaxy.client.happenings import EVENTS
 from galaxy.client.layout import (
     Column,
     Listing,
@@ -19,6 +20,8 @@ from galaxy.client.layout import (
     when,
     word,
 )
+
+_LAST_EVENTS = 10  # of a job that is shown; -o wide shows all
 
 
 def _counts(row: Row) -> str:
@@ -194,7 +197,9 @@ def _show(document: Row, wide: bool) -> str:
         f"  {each['version']}  {when(each['time'])}  {each['pods']} pods\n"
         for each in document["versions"]
     )
-    return f"{head}versions\n{versions}\n{PODS.text(document['pods'], wide=wide)}"
+    events = document["events"] if wide else document["events"][-_LAST_EVENTS:]
+    told = f"\n{EVENTS.text(events, wide=wide)}" if events else ""
+    return f"{head}versions\n{versions}\n{PODS.text(document['pods'], wide=wide)}{told}"
 
 
 STATUS = Sheet(tell=_status, name="leader")

@@ -56,15 +56,15 @@ def job(overview: JobOverview) -> Row:
     }
 
 
-def shown_job(answer: ShowJobResponse, pods: list[Row]) -> Row:
-    """The document of `galaxy show`. Events are not kept yet: null, not none."""
+def shown_job(answer: ShowJobResponse, pods: list[Row], events: list[Row]) -> Row:
+    """The document of `galaxy show`."""
     return job(answer.job) | {
         "versions": [
             {"version": each.version, "time": each.time, "pods": each.pods}
             for each in answer.versions
         ],
         "pods": pods,
-        "events": None,
+        "events": events,
         "spec": written(answer.spec),
     }
 

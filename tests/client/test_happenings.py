@@ -62,6 +62,9 @@ class LineTests(SynchronousTestCase):
             (("kStagePending", "kStageRunning"), "Pending -> Running"),
             (("", "kJobFinished"), "Finished"),
             (("kAlive", "kDead"), "Alive -> Dead"),
+            (("kAgentStateUnset", "kAlive"), "Alive"),
+            (("kUpdateNone", "kUpdateNormal"), "UpdateNone -> UpdateNormal"),
+            (("kPodRunning", "kPodRunning"), "Running"),
             (("kept", "killed"), "kept -> killed"),
             (("", ""), ""),
         ]

@@ -8,14 +8,17 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.client import tables, views
+from galaxy.client.happenings import rows
 from galaxy.client.layout import Column, Listing, laid_out, pairs, plain, short, when
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.agent_pb2 import NamedPort, PodStatus, TaskStatus
 from galaxy.protocol.master_pb2 import (
     Amount,
+    Event,
     GetStatusResponse,
     JobOverview,
     PodOverview,
+    ShowJobResponse,
     TaskOverview,
 )
 
@@ -147,6 +150,14 @@ class TableTests(SynchronousTestCase):
         for job, words in cases:
             with self.subTest(words=words):
                 self.assertIn(words, laid_out(tables.JOBS, [views.job(job)], "table"))
+
+    def test_show_ends_with_what_happened_last(self) -> None:
+        events = list(rows(Event(number=n, kind="job", after=f"step{n}") for n in range(30)))
+        document = views.shown_job(ShowJobResponse(), [], events)
+        lines = laid_out(tables.SHOW, document, "table").splitlines()
+        self.assertIn("step29", lines[-1])
+        self.assertNotIn("step19", "".join(lines))
+        self.assertIn("step0", laid_out(tables.SHOW, document, "wide"))
 
     def test_jobs_count_running_pending_deploying_death(self) -> None:
         job = JobOverview(job_id="j", running=1, pending=2, deploying=3, death=4)

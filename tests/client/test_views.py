@@ -46,7 +46,7 @@ class FieldTests(SynchronousTestCase):
     def test_every_promised_field_is_there(self) -> None:
         cases: list[tuple[dict[str, Any], str]] = [
             (views.job(JobOverview()), JOB),
-            (views.shown_job(ShowJobResponse(), []), JOB + " versions pods events spec"),
+            (views.shown_job(ShowJobResponse(), [], []), JOB + " versions pods events spec"),
             (views.pod(PodOverview()), POD),
             (views.task(TaskOverview()), TASK),
             (views.agent(AgentOverview()), AGENT),

@@ -109,6 +109,28 @@ class CommandTests(ClusterTestCase):
         self.assertEqual(plan["differences"], [{"path": "replica", "before": "1", "after": "3"}])
         self.assertEqual(sum(each["count"] for each in plan["placements"]), 2)
 
+    async def test_what_happened_is_told(self) -> None:
+        """Each change of a job and its pods, with its reason, and who did it."""
+        job_id = await self.cluster.submit(job("told", "sleep 1000", replica=2), "--wait")
+        await self.cluster.galaxy("scale", "told", "1")
+        await self._settled(job_id, replica=1, pods=1)
+        events = await self.cluster.json("events", "-j", "told")
+        self.assertEqual({event["job_id"] for event in events}, {job_id})
+        placed = [each["pod_id"] for each in events if each["to"] == "kStageRunning"]
+        self.assertEqual(sorted(placed), [f"{job_id}.0", f"{job_id}.1"])
+        (removed,) = [each for each in events if each["to"] == "kStageRemoved"]
+        self.assertIn("wants 1", removed["reason"])
+        self.assertEqual(
+            await self.cluster.json("events", "-p", removed["pod_id"]),
+            [event for event in events if event["pod_id"] == removed["pod_id"]],
+        )
+        shown = await self.cluster.json("show", "told")
+        self.assertEqual(shown["events"][: len(events)], events)
+        agents = await self.cluster.json("events", "-e", removed["endpoint"])
+        self.assertIn("agent", {event["kind"] for event in agents})
+        late = await self.cluster.json("events", "--since", str(removed["time"]))
+        self.assertEqual(late[0]["time"], removed["time"])
+
     async def _settled(self, job_id: str, pods: int | None = None, **wanted: Any) -> None:
         """Wait until the job's row says so; `pods` is how many there are at all."""
 

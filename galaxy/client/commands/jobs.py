@@ -10,6 +10,7 @@ import click
 
 from galaxy.client import exits, sentences, tables, views
 from galaxy.client.command import ClusterCommand, Failure, Output, reads, shaped, told
+from galaxy.client.commands.events import kept_events
 from galaxy.client.commands.files import read_sound, the_files_fault
 from galaxy.client.commands.pods import warn_of_silence
 from galaxy.client.session import Session
@@ -21,6 +22,7 @@ from galaxy.protocol.master_pb2 import (
     ShowPodRequest,
     SubmitJobRequest,
     TerminateJobRequest,
+    WatchEventsRequest,
 )
 
 _SUBMIT_DEADLINE_S = 30.0
@@ -126,7 +128,8 @@ def show_command(session: Session, output: Output, job: str) -> None:
         request = ShowPodRequest(job_id=shown.job.job_id)
         pods = leader.ask(lambda master: master.show_pod(request))
         warn_of_silence(pods.silent_agents)
-        return views.shown_job(shown, [views.pod(each) for each in pods.pods])
+        events = kept_events(session, WatchEventsRequest(job_id=shown.job.job_id))
+        return views.shown_job(shown, [views.pod(each) for each in pods.pods], events)
 
     output.show(session, tables.SHOW, answer)
 

@@ -12,6 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.agent_pb2 import LogChunk, ReadLogRequest
 from galaxy.protocol.master_pb2 import (
+    Event,
+    Events,
     GetStatusResponse,
     JobOverview,
     ListAgentsResponse,
@@ -38,12 +40,14 @@ class ReadingTests(SynchronousTestCase):
             show_job=in_turn(ShowJobResponse(job=JobOverview(job_id="x_1"))),
             show_pod=in_turn(ShowPodResponse(pods=[PodOverview(pod_id="x_1.0")])),
             show_task=in_turn(ShowTaskResponse()),
+            watch_events=in_turn([Events(events=[Event(job_id="x_1", indexes=[0])])]),
             list_agents=in_turn(ListAgentsResponse()),
             get_status=in_turn(GetStatusResponse(leader="m:1")),
         )
         cases: list[tuple[tuple[str, ...], Callable[[Any], Any], Any]] = [
             (("jobs",), lambda answer: answer[0]["job_id"], "x_1"),
             (("show", "x"), lambda answer: answer["pods"][0]["pod_id"], "x_1.0"),
+            (("show", "x"), lambda answer: answer["events"][0]["pod_id"], "x_1.0"),
             (("pods", "-j", "x"), lambda answer: answer[0]["pod_id"], "x_1.0"),
             (("tasks", "-p", "x.0"), lambda answer: answer, []),
             (("agents",), lambda answer: answer, []),

@@ -1,0 +1,106 @@
+"""`events`: what happened, and what happens."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from galaxy.client import happenings
+from galaxy.client.command import ClusterCommand, Output, reads, told
+from galaxy.client.layout import Row, laid_out
+from galaxy.client.leader import Unreachable
+from galaxy.client.moments import moment_in
+from galaxy.client.session import Session
+from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.master_pb2 import Events, WatchEventsRequest
+from galaxy.protocol.services import BlockingMasterStub
+from galaxy.protocol.statuses import GalaxyError
+
+_CONNECTION = (pb.kRpcError, pb.kNotLeader, pb.kBusy)
+_TRIES = 60  # once it has answered: so often before nobody is taken to come back
+_PAUSE_S = 1.0
+_LOST = "galaxy: earlier events are not kept"
+
+
+@click.command("events", cls=ClusterCommand)
+@click.option("-j", "--job", metavar="JOB", help="Of this job: an id, its beginning, or a name.")
+@click.option("-p", "--pod", metavar="POD", help="Of this pod.")
+@click.option("-e", "--agent", metavar="AGENT", help="Of this agent.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens; json: one a line.")
+@click.option(
+    "--since", metavar="T", help="Not before: seconds since the epoch, or as 90s, 10m, 2h, 1d."
+)
+@reads
+@click.pass_obj
+def events_command(
+    session: Session,
+    output: Output,
+    *,
+    job: str | None,
+    pod: str | None,
+    agent: str | None,
+    follow: bool,
+    since: str | None,
+) -> None:
+    """Tell what happened to jobs, pods, tasks and agents."""
+    try:
+        moment = moment_in(since, session.clock()) if since else 0.0
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from error
+    request = WatchEventsRequest(
+        job_id=job, pod_id=pod, endpoint=agent, since=moment, follow=follow
+    )
+    if follow:
+        _follow(session, request, output.form)
+    else:
+        output.show(session, happenings.EVENTS, lambda: kept_events(session, request))
+
+
+def kept_events(session: Session, request: WatchEventsRequest) -> list[Row]:
+    """The rows of what the master has kept; earlier ones that are lost are told of."""
+
+    def whole(master: BlockingMasterStub) -> list[Events]:
+        return list(master.watch_events(request))
+
+    answers = session.leader().ask(whole)
+    if any(answer.lost for answer in answers):
+        told(_LOST)
+    events = [event for answer in answers for event in answer.events]
+    return list(happenings.rows(events, request.pod_id))
+
+
+def _follow(session: Session, request: WatchEventsRequest, form: str) -> None:
+    """Print events as they come, through lost connections and new leaders."""
+    reader = happenings.Reader(request.since)
+    tries = 0
+
+    def pump(master: BlockingMasterStub) -> None:
+        nonlocal tries
+        request.since = reader.since
+        for answer in master.watch_events(request):
+            tries = _TRIES
+            if answer.lost:
+                told(_LOST)
+            for row in happenings.rows(reader.unread(answer.events), request.pod_id):
+                click.echo(_as_it_comes(row, form), nl=False)
+
+    while True:
+        try:
+            session.leader().ask(pump)
+        except (GalaxyError, Unreachable) as error:
+            again = isinstance(error, Unreachable) or error.status in _CONNECTION
+            if not (tries and again):
+                raise
+            tries -= 1
+        session.sleep(_PAUSE_S)
+
+
+def _as_it_comes(row: Row, form: str) -> str:
+    match form:
+        case "table" | "wide":
+            return happenings.line(row)
+        case "json":
+            return f"{json.dumps(row)}\n"
+        case _:
+            return laid_out(happenings.EVENTS, [row], form)
