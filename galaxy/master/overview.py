@@ -89,7 +89,7 @@ def job_in_full(job: Job) -> ShowJobResponse:
 def pod_overview(pod: Pod, status: PodStatus | None) -> PodOverview:
     """One line about a pod, with what its agent says of it, if it does."""
     requirement = pod.version.requirement
-    waits = pod.stage == kStagePending
+    waits = pod.stage == kStagePending and pod.index not in pod.version.claimed
     return PodOverview(
         pod_id=names.pod_id(pod.job.job_id, pod.index),
         job_id=pod.job.job_id,

@@ -8,6 +8,8 @@ placed it knows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from attrs import define
 
 from galaxy.master.claims import Rank, rank
@@ -15,6 +17,16 @@ from galaxy.master.jobs import Job, Version
 from galaxy.master.reconcile import launchable
 from galaxy.protocol.master_pb2 import AgentCount, PendingGroup
 from galaxy.protocol.types_pb2 import kJobNormal, kStageRunning
+
+
+def offers(job: Job) -> Iterator[tuple[Version, int]]:
+    """Of each version, how many pods may be placed now; what is claimed is nobody else's."""
+    allowed = launchable(job) if job.state == kJobNormal else 0
+    allowed = max(0, allowed - sum(len(version.claimed) for version in job.versions))
+    for version in job.versions:
+        count = min(len(version.pending) - len(version.pending & version.claimed), allowed)
+        allowed -= count
+        yield version, count
 
 
 @define(eq=False)
@@ -37,12 +49,7 @@ class Queue:
 
     def update(self, job: Job) -> None:
         """Offer what a job has to place now."""
-        allowed = launchable(job) if job.state == kJobNormal else 0
-        # What is claimed is in motion already, and nobody else's to place.
-        allowed = max(0, allowed - sum(len(version.claimed) for version in job.versions))
-        for version in job.versions:
-            count = min(len(version.pending - version.claimed), allowed)
-            allowed -= count
+        for version, count in offers(job):
             offer = self._offers.get(version)
             if not count:
                 if offer is not None:

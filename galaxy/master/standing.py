@@ -15,7 +15,7 @@ from attrs import frozen
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod
-from galaxy.master.queue import pending_group
+from galaxy.master.queue import offers, pending_group
 from galaxy.master.reconcile import held, launchable
 from galaxy.protocol.agent_pb2 import PodStatus
 from galaxy.protocol.master_pb2 import PendingGroup
@@ -104,6 +104,8 @@ def standing_of_pod(cluster: Cluster, pod: Pod, status: PodStatus | None, now: f
         return Standing(besides=(_STAGES[pod.stage](pod, status, now),))
     if job.state != kJobNormal:
         return Standing(besides=(_ENDED[job.state](job),))
+    if pod.index in pod.version.claimed:
+        return Standing(besides=(pod.reason,))
     before = (f"before that: {pod.reason}",) if pod.reason else ()
     group = pending_group(job, pod.version, 1)
     return Standing("it waits for a machine", _withheld(cluster, job), (group,), before)
@@ -117,14 +119,7 @@ def _places(advice: DryRunResponse | str) -> str:
 
 
 def _offered(job: Job) -> tuple[PendingGroup, ...]:
-    allowed = launchable(job)
-    groups = []
-    for version in job.versions:
-        count = min(len(version.pending), allowed)
-        allowed -= count
-        if count:
-            groups.append(pending_group(job, version, count))
-    return tuple(groups)
+    return tuple(pending_group(job, version, count) for version, count in offers(job) if count)
 
 
 def _withheld(cluster: Cluster, job: Job) -> str:

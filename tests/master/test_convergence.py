@@ -13,6 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.protocol.master_pb2 import (
+    OfflineAgentRequest,
+    OnlineAgentRequest,
+    SwitchSafeModeRequest,
+)
 from galaxy.protocol.types_pb2 import kBatch, kJobFailed, kJobFinished, kPodError, kPodFinish
 from tests.master.examples import descriptor, facts
 from tests.master.fakes import FakeAgent
@@ -21,7 +26,7 @@ from tests.master.test_service import ADDRESS, World
 
 EVENTS = (
     "hang up", "return", "restart agent", "restart master", "miss a restart", "die", "lose",
-    "error", "deaf", "hear", "wait", "schedule", "run",
+    "error", "deaf", "hear", "wait", "schedule", "run", "offline", "online", "hold", "go on",
 )  # fmt: skip
 
 
@@ -50,6 +55,10 @@ class History:
             "wait": lambda: self.world.advance(1),
             "schedule": self.world.schedule,
             "run": agent.run_all,
+            "offline": lambda: self.order_offline(agent),
+            "online": lambda: self.order_online(agent),
+            "hold": lambda: self.switch_safe_mode(enter=True),
+            "go on": lambda: self.switch_safe_mode(enter=False),
         }
         happen[event]()
         self.world.advance(0.1)
@@ -86,9 +95,26 @@ class History:
             self.world.advance(12)
             self.world.schedule()
 
+    def order_offline(self, agent: FakeAgent) -> None:
+        """An operator wants the machine empty."""
+        request = OfflineAgentRequest(endpoint=agent.endpoint)
+        self.world.do(self.world.stub.offline_agent(request))
+
+    def order_online(self, agent: FakeAgent) -> None:
+        """An operator wants it back."""
+        request = OnlineAgentRequest(endpoint=agent.endpoint)
+        self.world.do(self.world.stub.online_agent(request))
+
+    def switch_safe_mode(self, *, enter: bool) -> None:
+        """An operator holds everything, or lets it go on."""
+        request = SwitchSafeModeRequest(enter=enter)
+        self.world.do(self.world.stub.switch_safe_mode(request))
+
     def heal(self) -> None:
-        """Everybody hears and is heard."""
+        """Everybody hears and is heard, and nothing is ordered any more."""
+        self.switch_safe_mode(enter=False)
         for agent in self.world.agents:
+            self.order_online(agent)
             agent.deaf.clear()
             self.join(agent)
         self.world.advance(25)

@@ -13,8 +13,10 @@ from galaxy.master.agents import Agent
 from galaxy.master.claims import PATIENCE_S
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
+from galaxy.master.overview import pod_overview
 from galaxy.master.pods import Pod, vanish
 from galaxy.master.preempt import judge, lowest_rank, preempt, tenants
+from galaxy.master.standing import standing_of_pod
 from galaxy.protocol.master_pb2 import (
     GetVictimsRequest,
     Preemption,
@@ -243,6 +245,15 @@ class ClaimTests(PreemptTests):
         self.judged(job, victims=2)
         (group,) = self.cluster.queue.groups()
         self.assertEqual((group.job_id, group.count), (job.job_id, 1))
+
+    def test_people_are_told_what_its_pods_wait_for(self) -> None:
+        job = self.job()
+        job.latest.unplaced = "no machine has room"
+        self.judged(job, victims=2)
+        said = "room is being made for it on a:1"
+        self.assertEqual(pod_overview(job.pods[0], None).reason, said)
+        standing = standing_of_pod(self.cluster, job.pods[0], None, NOW)
+        self.assertEqual((standing.subject, standing.besides), ("", (said,)))
 
     def test_its_room_is_given_to_nobody_else(self) -> None:
         self.judged(self.job(), victims=2)
