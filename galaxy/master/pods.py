@@ -41,14 +41,25 @@ if TYPE_CHECKING:
 class Event(IntEnum):
     """What can happen to a pod."""
 
-    PLACED = 0  # a proposal gave it a machine
-    FOUND = 1  # an agent turned out to have it
-    LEAVES = 2  # it must leave its machine, and is to be placed again
-    DONE = 3  # it did what it was for
-    STOPPED = 4  # its slot is not wanted any more
-    GONE = 5  # nothing of it is left on its machine
-    RENEWED = 6  # its machine is to take it over as another version, where it is
+    PLACED = 0
+    FOUND = 1
+    LEAVES = 2
+    DONE = 3
+    STOPPED = 4
+    GONE = 5
+    RENEWED = 6
 
+
+MEANINGS: dict[Event, str] = {
+    Event.PLACED: "a proposal gave it a machine",
+    Event.FOUND: "an agent turned out to have it",
+    Event.LEAVES: "it must leave its machine, and is to be placed again",
+    Event.DONE: "its slot has ended, well or not, and that is on record",
+    Event.STOPPED: "its slot is not wanted any more",
+    Event.GONE: "nothing of it is left on its machine",
+    Event.RENEWED: "its machine is to take it over as another attempt, where it is",
+}
+"""In words, for people."""
 
 STAGES: dict[tuple[PodStage, Event], PodStage] = {
     (kStagePending, Event.PLACED): kStageRunning,
