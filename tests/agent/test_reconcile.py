@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.agent.health import Checks, HealthSpec, Kind
 from galaxy.agent.reconcile import Plan, reconcile
 from galaxy.agent.records import End, Phase, Pod, PodKey, Task
 from galaxy.agent.specs import Deploying, PodSpec, Restart, TaskSpec
@@ -38,10 +39,18 @@ class World:
     outcomes: dict[Step, Outcome] = field(factory=dict)
     executed: list[Execute] = field(factory=list)
     now: float = 100.0
+    ill: bool = False
 
-    def sights(self, count: int) -> list[Sight]:
-        """What is seen of each task."""
-        return [Sight(self.processes.get(n, {}), self.outcomes) for n in range(count)]
+    def sights(self, pod: Pod) -> list[Sight]:
+        """What is seen of each task; all that run are ill, or none is."""
+        return [
+            Sight(
+                self.processes.get(number, {}),
+                self.outcomes,
+                Checks(task.attempt, passed=not self.ill, failures=3 * self.ill, why="refused"),
+            )
+            for number, task in enumerate(pod.tasks)
+        ]
 
     def carry_out(self, step: Step, ill: bool) -> None:
         """Do a step; `ill`: it fails where it may."""
@@ -77,6 +86,7 @@ task_specs = st.builds(
     restart=st.sampled_from(Restart),
     retries=st.integers(0, 3),
     has_stop_command=st.booleans(),
+    health=st.none() | st.just(HealthSpec(Kind.TCP, "http")),
 )
 specs = st.builds(PodSpec, st.lists(task_specs, min_size=1, max_size=3).map(tuple), st.just(5.0))
 events = st.lists(
@@ -84,6 +94,7 @@ events = st.lists(
         st.tuples(st.just("do"), st.booleans()),
         st.tuples(st.just("end"), st.integers(0, 1)),
         st.tuples(st.just("wait"), st.floats(0.1, 90.0)),
+        st.tuples(st.just("ill"), st.booleans()),
         st.tuples(st.just("stop"), st.none()),
     ),
     max_size=40,
@@ -103,13 +114,15 @@ def play(
             case "wait":
                 assert isinstance(detail, float)
                 world.now += detail
+            case "ill":
+                world.ill = bool(detail)
             case "stop":
                 pod = evolve(pod, stop_reason="told to")
             case "end":
                 for number, processes in world.processes.items():
                     for name in processes:
                         world.end(number, name, int(bool(detail)))
-        plan = reconcile(pod, spec, world.sights(len(spec.tasks)), world.now, rng)
+        plan = reconcile(pod, spec, world.sights(pod), world.now, rng)
         made.append((plan, world))
         pod = plan.pod
         wanted = set(plan.steps)
@@ -139,10 +152,12 @@ class LawTests(SynchronousTestCase):
         for event, detail in history:
             if event == "stop":
                 pod = evolve(pod, stop_reason="told to")
+            if event == "ill":
+                world.ill = bool(detail)
             if event == "wait":
                 assert isinstance(detail, float)
                 world.now += detail
-            sights = world.sights(len(spec.tasks))
+            sights = world.sights(pod)
             plan = reconcile(pod, spec, sights, world.now, rng)
             again = reconcile(plan.pod, spec, sights, world.now, rng)
             self.assertEqual(
@@ -189,6 +204,20 @@ class LawTests(SynchronousTestCase):
         last += [("do", False), ("wait", 60.0)] * 6
         plan, _world = play(spec, [*history, *last])[-1]
         self.assertTrue(plan.gone, plan.pod)
+
+    @settings(deadline=None)
+    @given(specs, events)
+    def test_ill_is_ended(self, spec: PodSpec, history: list[tuple[str, object]]) -> None:
+        """Liveness: a process whose checks fail is ended by steps that succeed; it is not well."""
+        last: list[tuple[str, object]] = [("ill", True), ("do", False), ("wait", 0.1)]
+        plan, world = play(spec, [*history, *last])[-1]
+        for number, (task, task_spec) in enumerate(zip(plan.pod.tasks, spec.tasks, strict=True)):
+            if task_spec.health is None:
+                continue
+            alive = [each for each in world.processes.get(number, {}).values() if each.end is None]
+            self.assertFalse(task.passed and not task.at_rest)
+            if task.phase is Phase.RUNNING and task.seen:
+                self.assertTrue(task.unwell and (not alive or plan.steps), task)
 
     @settings(deadline=None)
     @given(specs, events)
