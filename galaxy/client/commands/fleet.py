@@ -45,9 +45,9 @@ def label_command(
     more: tuple[str, ...],
 ) -> None:
     """
-    Say which agents carry a label: those that are named, and no others.
+    Say which agents carry a label.
 
-    Agents that are not there yet get it when they come.
+    Those that are named do, and no others. Agents that are not there yet get it when they come.
     """
     if more and not agents:
         raise click.UsageError("agents are named with -e AGENT...")
@@ -84,7 +84,11 @@ def _named_in(path: Path) -> tuple[str, ...]:
 def offline_command(
     session: Session, output: Output, *, agent: str, wait: bool, timeout: float | None
 ) -> None:
-    """Let an agent take no more pods, and move those it has away, by steps."""
+    """
+    Empty an agent, by steps.
+
+    It takes no more pods, and those it has move away.
+    """
     request = OfflineAgentRequest(endpoint=agent)
     session.leader().ask(lambda master: master.offline_agent(request))
     output.show(session, sentences.TAKEN_OFFLINE, lambda: {"endpoint": agent})
@@ -116,7 +120,7 @@ def wait_until_empty(session: Session, endpoint: str, timeout_s: float | None) -
 @shaped
 @click.pass_obj
 def online_command(session: Session, output: Output, agent: str) -> None:
-    """Let an agent that was taken offline have pods again."""
+    """Let an agent have pods again."""
     request = OnlineAgentRequest(endpoint=agent)
     session.leader().ask(lambda master: master.online_agent(request))
     output.show(session, sentences.BROUGHT_ONLINE, lambda: {"endpoint": agent})

@@ -36,8 +36,9 @@ def why_command(session: Session, output: Output, job_or_pod: str) -> None:
 @click.pass_context
 def plan_command(context: click.Context, output: Output, path: Path) -> None:
     """
-    Tell what submitting a file, or updating the job of that name, would do.
+    Tell what a job file would do.
 
+    The job of that name would be updated; without one, a new job submitted.
     Ends with 0 if it would change nothing, with 1 if it would.
     """
     session: Session = context.obj

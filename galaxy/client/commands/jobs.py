@@ -140,7 +140,11 @@ def show_command(session: Session, output: Output, job: str) -> None:
 @shaped
 @click.pass_obj
 def kill_command(session: Session, output: Output, option: str | None, job: str | None) -> None:
-    """Terminate a job: its pods are stopped as they ask for, and removed."""
+    """
+    Terminate a job.
+
+    Its pods are stopped as they ask for, and removed.
+    """
     if bool(option) == bool(job):
         raise click.UsageError("-j JOB is required")
     request = TerminateJobRequest(job_id=option or job)

@@ -19,7 +19,7 @@ from galaxy.protocol.master_pb2 import PreemptRequest
 @shaped
 @click.pass_obj
 def preempt_command(session: Session, output: Output, path: Path) -> None:
-    """Place a pod that waits on an agent, where the named pods make room for it."""
+    """Place a pod that waits where others make room."""
     request = _read(path)
     session.leader().ask(lambda master: master.preempt(request))
     document = {

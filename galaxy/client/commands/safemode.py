@@ -17,7 +17,11 @@ _MODES = click.Choice(["safemode"])
 @shaped
 @click.pass_obj
 def enter_command(session: Session, output: Output, mode: str) -> None:
-    """Let the master start and stop nothing, until `leave safemode`."""
+    """
+    Let the master start and stop nothing.
+
+    It lasts until `leave safemode`.
+    """
     _switch(session, output, mode, enter=True)
 
 
@@ -26,7 +30,7 @@ def enter_command(session: Session, output: Output, mode: str) -> None:
 @shaped
 @click.pass_obj
 def leave_command(session: Session, output: Output, mode: str) -> None:
-    """Leave the safe mode, entered by hand or by itself."""
+    """Leave the safe mode, however it was entered."""
     _switch(session, output, mode, enter=False)
 
 

@@ -33,7 +33,7 @@ def scale_command(session: Session, output: Output, job: str, replica: int) -> N
 @shaped
 @click.pass_obj
 def suspend_command(session: Session, output: Output, job: str) -> None:
-    """Stop a job's pods and start no others, until it is resumed."""
+    """Stop a job's pods, until it is resumed."""
     request = SuspendJobRequest(job_id=job)
     answer = session.leader().ask(lambda master: master.suspend_job(request))
     document = {"job_id": answer.job_id}
@@ -63,7 +63,11 @@ def resume_command(session: Session, output: Output, job: str) -> None:
 @shaped
 @click.pass_obj
 def restart_command(session: Session, output: Output, job: str, step: int | None) -> None:
-    """Restart a job's pods by steps; the master does it, nobody need wait."""
+    """
+    Restart a job's pods, by steps.
+
+    The master does it; nobody need wait.
+    """
     request = RestartJobRequest(job_id=job, step=step)
     answer = session.leader().ask(lambda master: master.restart_job(request))
     document = {"job_id": answer.job_id}

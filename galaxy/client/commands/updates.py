@@ -49,7 +49,11 @@ def update_command(
     go_on: bool,
     back_to: str | None,
 ) -> None:
-    """Bring a job to what a file says, by steps; pause, continue, go back."""
+    """
+    Bring a job to what a file says, by steps.
+
+    An update may be paused, continued, and rolled back.
+    """
     if [path is not None, pause, go_on, back_to is not None].count(True) != 1:
         raise click.UsageError("say one of -f FILE, --pause, --continue, --rollback [VERSION]")
     if stop_at is not None and path is None:

@@ -20,10 +20,10 @@ malformed
 """
 
 KEEPER = """
-import subprocess, sys
+import subprocess, sys, time
 task = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 print(task.pid, flush=True)
-task.wait()
+time.sleep(600)
 """
 
 
