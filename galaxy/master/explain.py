@@ -28,10 +28,11 @@ async def explain(reign: Reign, advisers: Advisers, word: str, now: float) -> Ex
     """Why a job, or a pod, is where it is. GalaxyError as `Directory.resolve`."""
     job, index = target(reign.cluster.jobs, word)
     if index is None:
-        return await _answer(advisers, job, "", standing_of_job(reign.cluster, job))
+        return await _answer(advisers, job, "", standing_of_job(reign.cluster, job, now))
     pod_id, pod = names.pod_id(job.job_id, index), job.pods.get(index)
     if pod is None:
-        done = Standing(besides=(f"index {index} has run, and never runs again",))
+        how = "was given up" if index in job.failed else "has finished"
+        done = Standing(besides=(f"index {index} {how}, and never runs again",))
         return await _answer(advisers, job, pod_id, done)
     status = (await ask(reign.lines, [pod])).of(pod)
     return await _answer(advisers, job, pod_id, standing_of_pod(reign.cluster, pod, status, now))
@@ -41,7 +42,7 @@ def target(jobs: Directory, word: str) -> tuple[Job, int | None]:
     """
     The job that a person means, and the index if it is a pod of it.
 
-    GalaxyError as `Directory.resolve`; an index that has finished is found, too.
+    GalaxyError as `Directory.resolve`; an index that has ended is found, too.
     """
     try:
         return jobs.resolve(word), None
@@ -53,7 +54,7 @@ def target(jobs: Directory, word: str) -> tuple[Job, int | None]:
         except ValueError:
             raise error from None
     job = jobs.resolve(job_word)
-    if index in job.finished:
+    if job.has_ended(index):
         return job, index
     return jobs.resolve_slot(word)
 

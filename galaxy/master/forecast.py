@@ -22,8 +22,9 @@ from galaxy.master.pods import Pod
 from galaxy.master.queue import pending_group
 from galaxy.master.reconcile import held, wanted
 from galaxy.master.submission import new_job
+from galaxy.master.system import is_home
 from galaxy.protocol.master_pb2 import AgentCount, Difference, PendingGroup, PlannedPods
-from galaxy.protocol.types_pb2 import JobDescriptor, kAlive, kStageRunning, kSystem
+from galaxy.protocol.types_pb2 import JobDescriptor, kStageRunning, kSystem
 
 
 @frozen
@@ -42,10 +43,8 @@ def of_submission(cluster: Cluster, asked: JobDescriptor, now: float) -> Forecas
     job = new_job(asked.name, asked, "", now)
     count = job.replica
     if job.type == kSystem:
-        count = sum(_matches(agent, job.latest) for agent in cluster.fleet)
+        count = sum(is_home(job, agent) for agent in cluster.fleet)
     group = pending_group(job, job.latest, count)
-    if job.type == kSystem:
-        group.max_per_host = 1
     return Forecast(groups=(group,) if count else ())
 
 
@@ -98,15 +97,6 @@ def _group(
             AgentCount(agent=agent.number, count=count) for agent, count in where.items()
         )
     return group
-
-
-def _matches(agent: Agent, version: Version) -> bool:
-    return (
-        agent.state == kAlive
-        and not agent.draining
-        and agent.labels.issuperset(version.labels)
-        and (agent.isolated or not version.pod.require_isolation)
-    )
 
 
 def _staying(job: Job, pods: Iterable[Pod], version: Version, now: float) -> list[Pod]:

@@ -12,36 +12,28 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from galaxy.master.backoff import Setback
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod
 from galaxy.master.queue import offers, pending_group
-from galaxy.master.reconcile import held, launchable
+from galaxy.master.reconcile import held
+from galaxy.master.remarks import STATES, are, remarks, waits
 from galaxy.protocol.agent_pb2 import PodStatus
 from galaxy.protocol.master_pb2 import PendingGroup
 from galaxy.protocol.scheduler_pb2 import DryRunResponse
 from galaxy.protocol.types_pb2 import (
-    PodState,
     kJobFailed,
     kJobFinished,
     kJobNormal,
     kJobSuspended,
     kJobTerminated,
-    kPodDeploying,
-    kPodError,
-    kPodFinish,
-    kPodPending,
-    kPodRunning,
-    kPodStateUnset,
-    kPodSuspend,
-    kPodTerminate,
     kStageDeath,
     kStageFinished,
     kStagePending,
     kStageRemoved,
     kStageRunning,
-    kUpdateReverting,
-    kUpdateSuspend,
+    kSystem,
 )
 
 
@@ -69,32 +61,22 @@ def sentence(standing: Standing, advice: DryRunResponse | str) -> str:
     return "; ".join(parts)
 
 
-def standing_of_job(cluster: Cluster, job: Job) -> Standing:
+def standing_of_job(cluster: Cluster, job: Job, now: float) -> Standing:
     """How it stands with a job as a whole."""
     if job.state != kJobNormal:
         return Standing(besides=(_ENDED[job.state](job),))
-    wants, stages, tally = held(job), job.tally.stages, job.tally
-    besides = []
-    if tally.healthy:
-        besides.append(_healthy(tally.healthy, wants))
-    if stages[kStageRunning] > tally.healthy:
-        besides.append(_on_their_way(job, stages[kStageRunning] - tally.healthy))
-    if stages[kStageDeath]:
-        besides.append(_leaving(job, stages[kStageDeath]))
-    if job.update_state in _UPDATES:
-        besides.append(_UPDATES[job.update_state])
+    ready = sum(len(version.pending - version.claimed) for version in job.versions)
+    besides = remarks(job, now)
     if not cluster.is_complete(job) and not cluster.safe_mode.on:
         besides.append(f"{len(cluster.awaited)} agents that may have pods of it are silent")
-    if not stages[kStagePending]:
-        if cluster.safe_mode.on:
-            besides.append(_safe_mode(cluster))
-        return Standing(besides=tuple(besides) or ("it wants no pods at the moment",))
-    return Standing(
-        f"{stages[kStagePending]} of {wants} pods {_wait(stages[kStagePending])} for a machine",
-        _withheld(cluster, job),
-        _offered(job),
-        tuple(besides),
-    )
+    if ready:
+        who = f"{ready} of {held(job)} pods {waits(ready)} for a machine"
+        return Standing(who, _withheld(cluster, job), _offered(job), tuple(besides))
+    if cluster.safe_mode.on:
+        besides.append(_safe_mode(cluster))
+    if not besides and job.type == kSystem:
+        besides.append("it runs one pod on every machine that matches, and none does")
+    return Standing(besides=tuple(besides) or ("it wants no pods at the moment",))
 
 
 def standing_of_pod(cluster: Cluster, pod: Pod, status: PodStatus | None, now: float) -> Standing:
@@ -105,8 +87,11 @@ def standing_of_pod(cluster: Cluster, pod: Pod, status: PodStatus | None, now: f
     if job.state != kJobNormal:
         return Standing(besides=(_ENDED[job.state](job),))
     if pod.index in pod.version.claimed:
-        return Standing(besides=(pod.reason,))
+        return Standing(besides=(f"it waits for a machine: {pod.reason}",))
     before = (f"before that: {pod.reason}",) if pod.reason else ()
+    setback = job.setbacks.get(pod.index)
+    if setback is not None and pod.index not in pod.version.pending:
+        return Standing("it waits", _rest(setback, now), besides=before)
     group = pending_group(job, pod.version, 1)
     return Standing("it waits for a machine", _withheld(cluster, job), (group,), before)
 
@@ -126,47 +111,26 @@ def _withheld(cluster: Cluster, job: Job) -> str:
     """Why the master itself lets none of the job's waiting pods be placed; empty: it does."""
     if cluster.safe_mode.on:
         return _safe_mode(cluster)
-    if not launchable(job):
+    if not _offered(job):
         moving = job.in_motion()
-        return f"its deploy_step is {job.deploy_step}, and {moving} {_are(moving)} in motion"
+        return f"its deploy_step is {job.deploy_step}, and {moving} {are(moving)} in motion"
     return ""
 
 
-def _healthy(count: int, wants: int) -> str:
-    if wants == 1:
-        return "its pod runs and is healthy"
-    who = (
-        f"all {wants} pods run"
-        if count == wants
-        else f"{count} of {wants} {'runs' if count == 1 else 'run'}"
-    )
-    return f"{who} and {_are(count)} healthy"
+def _rest(setback: Setback, now: float) -> str:
+    times = "once" if setback.count == 1 else f"{setback.count} times in a row"
+    return f"it was given up {times}, and is tried again in {max(0.0, setback.until - now):.0f} s"
 
 
 def _safe_mode(cluster: Cluster) -> str:
     return f"the cluster is in safe mode and starts nothing: {cluster.safe_mode.reason}"
 
 
-def _on_their_way(job: Job, count: int) -> str:
-    first = next(pod for pod in job.pods.values() if pod.stage == kStageRunning and not pod.healthy)
-    return f"{count} {_are(count)} on a machine and not healthy: {_where(first)}"
-
-
-def _leaving(job: Job, count: int) -> str:
-    first = next(pod for pod in job.pods.values() if pod.stage == kStageDeath)
-    return f"{count} {'leaves its' if count == 1 else 'leave their'} machine: {first.reason}"
-
-
-def _where(pod: Pod) -> str:
-    endpoint = pod.agent.endpoint if pod.agent is not None else "nowhere"
-    return f"pod {pod.index} on {endpoint} {_STATES[pod.state]}"
-
-
 def _running(pod: Pod, status: PodStatus | None, now: float) -> str:
     assert pod.agent is not None
     if pod.healthy:
         return f"it runs on {pod.agent.endpoint} and is healthy"
-    parts = [f"it is on {pod.agent.endpoint} and {_STATES[pod.state]}"]
+    parts = [f"it is on {pod.agent.endpoint} and {STATES[pod.state]}"]
     if status is not None:
         parts.extend(_from_its_agent(status, now))
     return ": ".join(parts)
@@ -181,20 +145,12 @@ def _from_its_agent(status: PodStatus, now: float) -> list[str]:
     return parts
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _wait(count: int) -> str:
-    return "waits" if count == 1 else "wait"
-
-
 _ENDED: dict[int, Callable[[Job], str]] = {
     kJobSuspended: lambda job: f"the job is suspended: galaxy resume {job.name} lets it go on",
     kJobFinished: lambda _: "the job has finished: every index is done",
     kJobFailed: lambda job: f"the job has failed: {job.reason}",
     kJobTerminated: lambda job: (
-        f"the job was terminated; {len(job.pods)} of its pods {_are(len(job.pods))} being stopped"
+        f"the job was terminated; {len(job.pods)} of its pods {are(len(job.pods))} being stopped"
     ),
 }
 
@@ -203,20 +159,4 @@ _STAGES: dict[int, Callable[[Pod, PodStatus | None, float], str]] = {
     kStageDeath: lambda pod, *_: f"it leaves its machine, to be placed again: {pod.reason}",
     kStageRemoved: lambda pod, *_: f"it is being stopped for good: {pod.reason}",
     kStageFinished: lambda *_: "it did what it was for, and is being cleared away",
-}
-
-_STATES: dict[PodState, str] = {
-    kPodStateUnset: "was not taken by its agent yet",
-    kPodPending: "was taken, and nothing of it has started yet",
-    kPodDeploying: "is being deployed",
-    kPodRunning: "runs, and is not healthy yet",
-    kPodTerminate: "is being stopped",
-    kPodSuspend: "waits before its next start",
-    kPodFinish: "has ended as it should",
-    kPodError: "was given up by its agent",
-}
-
-_UPDATES = {
-    kUpdateSuspend: "its update is paused",
-    kUpdateReverting: "its update failed, and goes back",
 }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.master.backoff import Setback
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job, turn
-from galaxy.master.pods import Event, change
+from galaxy.master.pods import Event, change, vanish
 from galaxy.master.standing import Standing, sentence, standing_of_job, standing_of_pod
 from galaxy.protocol.agent_pb2 import PodStatus, TaskStatus
 from galaxy.protocol.master_pb2 import Unplaced
 from galaxy.protocol.scheduler_pb2 import DryRunResponse
 from galaxy.protocol.types_pb2 import (
+    kBatch,
     kJobFailed,
     kJobSuspended,
     kJobTerminated,
@@ -35,7 +37,7 @@ NOWHERE = DryRunResponse(unplaced=[Unplaced(count=1, reason="1 of 1 agents lacks
 
 def said(cluster: Cluster, job: Job, advice: DryRunResponse | str = NOWHERE) -> str:
     """The sentence about a job."""
-    return sentence(standing_of_job(cluster, job), advice)
+    return sentence(standing_of_job(cluster, job, NOW), advice)
 
 
 class JobTests(SynchronousTestCase):
@@ -51,14 +53,14 @@ class JobTests(SynchronousTestCase):
             cluster = picture()
             job = submitted(cluster)
             turn(cluster.journal, job, state, "the reason", "test", NOW)
-            standing = standing_of_job(cluster, job)
+            standing = standing_of_job(cluster, job, NOW)
             self.assertEqual(standing.waiting, ())
             self.assertIn(words, sentence(standing, NOWHERE))
 
     def test_who_waits_is_asked_about(self) -> None:
         cluster = picture()
         job = submitted(cluster)
-        (group,) = standing_of_job(cluster, job).waiting
+        (group,) = standing_of_job(cluster, job, NOW).waiting
         self.assertEqual((group.job_id, group.count), (job.job_id, 3))
         self.assertEqual(
             said(cluster, job), "3 of 3 pods wait for a machine: 1 of 1 agents lacks cpu"
@@ -93,6 +95,30 @@ class JobTests(SynchronousTestCase):
             said(cluster, job),
             "1 of 3 pods waits for a machine: 1 of 1 agents lacks cpu;"
             " 1 of 3 runs and is healthy; 1 leaves its machine: others come first",
+        )
+
+    def test_slots_that_ended_and_slots_that_failed_lately(self) -> None:
+        cluster = picture()
+        job = submitted(cluster, descriptor(type=kBatch, replica=5))
+        agent = machine(cluster)
+        placed(cluster, job, agent, 1)
+        job.setbacks[0] = Setback(3, NOW + 10)
+        vanish(cluster.journal, job.pods[0], "it was given up", NOW)
+        for index, ended in ((3, job.finished), (4, job.failed)):
+            change(cluster.journal, job.pods[index], Event.STOPPED, "", NOW)
+            ended.add(index)
+        self.assertEqual(
+            said(cluster, job),
+            "2 of 3 pods wait for a machine: 1 of 1 agents lacks cpu;"
+            " 1 waits after failures, the next try is in 10 s;"
+            " 1 of 5 have finished, 1 of 5 have failed",
+        )
+        standing = standing_of_pod(cluster, job.pods[0], None, NOW)
+        self.assertEqual(standing.waiting, ())
+        self.assertEqual(
+            sentence(standing, NOWHERE),
+            "it waits: it was given up 3 times in a row, and is tried again in 10 s;"
+            " before that: it was given up",
         )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.protocol.master_pb2 import ExplainRequest, ExplainResponse
+from galaxy.gce.memory_machine import Behaviour, usual
+from galaxy.gce.record import ProcessId, Spec
+from galaxy.protocol.master_pb2 import ExplainRequest, ExplainResponse, UpdateJobRequest
+from galaxy.protocol.types_pb2 import kBatch
 from tests.scenario.cluster import GIB, Cluster
 from tests.scenario.jobs import job
 
@@ -88,3 +92,40 @@ class ExplainTests(SynchronousTestCase):
         job_id = cluster.submit(job(replica=1))
         said = why(cluster, job_id).sentence
         self.assertIn("the cluster is in safe mode and starts nothing: none of 2 agents", said)
+
+    def test_room_that_is_being_made(self) -> None:
+        """Those who are displaced take their time; whoever waits for them is told so."""
+
+        def reluctant(process: ProcessId, spec: Spec) -> Behaviour:
+            return evolve(usual(process, spec), term_s=5.0)
+
+        cluster = Cluster.started(self, agents=1, behave=reluctant)
+        cluster.submit(job("crunch", replica=4, kind=kBatch, command="sleep 9999", millicores=1000))
+        cluster.advance(3)
+        job_id = cluster.submit(job(replica=1, priority=70, millicores=2000))
+        cluster.advance(2)
+        words = "room is being made for it on 10.0.0.1:8221"
+        self.assertEqual(why(cluster, f"{job_id}.0").sentence, f"it waits for a machine: {words}")
+        self.assertEqual(why(cluster, "web").sentence, f"1 waits: {words}")
+        self.assertIn(
+            "2 leave their machine: displaced by job web", why(cluster, "crunch").sentence
+        )
+
+    def test_an_update_that_is_held(self) -> None:
+        cluster = Cluster.started(self, agents=2)
+        job_id = cluster.submit(job(replica=4))
+        cluster.advance(5)
+        request = UpdateJobRequest(job_id=job_id, job=job(replica=4, version="v2"), breakpoint=2)
+        cluster.ask(lambda master: master.update_job(request))
+        cluster.advance(15)
+        self.assertIn("its update to version v2 is held: ", why(cluster, "web").sentence)
+
+    def test_an_index_that_has_run(self) -> None:
+        cluster = Cluster.started(self, agents=1)
+        job_id = cluster.submit(job("count", replica=1, kind=kBatch, command="sleep 1"))
+        cluster.advance(6)
+        said = why(cluster, f"{job_id}.0").sentence
+        self.assertEqual(said, "index 0 has finished, and never runs again")
+        self.assertEqual(
+            why(cluster, "count").sentence, "the job has finished: every index is done"
+        )
