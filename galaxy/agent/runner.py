@@ -275,6 +275,8 @@ class Runner:
         for plan in plans:
             if plan.known:
                 self._follow(plan)
+            elif self.picture is not None:  # it has come while the plan was written down
+                self._touch([plan.pod.key])
         for pod in forgotten:
             self._forget(pod)
         if self.ledger.revision != before:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import deferLater
+
 from galaxy.protocol.types_pb2 import (
     kBatch,
     kPodRunning,
@@ -37,6 +39,19 @@ class GceTests(MachineTests):
         self.machine.advance(1)
         self.assertEqual([pod.state for pod in self.machine.pods()], [kPodRunning] * 2)
         self.assertEqual(self.machine.pods()[0].tasks[0].pid, pid)
+
+    def test_comes_back_meanwhile(self) -> None:
+        """A pod that is taken without sight is begun, also if gce was back by then."""
+        self.machine.kill()
+        self.machine.disk = lambda work: deferLater(self.machine.clock, 0.5, work)
+        self.machine.start()
+        self.machine.stop_gce()
+        taken = self.machine.master().run_pods(run_request(description(), 1), epoch=1)
+        self.machine.advance(0.1)
+        self.machine.start_gce()
+        self.machine.advance(3)
+        self.assertEqual(list(self.successResultOf(taken).refusals), [])
+        self.assertEqual(self.machine.pod().state, kPodRunning)
 
     def test_back_off_goes_on(self) -> None:
         """A pause that ends while gce is away is not forgotten."""
