@@ -142,6 +142,7 @@ class Million:
             report = QueryResponse.FromString(self.reports.pop(agent))
             merge(self.cluster, agent, report, self.now)
             self.cluster.settle(self.now)
+            self.cluster.journal.take_happenings(self.now)
 
     def healthy(self) -> int:
         """How many pods are."""

@@ -119,13 +119,16 @@ class Pod:
 
 def create(journal: Journal, job: Job, index: int, incarnation: int, now: float) -> Pod:
     """A new slot, which wants a machine. `incarnation`: the one before its first."""
-    version = version_of_new_slots(job)
+    version = version_of_new_slots(job) if job.update.state else job.versions[-1]
     incarnation = max(incarnation, job.highest)
     pod = job.pods[index] = Pod(job, index, version, incarnation, job.generation, now, "")
-    if version is not job.latest:
+    if version is not job.versions[-1]:
         job.behind.add(index)
     job.tally.stages[kStagePending] += 1
-    _wait(journal, pod, now)
+    if job.setbacks:
+        _wait(journal, pod, now)
+    else:
+        version.wait(index, now)
     journal.jobs[job] = None
     return pod
 
