@@ -101,22 +101,24 @@ class Reader:
     """
     Who follows events through broken connections and new leaders: what it has read.
 
-    Numbers count within one reign, times go on through all of them.
+    Numbers count within one reign, times go on through all of them. What befell
+    pods on several machines comes as an event for each, with one number.
     """
 
     since: float
-    _at_that_time: set[int] = field(factory=set)
+    _at_that_time: set[tuple[int, str]] = field(factory=set)
 
     def unread(self, events: Iterable[Event]) -> list[Event]:
         """Of the events since the last that was read, those that are new; they count as read."""
         fresh = []
         for event in events:
-            if event.time == self.since and event.number in self._at_that_time:
+            name = (event.number, event.endpoint)
+            if event.time == self.since and name in self._at_that_time:
                 continue
             if event.time > self.since:
                 self.since = event.time
                 self._at_that_time.clear()
             if event.time == self.since:
-                self._at_that_time.add(event.number)
+                self._at_that_time.add(name)
             fresh.append(event)
         return fresh

@@ -101,6 +101,13 @@ class ReaderTests(SynchronousTestCase):
         read += reader.unread(answer)
         self.assertEqual([event.number for event in read], list(range(1, len(events) + 1)))
 
+    def test_one_happening_on_several_machines(self) -> None:
+        """They share a number; none is taken for a repetition of the other."""
+        events = [Event(number=1, time=9.0, endpoint=endpoint) for endpoint in ("a:1", "b:1")]
+        reader = Reader(0.0)
+        self.assertEqual(reader.unread(events), events)
+        self.assertEqual(reader.unread(events), [])
+
     def test_a_new_leader_counts_from_the_beginning(self) -> None:
         reader = Reader(0.0)
         reader.unread([Event(number=1, time=10.0), Event(number=2, time=11.0)])

@@ -18,7 +18,7 @@ from galaxy.protocol.services import BlockingMasterStub
 from galaxy.protocol.statuses import GalaxyError
 
 _CONNECTION = (pb.kRpcError, pb.kNotLeader, pb.kBusy)
-_TRIES = 60  # once it has answered: so often before nobody is taken to come back
+_TRIES = 20  # of asking, once somebody was there, before nobody is taken to come back
 _PAUSE_S = 1.0
 _LOST = "galaxy: earlier events are not kept"
 
@@ -73,10 +73,11 @@ def kept_events(session: Session, request: WatchEventsRequest) -> list[Row]:
 def _follow(session: Session, request: WatchEventsRequest, form: str) -> None:
     """Print events as they come, through lost connections and new leaders."""
     reader = happenings.Reader(request.since)
-    tries = 0
+    reached, tries = False, _TRIES
 
     def pump(master: BlockingMasterStub) -> None:
-        nonlocal tries
+        nonlocal reached, tries
+        reached = True
         request.since = reader.since
         for answer in master.watch_events(request):
             tries = _TRIES
@@ -90,8 +91,10 @@ def _follow(session: Session, request: WatchEventsRequest, form: str) -> None:
             session.leader().ask(pump)
         except (GalaxyError, Unreachable) as error:
             again = isinstance(error, Unreachable) or error.status in _CONNECTION
-            if not (tries and again):
+            if not (reached and tries and again):
                 raise
+            if tries == _TRIES:
+                told(f"galaxy: {error}; asking again")
             tries -= 1
         session.sleep(_PAUSE_S)
 

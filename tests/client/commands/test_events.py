@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.master_pb2 import Event, Events, WatchEventsRequest
 from galaxy.protocol.statuses import GalaxyError
-from tests.client.memory import MemoryCluster, in_turn
+from tests.client.memory import MemoryCluster, MemoryPeer, in_turn
 
 
 def event(number: int, *indexes: int, time: float = 1000.0) -> Event:
@@ -25,6 +26,18 @@ def event(number: int, *indexes: int, time: float = 1000.0) -> Event:
         after="kStageRunning",
         level="info",
     )
+
+
+@define
+class Returning(MemoryCluster):
+    """One whose master can go away, and is back ten seconds after the beginning."""
+
+    away: dict[str, MemoryPeer] = field(factory=dict)
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self.now > 1010:
+            self.peers |= self.away
 
 
 class KeptTests(SynchronousTestCase):
@@ -101,6 +114,24 @@ class FollowTests(SynchronousTestCase):
         pods = [json.loads(line)["pod_id"] for line in result.stdout.splitlines()]
         self.assertEqual(pods, ["x_1.1", "x_1.2", "x_1.3"])
         self.assertEqual([request.since for request in self.requests[:2]], [0.0, 1000.0])
+
+    def test_a_master_that_is_away_for_a_while(self) -> None:
+        """Liveness: followed again when it is back, also where nothing had happened before."""
+        left = [Events(events=[event(1, 1)])]
+
+        def watch(_request: WatchEventsRequest) -> list[Any]:
+            if not cluster.away:
+                cluster.away = dict(cluster.peers)
+                cluster.peers.clear()
+                raise GalaxyError(pb.kRpcError, "the connection was lost")
+            if not left:
+                raise KeyboardInterrupt
+            return [left.pop()]
+
+        cluster = Returning({"m:1": MemoryPeer({"watch_events": watch})})
+        result = cluster.run("events", "-f", "-o", "json")
+        self.assertEqual(json.loads(result.stdout)["pod_id"], "x_1.1")
+        self.assertEqual(result.stderr.count("asking again"), 1)
 
     def test_nobody_there_is_seven(self) -> None:
         self.assertEqual(MemoryCluster().run("events", "-f").exit_code, 7)
