@@ -14,15 +14,20 @@ from twisted.logger import Logger
 
 from galaxy.protocol.master_pb2 import GetVictimsRequest, ProposeRequest
 from galaxy.protocol.services import MasterStub
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import Status
 from galaxy.scheduler.groups import Group
 from galaxy.scheduler.picture import Picture
 from galaxy.scheduler.plan import Unplaced
 from galaxy.scheduler.preemption import evictions
-from galaxy.scheduler.tenants import Attempts, hosts_for, preemption_message
+from galaxy.scheduler.tenants import Attempts, hosts_for, is_of_use, preemption_message
 
 _DEADLINE_S = 10.0
 _MOST_GROUPS = 16  # in a round
 _MOST_PODS = 256  # of a group at a time
+
+_GONE = frozenset({Status.kJobNotFound, Status.kNotFound, Status.kConflict})
+"""The group does not wait any more: its job was ended, say, since it was told of."""
 
 
 class Displacing:
@@ -51,16 +56,23 @@ class Displacing:
             if one.group.may_preempt and self._attempts.is_due(one.group, now)
         ]
         for one in due[:_MOST_GROUPS]:
-            taken = await self._ask(master, one.group, min(one.count, _MOST_PODS))
+            taken = 0
+            if is_of_use(self._picture.fleet, one.group.shape):
+                taken = await self._ask(master, one.group, min(one.count, _MOST_PODS))
             self._attempts.note(one.group, taken, now)
 
     async def _ask(self, master: MasterStub, group: Group, count: int) -> int:
         """For how many pods the master agrees."""
         picture = self._picture
-        answer = await master.get_victims(
-            GetVictimsRequest(reign=picture.reign, job_id=group.job_id, version=group.version),
-            deadline_s=_DEADLINE_S,
+        question = GetVictimsRequest(
+            reign=picture.reign, job_id=group.job_id, version=group.version
         )
+        try:
+            answer = await master.get_victims(question, deadline_s=_DEADLINE_S)
+        except GalaxyError as error:
+            if error.status not in _GONE:
+                raise
+            return 0
         found = evictions(group.shape, count, hosts_for(picture.fleet, group, answer))
         if not found:
             return 0

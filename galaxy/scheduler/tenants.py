@@ -16,14 +16,16 @@ from galaxy.protocol.master_pb2 import Tenant as TenantMessage
 from galaxy.resources import from_message
 from galaxy.scheduler.feasibility import lasting_mask
 from galaxy.scheduler.fleet import Fleet
-from galaxy.scheduler.groups import MIB, Group, rank_of
+from galaxy.scheduler.groups import MIB, Group, Shape, rank_of
 from galaxy.scheduler.preemption import Eviction, Host, Tenant
 
 CLAIM_S = 60.0
 """How long a claim may stand, as the master has it."""
 
 NOBODY_S = 5.0
-"""How long to let a group alone for which nobody could leave."""
+"""How long to let a group alone for which nobody could leave; twice that after the second time."""
+
+_MOST_DOUBLINGS = 3
 
 
 def hosts_for(fleet: Fleet, group: Group, answer: GetVictimsResponse) -> list[Host]:
@@ -54,6 +56,14 @@ def hosts_for(fleet: Fleet, group: Group, answer: GetVictimsResponse) -> list[Ho
     return hosts
 
 
+def is_of_use(fleet: Fleet, shape: Shape) -> bool:
+    """Whether any machine could hold a pod if it were empty."""
+    fits = lasting_mask(fleet, shape)
+    fits &= fleet.total_cpu >= shape.millicores
+    fits &= fleet.total_memory >= shape.memory_mib
+    return bool(fits.any())
+
+
 def preemption_message(group: Group, eviction: Eviction) -> Preemption:
     """An eviction, proposed."""
     return Preemption(
@@ -74,6 +84,7 @@ class _Attempt:
 
     waiting: int
     until: float
+    failures: int  # in a row: nobody could leave
 
 
 @define(eq=False)
@@ -94,8 +105,14 @@ class Attempts:
 
     def note(self, group: Group, taken: int, now: float) -> None:
         """Room was asked for, and for so many of its pods a claim stands."""
-        until = now + (CLAIM_S if taken else NOBODY_S)
-        self._made[group.job_id, group.version] = _Attempt(group.count, until)
+        key = group.job_id, group.version
+        before = self._made.get(key)
+        if taken:
+            self._made[key] = _Attempt(group.count, now + CLAIM_S, 0)
+            return
+        failures = 0 if before is None or before.waiting != group.count else before.failures + 1
+        wait_s = NOBODY_S * 2 ** min(failures, _MOST_DOUBLINGS)
+        self._made[key] = _Attempt(group.count, now + wait_s, failures)
 
     def forget_all_but(self, waiting: Iterable[tuple[str, str]]) -> None:
         """Groups (job, version) that do not wait any more begin anew when they do."""

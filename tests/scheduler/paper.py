@@ -67,6 +67,7 @@ class PaperMaster:
     refuse: GalaxyError | None = None
     tenants: list[AgentTenants] = field(factory=list)
     claims: list[ProposalAnswer] = field(factory=list)  # the next answers to preemptions; then kOk
+    ended: set[str] = field(factory=set)  # jobs that are no more when their victims are asked for
     asked: list[GetVictimsRequest] = field(factory=list)
     polls: list[GetPendingJobsRequest] = field(factory=list)
     snapshots: list[GetResourceSnapshotRequest] = field(factory=list)
@@ -115,6 +116,8 @@ class PaperMaster:
     async def get_victims(self, request: GetVictimsRequest, call: Call) -> GetVictimsResponse:
         """Whoever the test says could leave."""
         self.asked.append(request)
+        if request.job_id in self.ended:
+            raise GalaxyError(Status.kJobNotFound, "it has ended meanwhile")
         return GetVictimsResponse(agents=self.tenants)
 
     async def propose(self, request: ProposeRequest, call: Call) -> ProposeResponse:

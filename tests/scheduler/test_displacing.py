@@ -78,6 +78,20 @@ class DisplacingTests(PaperCase):
         self.advance(3)
         self.assertEqual((self.master.asked, self.master.preemptions), ([], []))
 
+    def test_what_no_machine_could_hold_asks_nobody(self) -> None:
+        """However many leave: and so it costs the master nothing."""
+        self.master.pending = [wanting("huge", cores=64), wanting("rare", labels=["gpu"])]
+        self.scheduler.startService()
+        self.advance(3)
+        self.assertEqual(self.master.asked, [])
+
+    def test_a_job_that_ends_meanwhile_is_in_nobodys_way(self) -> None:
+        self.master.ended = {"gone"}
+        self.master.pending = [wanting("gone", priority=90), wanting("web")]
+        self.scheduler.startService()
+        self.advance(1)
+        self.assertEqual([one.job_id for one in self.master.preemptions], ["web"])
+
     def test_who_ranks_as_high_is_let_alone(self) -> None:
         """Whatever the master says: a service never displaces one of its own priority."""
         self.master.tenants = [tenants(11, priority=70, type=kLongRun), tenants(12, priority=71)]

@@ -101,6 +101,17 @@ class AttemptsTests(SynchronousTestCase):
         self.assertFalse(attempts.is_due(wanting(), NOBODY_S - 1))
         self.assertTrue(attempts.is_due(wanting(), NOBODY_S))
 
+    def test_who_gets_nothing_again_and_again_asks_less_often(self) -> None:
+        attempts, now = Attempts(), 0.0
+        waits = []
+        for _ in range(6):
+            attempts.note(wanting(), 0, now)
+            asked = now
+            while not attempts.is_due(wanting(), now):
+                now += 1
+            waits.append(now - asked)
+        self.assertEqual(waits, [5, 10, 20, 40, 40, 40])
+
     def test_when_another_number_waits_it_is_another_question(self) -> None:
         attempts = Attempts()
         attempts.note(wanting(), 2, 0.0)
