@@ -34,10 +34,10 @@ class ExactlyOnceTests(ClusterTestCase):
         job_id = await self.cluster.submit(
             job(
                 "count",
-                f"echo $GALAXY_POD_INDEX >> {effects}; sleep 0.3",
+                f"echo $GALAXY_POD_INDEX >> {effects}; sleep 0.8",
                 type="kBatch",
                 replica=INDEXES,
-                deploy_step=30,
+                deploy_step=25,
                 requirement={"millicores": 20, "memory": "16M"},
             )
         )
