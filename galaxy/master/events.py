@@ -10,6 +10,8 @@ Law: whoever changes a record without a word here has hidden the change.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
@@ -22,13 +24,35 @@ if TYPE_CHECKING:
     from galaxy.master.pods import Pod
 
 
+@define
+class Pods:
+    """
+    (index, endpoint of the machine or "") of pods that changed alike, one after the other.
+
+    Packed, because a million of them are kept for who may ask what happened.
+    """
+
+    _indexes: array[int] = field(factory=lambda: array("I"))
+    _endpoints: list[str] = field(factory=list)
+
+    def add(self, index: int, agent: Agent | None) -> None:
+        """One more, with the machine that it is on."""
+        self._indexes.append(index)
+        self._endpoints.append(agent.endpoint if agent is not None else "")
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return zip(self._indexes, self._endpoints, strict=True)
+
+
 @frozen
 class Happening:
     """
     One thing that happened, or many of a kind: pods of one job that changed alike.
 
-    `pods` are (index, endpoint of the machine or ""). `before` and `after` are
-    names of stages or states.
+    `before` and `after` are names of stages or states.
     """
 
     kind: str  # "cluster", "agent", "job", "pod"
@@ -39,7 +63,7 @@ class Happening:
     actor: str
     job_id: str = ""
     endpoint: str = ""
-    pods: tuple[tuple[int, str], ...] = ()
+    pods: Pods = field(factory=Pods)
 
 
 _PodKey = tuple["Job", PodStage, PodStage, str, str]
@@ -65,28 +89,27 @@ class Journal:
     room: bool = False  # there is more room on some machine than before
     # Pending slots that are to be looked at again at a time: (time, job, index)
     resting: list[tuple[float, str, int]] = field(factory=list)
-    _pods: dict[_PodKey, list[tuple[int, str]]] = field(factory=dict)
-    _states: dict[_StateKey, list[tuple[int, str]]] = field(factory=dict)
+    _pods: dict[_PodKey, Pods] = field(factory=dict)
+    _states: dict[_StateKey, Pods] = field(factory=dict)
     _others: list[Happening] = field(factory=list)
 
     def pod(self, pod: Pod, before: PodStage, reason: str, actor: str) -> None:
         """A pod has gone from stage `before` to the one it has now."""
         job = pod.job
         self.jobs[job] = None
-        agent = pod.agent
-        entry = (pod.index, agent.endpoint if agent is not None else "")
         key = (job, before, pod.stage, reason, actor)
         alike = self._pods.get(key)
         if alike is None:
-            self._pods[key] = [entry]
-        else:
-            alike.append(entry)
+            alike = self._pods[key] = Pods()
+        alike.add(pod.index, pod.agent)
 
     def state(self, pod: Pod, state: PodState, *, healthy: bool) -> None:
         """An agent says of a pod that it is in this state now, and healthy or not."""
-        agent = pod.agent
-        entry = (pod.index, agent.endpoint if agent is not None else "")
-        self._states.setdefault((pod.job, pod.state, state, pod.healthy, healthy), []).append(entry)
+        key = (pod.job, pod.state, state, pod.healthy, healthy)
+        alike = self._states.get(key)
+        if alike is None:
+            alike = self._states[key] = Pods()
+        alike.add(pod.index, pod.agent)
 
     def job(self, job: Job, before: JobState | None, reason: str, actor: str, now: float) -> None:
         """A job has gone from state `before` (None: it is new) to the one it has now."""
@@ -136,7 +159,7 @@ class Journal:
         """All that happened since this was last asked; pods that changed alike together."""
         happened, self._others = self._others, []
         pods, self._pods = self._pods, {}
-        for (job, before, after, reason, actor), entries in pods.items():
+        for (job, before, after, reason, actor), alike in pods.items():
             happened.append(
                 Happening(
                     "pod",
@@ -146,11 +169,11 @@ class Journal:
                     reason,
                     actor,
                     job_id=job.job_id,
-                    pods=tuple(entries),
+                    pods=alike,
                 )
             )
         states, self._states = self._states, {}
-        for (job, was, now_is, was_healthy, healthy), entries in states.items():
+        for (job, was, now_is, was_healthy, healthy), alike in states.items():
             happened.append(
                 Happening(
                     "pod",
@@ -160,7 +183,7 @@ class Journal:
                     _HEALTH[was_healthy, healthy],
                     "agent",
                     job_id=job.job_id,
-                    pods=tuple(entries),
+                    pods=alike,
                 )
             )
         return happened

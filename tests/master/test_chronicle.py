@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.master.agents import Agent
 from galaxy.master.chronicle import PODS_PER_HAPPENING, Chronicle, Wanted
-from galaxy.master.events import Happening
+from galaxy.master.events import Happening, Pods
 from tests.master.examples import NOW
 
 
@@ -21,8 +22,11 @@ def happening(
     pods: tuple[tuple[int, str], ...] = (),
 ) -> Happening:
     """Something that happened."""
+    alike = Pods()
+    for index, where in pods:
+        alike.add(index, Agent(1, where, NOW))
     return Happening(
-        kind, time, "", after, "why", "ada@h", job_id=job_id, endpoint=endpoint, pods=pods
+        kind, time, "", after, "why", "ada@h", job_id=job_id, endpoint=endpoint, pods=alike
     )
 
 
