@@ -13,7 +13,7 @@ class AgentsInTests(SynchronousTestCase):
     """One endpoint a line."""
 
     def test_the_last_line_needs_no_end(self) -> None:
-        """Galaxy 2 read such a file as an error, or the error as such a file."""
+        """Galaxy 2's did (§12.6, 29)."""
         for text in ("a:1\nb:2", "a:1\nb:2\n", "\na:1 # the first\n  b:2  \r\na:1\n"):
             with self.subTest(text=text):
                 self.assertEqual(agents_in(text, "f"), AgentList(("a:1", "b:2")))

@@ -95,8 +95,23 @@ class ReadingTests(SynchronousTestCase):
             self.assertEqual((result.exit_code, result.stdout), (code, ""))
             self.assertEqual(result.stderr, f"galaxy: {pb.Status.Name(status)}: because\n")
 
-    def test_nobody_there_is_seven(self) -> None:
-        self.assertEqual(MemoryCluster().run("jobs").exit_code, 7)
+    def test_silence_is_never_taken_for_a_yes(self) -> None:
+        """Galaxy 2 reported success when it could not reach the master (§12.3, 19)."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        job = directory / "job.json"
+        job.write_text(JOB)
+        for words in (
+            *("jobs", "show x", "pods -j x", "tasks -j x", "agents", "status", "why x", "events"),
+            *("kill -j x", "scale x 3", "suspend x", "resume x", "restart x", "logs x"),
+            *("update -j x --pause", "update -j x --rollback", "label -l a -e a:1"),
+            *("offline -e a:1", "online -e a:1", "enter safemode", "leave safemode"),
+            *(f"submit -f {job}", f"update -j x -f {job}", f"plan -f {job}"),
+        ):
+            with self.subTest(words=words):
+                result = MemoryCluster().run(*words.split())
+                self.assertEqual((result.exit_code, result.stdout), (7, ""))
+                self.assertIn("no master answers at m:1", result.stderr)
 
     def test_the_flag_may_stand_before_or_after_the_command(self) -> None:
         for arguments in (("--master", "o:1", "jobs"), ("jobs", "--master", "o:1")):

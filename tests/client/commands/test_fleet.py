@@ -49,7 +49,7 @@ class LabelTests(SynchronousTestCase):
         return list(self.cluster.peers["m:1"].asked)
 
     def test_a_file_names_them(self) -> None:
-        """§6: Galaxy 2 read a file only if it ended with a newline."""
+        """Galaxy 2 read a file only if it ended with a newline (§12.6, 29)."""
         self.file.write_text("a:1\nb:1")
         result = self.cluster.run("label", "-l", "ssd", "-f", str(self.file))
         self.assertEqual(result.exit_code, 0, result.output)
@@ -57,7 +57,7 @@ class LabelTests(SynchronousTestCase):
         self.assertEqual(self.asked(), [("label_agents", request)])
 
     def test_a_missing_or_empty_file_is_three_and_nobody_is_asked(self) -> None:
-        """Safety, §6: in Galaxy 2 a missing file took the label from every agent."""
+        """Safety: in Galaxy 2 it took the label from every agent (§12.6, 29)."""
         for text in (None, "", "# nobody\n", "not an address\n"):
             for remove in ((), ("--remove",)):
                 with self.subTest(text=text, remove=remove):

@@ -15,7 +15,7 @@ GALAXY_2 = """
 {
     "name": "sample",
     "type": "kLongRun",
-    "priority": "kMonitor",
+    "priority": 60,
     "replica": 2,
     "deploy_step": 3,
     "labels": "ssd",
@@ -48,7 +48,7 @@ GALAXY_2 = """
         ]
     }
 }
-""".replace('"kMonitor"', "70")
+"""
 
 TWELVE = """
 {
@@ -123,7 +123,16 @@ class SoundFileTests(SynchronousTestCase):
         self.assertEqual(task.source_type, pb.kSourceTypeCommand)
         self.assertEqual(task.cpu_isolation_type, pb.kCpuIsolationSoft)
         self.assertEqual(task.mem_isolation_type, pb.kMemIsolationLimit)
-        self.assertEqual(list(task.envs), ["A=1"])
+
+    def test_priority_and_environment_arrive(self) -> None:
+        """Galaxy 2 sent any priority, and crashed on envs (§12.2, 11; §12.6, 29)."""
+        job = read_job(GALAXY_2.encode(), "sample.json", Path()).job
+        self.assertEqual((job.priority, list(job.pod.tasks[0].envs)), (60, ["A=1"]))
+
+    def test_all_labels_arrive(self) -> None:
+        """Galaxy 2 took one (§12.2, 14)."""
+        job = read(small(labels=["ssd", "gpu"])).job
+        self.assertEqual(list(job.pod.labels), ["ssd", "gpu"])
 
     def test_the_least_file(self) -> None:
         file = read(small())
