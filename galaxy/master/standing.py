@@ -70,7 +70,8 @@ def standing_of_job(cluster: Cluster, job: Job, now: float) -> Standing:
     if not cluster.is_complete(job) and not cluster.safe_mode.on:
         besides.append(f"{len(cluster.awaited)} agents that may have pods of it are silent")
     if ready:
-        who = f"{ready} of {held(job)} pods {waits(ready)} for a machine"
+        who = f"{ready} of {held(job)} pods {waits(ready)}" if held(job) > 1 else "its pod waits"
+        who += " for a machine"
         return Standing(who, _withheld(cluster, job), _offered(job), tuple(besides))
     if cluster.safe_mode.on:
         besides.append(_safe_mode(cluster))

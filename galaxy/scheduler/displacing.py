@@ -85,10 +85,10 @@ class Displacing:
         )
         taken = sum(one.accepted for one in response.preemptions)
         self._log.info(
-            "for {count} pods of {job} others are to leave; agreed for {taken} {reasons}",
+            "others are to leave for {count} pods of {job}; the master agrees for {taken}{but}",
             count=sum(eviction.count for eviction in found),
             job=group.job_id,
             taken=taken,
-            reasons="; ".join(sorted({one.reason for one in response.preemptions if one.reason})),
+            but="".join(sorted({f"; {one.reason}" for one in response.preemptions if one.reason})),
         )
         return taken
