@@ -10,11 +10,24 @@ from tests.integration.test_first_path import job
 
 
 class CommandTests(ClusterTestCase):
-    """Two agents."""
+    """Stories that need no cluster of their own: each leaves two agents that take pods."""
 
     up_options = ("--agents", "2", "--memory", "4G", "--millicores", "2000")
 
-    async def test_why_a_label_keeps_a_pod_waiting(self) -> None:
+    async def test_stories(self) -> None:
+        """Each of them, on one cluster."""
+        for story in (
+            self.why_a_label_keeps_a_pod_waiting,
+            self.safe_mode_by_hand,
+            self.scale_suspend_resume,
+            self.update_and_back,
+            self.a_machine_is_emptied_and_comes_back,
+            self.plan_tells_beforehand,
+            self.what_happened_is_told,
+        ):
+            await story()
+
+    async def why_a_label_keeps_a_pod_waiting(self) -> None:
         """`why` names the label; once an agent carries it, the pod runs there and nowhere else."""
         first, _ = sorted(row["endpoint"] for row in await self.cluster.json("agents"))
         job_id = await self.cluster.submit(job("store", "sleep 1000", labels="ssd"))
@@ -35,7 +48,7 @@ class CommandTests(ClusterTestCase):
         (task,) = await self.cluster.json("tasks", "-p", "store.0")
         self.assertEqual(task["pod_id"], pod["pod_id"])
 
-    async def test_safe_mode_by_hand(self) -> None:
+    async def safe_mode_by_hand(self) -> None:
         """Nothing starts in safe mode, and everything that waited does after it."""
         await self.cluster.galaxy("enter", "safemode")
         self.assertTrue((await self.cluster.json("status"))["safe_mode"])
@@ -44,7 +57,7 @@ class CommandTests(ClusterTestCase):
         await self.cluster.galaxy("leave", "safemode")
         await self.cluster.running(job_id, 1)
 
-    async def test_scale_suspend_resume(self) -> None:
+    async def scale_suspend_resume(self) -> None:
         """More, fewer, none, and as many again; none is in need of a new submission."""
         job_id = await self.cluster.submit(job("elastic", "sleep 1000"))
         await self.cluster.running(job_id, 1)
@@ -57,7 +70,7 @@ class CommandTests(ClusterTestCase):
         await self.cluster.galaxy("resume", "elastic")
         await self._settled(job_id, state="kJobNormal", replica=2, running=2, healthy=2)
 
-    async def test_update_and_back(self) -> None:
+    async def update_and_back(self) -> None:
         """A new version stops at its breakpoint, goes on, and goes back to the one before."""
         good = job("app", "sleep 1000", replica=3, deploy_step=1, update={"min_healthy": 0.1})
         good["pod"]["version"] = "1"
@@ -78,7 +91,7 @@ class CommandTests(ClusterTestCase):
         path.write_text(text.replace("1000", "3000"))
         await self.cluster.galaxy("update", "-j", "app", "-f", str(path), expect=4)
 
-    async def test_a_machine_is_emptied_and_comes_back(self) -> None:
+    async def a_machine_is_emptied_and_comes_back(self) -> None:
         """`offline --wait` ends when nothing is left there, and what was there runs elsewhere."""
         job_id = await self.cluster.submit(job("mobile", "sleep 1000"))
         (pod,) = await self.cluster.running(job_id, 1)
@@ -94,7 +107,7 @@ class CommandTests(ClusterTestCase):
         (task,) = await self.cluster.json("tasks", "-j", job_id)
         self.assertEqual(task["restarts"], 0)
 
-    async def test_plan_tells_beforehand(self) -> None:
+    async def plan_tells_beforehand(self) -> None:
         """A new job is a change, the same file none, another number of pods one again."""
         path = self.cluster.directory / "planned.json"
         path.write_text(json.dumps(job("planned", "sleep 1000")))
@@ -109,7 +122,7 @@ class CommandTests(ClusterTestCase):
         self.assertEqual(plan["differences"], [{"path": "replica", "before": "1", "after": "3"}])
         self.assertEqual(sum(each["count"] for each in plan["placements"]), 2)
 
-    async def test_what_happened_is_told(self) -> None:
+    async def what_happened_is_told(self) -> None:
         """Each change of a job and its pods, with its reason, and who did it."""
         job_id = await self.cluster.submit(job("told", "sleep 1000", replica=2), "--wait")
         await self.cluster.galaxy("scale", "told", "1")
