@@ -11,6 +11,7 @@ from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod
+from galaxy.master.progress import standstill
 from galaxy.protocol.agent_pb2 import PodStatus
 from galaxy.protocol.master_pb2 import (
     AgentOverview,
@@ -58,7 +59,7 @@ def job_overview(job: Job) -> JobOverview:
         memory_used_bytes=job.used_memory,
         create_time=job.create_time,
         update_time=job.update_time,
-        reason=job.why(),
+        reason=job.why() or standstill(job),
         healthy=tally.healthy,
         updated=tally.healthy - sum(job.pods[index].healthy for index in job.behind),
         breakpoint=job.update.breakpoint,

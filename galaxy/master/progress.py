@@ -11,9 +11,9 @@ from attrs import evolve
 
 from galaxy.master.amend import Amendment, as_it_is
 from galaxy.master.jobs import ENDED, HOLDING, Job
-from galaxy.master.moves import at_wanted_version
+from galaxy.master.moves import at_wanted_version, out
 from galaxy.master.reconcile import held, wanted
-from galaxy.master.rollout import MOVING, Update
+from galaxy.master.rollout import MOVING, Update, step
 from galaxy.protocol.types_pb2 import (
     kJobNormal,
     kStageRunning,
@@ -37,7 +37,7 @@ def progress(job: Job, now: float) -> Amendment | None:
         reason = f"breakpoint: {at_wanted_version(job)} pods have version {job.latest.name}"
         paused = evolve(update, state=kUpdateSuspend, reason=reason, time=now)
         return evolve(as_it_is(job, reason), update=paused)
-    if not job.behind and held(job) == wanted(job) == job.tally.settled:
+    if not job.behind and held(job) == wanted(job) == job.tally.healthy:
         return _settled(job, "every pod is at the wanted version, and healthy", now)
     return None
 
@@ -56,6 +56,16 @@ def overdue(job: Job, now: float) -> str:
                 f" {deadline_s:g} s after it was placed"
             )
     return ""
+
+
+def standstill(job: Job) -> str:
+    """Why an update moves none of the pods that it still has to move; empty: it does."""
+    if job.state != kJobNormal or job.update.state not in MOVING or not job.behind:
+        return ""
+    absent, most = out(job), step(job)
+    if absent < most:
+        return ""
+    return f"the update waits until fewer pods are out: {absent} are, and its step is {most}"
 
 
 def _settled(job: Job, why: str, now: float) -> Amendment:
@@ -82,4 +92,4 @@ def _at_breakpoint(job: Job) -> bool:
     if at_wanted_version(job) < min(job.update.breakpoint, wanted(job)):
         return False
     held_slots = (pod for pod in job.pods.values() if pod.stage in HOLDING)
-    return all(pod.settled for pod in held_slots if pod.index not in job.behind)
+    return all(pod.healthy for pod in held_slots if pod.index not in job.behind)

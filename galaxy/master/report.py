@@ -185,6 +185,7 @@ def is_sound(report: QueryResponse) -> bool:
 
 def finish(cluster: Cluster, job: Job, indexes: Iterable[int], now: float) -> None:
     """These indexes are on record as ended: their agents may forget them."""
+    job.evidence = job.evidence or evidence(job, indexes)
     for index in indexes:
         job.finishing.discard(index)
         failure = job.failing.pop(index, None)
@@ -193,7 +194,6 @@ def finish(cluster: Cluster, job: Job, indexes: Iterable[int], now: float) -> No
             reason = "all its tasks are done"
         else:
             job.failed.add(index)
-            job.evidence = job.evidence or evidence(index, failure)
             reason = f"given up: {failure}"
         job.setbacks.pop(index, None)
         job.beyond += index >= job.replica
@@ -207,9 +207,10 @@ def finish(cluster: Cluster, job: Job, indexes: Iterable[int], now: float) -> No
     cluster.journal.jobs[job] = None
 
 
-def evidence(index: int, failure: str) -> str:
-    """What is kept of the first index that failed."""
-    return f"index {index} has failed: {failure}"
+def evidence(job: Job, indexes: Iterable[int]) -> str:
+    """What is to be kept of the first of these indexes that fails; empty: none does."""
+    first = min((index for index in indexes if index in job.failing), default=None)
+    return f"index {first} has failed: {job.failing[first]}" if first is not None else ""
 
 
 def remove(  # noqa: PLR0917 - the fields of a packed group

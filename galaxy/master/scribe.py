@@ -23,7 +23,7 @@ from galaxy.master.amend import Amendment
 from galaxy.master.cluster import Balance, Cluster
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
 from galaxy.master.progress import progress
-from galaxy.master.report import finish
+from galaxy.master.report import evidence, finish
 from galaxy.master.store import Store
 from galaxy.master.stored import (
     amendment_changes,
@@ -159,11 +159,19 @@ class Scribe:
 
     def slots_ended(self, job: Job) -> None:
         """Record the indexes that the job's agents say have ended; then believe it."""
-        done = Deferred.fromCoroutine(self._slots_ended(job, frozenset(job.finishing)))
+        indexes = frozenset(job.finishing)
+        if job.evidence or not evidence(job, indexes):
+            done = Deferred.fromCoroutine(self._slots_ended(job, indexes))
+        else:
+            # The first failure is worth a word in the job's record.
+            done = self._records.run(_begun, self._slots_ended(job, indexes))
         done.addErrback(self._try_again, job, self._unrecorded)
 
     async def _slots_ended(self, job: Job, indexes: frozenset[int]) -> None:
-        await self._store.save(finished_puts(job, indexes))
+        first = "" if job.evidence else evidence(job, indexes)
+        kept = self._cluster.jobs.get(job.job_id) is job
+        record = [job_put(job, evidence=first)] if first and kept else []
+        await self._store.save([*finished_puts(job, indexes), *record])
         finish(self._cluster, job, indexes, self._clock.seconds())
         self._changed()
 

@@ -85,6 +85,7 @@ def _put(job: Job, amendment: Amendment, changes: Mapping[str, object]) -> Put:
         ),
         generation=amendment.generation,
         restart_step=amendment.restart_step,
+        evidence=job.evidence,
     )
     for name, value in changes.items():
         setattr(record, name, value)
@@ -180,6 +181,7 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
         update=_read_update(record.update),
         generation=record.generation,
         restart_step=record.restart_step,
+        evidence=record.evidence,
         loaded=True,
     )
     prefix = f"{FINISHED}/{job.job_id}/"

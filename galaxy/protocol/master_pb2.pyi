@@ -872,7 +872,7 @@ class StoredVersion(_message.Message):
     def __init__(self, number: _Optional[int] = ..., version: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
 
 class StoredJob(_message.Message):
-    __slots__ = ("job_id", "descriptor_without_pod", "state", "versions", "request_id", "create_time", "update_time", "end_time", "reason", "update", "generation", "restart_step")
+    __slots__ = ("job_id", "descriptor_without_pod", "state", "versions", "request_id", "create_time", "update_time", "end_time", "reason", "update", "generation", "restart_step", "evidence")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTOR_WITHOUT_POD_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -885,6 +885,7 @@ class StoredJob(_message.Message):
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     RESTART_STEP_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     descriptor_without_pod: _types_pb2.JobDescriptor
     state: _types_pb2.JobState
@@ -897,7 +898,8 @@ class StoredJob(_message.Message):
     update: StoredUpdate
     generation: int
     restart_step: int
-    def __init__(self, job_id: _Optional[str] = ..., descriptor_without_pod: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., versions: _Optional[_Iterable[_Union[StoredVersion, _Mapping]]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., end_time: _Optional[float] = ..., reason: _Optional[str] = ..., update: _Optional[_Union[StoredUpdate, _Mapping]] = ..., generation: _Optional[int] = ..., restart_step: _Optional[int] = ...) -> None: ...
+    evidence: str
+    def __init__(self, job_id: _Optional[str] = ..., descriptor_without_pod: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., versions: _Optional[_Iterable[_Union[StoredVersion, _Mapping]]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., end_time: _Optional[float] = ..., reason: _Optional[str] = ..., update: _Optional[_Union[StoredUpdate, _Mapping]] = ..., generation: _Optional[int] = ..., restart_step: _Optional[int] = ..., evidence: _Optional[str] = ...) -> None: ...
 
 class StoredUpdate(_message.Message):
     __slots__ = ("state", "from_version", "breakpoint", "reason", "time")

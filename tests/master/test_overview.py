@@ -61,6 +61,10 @@ class OverviewTests(SynchronousTestCase):
         shown = job_in_full(self.job)
         self.assertEqual((shown.job.updated, shown.job.breakpoint), (0, 3))
         self.assertEqual(shown.job.update_state, kUpdateNormal)
+        self.assertEqual(shown.job.reason, "")
+        self.cluster.settle(NOW)
+        waits = "the update waits until fewer pods are out: 1 are, and its step is 1"
+        self.assertEqual(job_overview(self.job).reason, waits)
         self.assertEqual([version.pods for version in shown.versions], [4, 0])
 
     def test_packages_inside_a_job_are_not_shown(self) -> None:

@@ -500,7 +500,7 @@ class BatchTests(MasterTests):
         self.assertEqual(sorted(index for _, index, _ in a.launches), [0, 1, 2])
         job = self.world.job()
         self.assertEqual((job.state, job.finished, job.failed), (kJobFailed, 2, 1))
-        self.assertIn("1 of 3 indexes have failed", job.reason)
+        self.assertIn("1 of 3 indexes have failed; index", job.reason)
 
     def test_a_long_run_that_ended_is_placed_again(self) -> None:
         a = self.world.agent("a")
