@@ -85,15 +85,16 @@ def _claiming(job: Job, _: float) -> str:
 
 
 def _resting(job: Job, now: float) -> str:
-    resting = [
-        job.setbacks[index].until
-        for index, pod in job.pods.items()
-        if pod.stage == kStagePending and index not in pod.version.pending and index in job.setbacks
-    ]
-    if not resting:
+    tries = [setback.until for index, setback in job.setbacks.items() if _rests(job, index)]
+    if not tries:
         return ""
-    count, soon = len(resting), max(0.0, min(resting) - now)
-    return f"{count} {waits(count)} after failures, the next try is in {soon:.0f} s"
+    soon = max(0.0, min(tries) - now)
+    return f"{len(tries)} {waits(len(tries))} after failures, the next try is in {soon:.0f} s"
+
+
+def _rests(job: Job, index: int) -> bool:
+    pod = job.pods.get(index)
+    return pod is not None and pod.stage == kStagePending and index not in pod.version.pending
 
 
 def _updating(job: Job, _: float) -> str:

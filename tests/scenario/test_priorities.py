@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.gce.memory_machine import Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
 from galaxy.protocol.master_pb2 import ExplainRequest, PodOverview
-from galaxy.protocol.types_pb2 import JobDescriptor, kBatch, kStagePending
+from galaxy.protocol.types_pb2 import JobDescriptor, kBatch, kStagePending, kSystem
 from tests.scenario.cluster import Cluster
 from tests.scenario.jobs import job
 
@@ -81,6 +82,43 @@ class PreemptionStories(SynchronousTestCase):
         cluster.submit(service(cores=64))
         cluster.advance(10)
         self.assertEqual(running(cluster), {"crunch": 4})
+
+    def test_schedulers_that_race_displace_no_more_than_one_would(self) -> None:
+        cluster = Cluster.started(self, agents=4)
+        for number in (1, 2):
+            cluster.start_scheduler(number)
+        cluster.submit(batch(replica=16))
+        cluster.advance(5)
+        cluster.submit(service(replica=3, cores=2))
+        cluster.advance(10)
+        self.assertEqual(running(cluster), {"crunch": 10, "web": 3})
+        self.assertEqual(cluster.launches(), 16 + 3)
+
+    def test_a_system_job_gets_room_on_every_machine(self) -> None:
+        """One pod on each, and on each one batch pod less; no machine gives up more."""
+        cluster = Cluster.started(self, agents=3)
+        crunch = cluster.submit(batch(replica=12))
+        cluster.advance(3)
+        cluster.submit(job("probe", kind=kSystem, replica=0, millicores=500, priority=100))
+        cluster.advance(5)
+        self.assertEqual(running(cluster), {"crunch": 9, "probe": 3})
+        there = Counter(cluster.placed(crunch).values())
+        self.assertEqual(sorted(there.values()), [3, 3, 3])
+
+    def test_a_claim_outlives_the_scheduler_that_asked_for_it(self) -> None:
+        """The master places what it made room for, with nobody's help."""
+        cluster = Cluster.started(
+            self,
+            agents=1,
+            behave=lambda process, spec: evolve(usual(process, spec), term_s=3.0),
+        )
+        cluster.submit(batch(replica=4))
+        cluster.advance(3)
+        cluster.submit(service(cores=4))
+        cluster.advance(1)
+        cluster.kill_scheduler()
+        cluster.advance(8)
+        self.assertEqual(running(cluster), {"web": 1})
 
     def test_the_lowest_leave_first(self) -> None:
         cluster = Cluster.started(self, agents=1)
