@@ -38,9 +38,12 @@ class ImportTests(SynchronousTestCase):
 
     def test_asking_a_master_needs_no_reactor_and_no_models(self) -> None:
         unwanted = ["twisted.internet.reactor", "twisted", "pydantic", "rich", "yaml", "psutil"]
-        for command in (["jobs"], ["status"], ["logs", "x"], ["kill", "-j", "x"]):
-            with self.subTest(command=command):
-                found = self.imported([*command, "--master", "127.0.0.1:1"], unwanted)
+        for words in (
+            *("jobs", "status", "logs x", "kill -j x", "events", "why x"),
+            *("update -j x --pause", "scale x 3", "label -l x -e a:1"),
+        ):
+            with self.subTest(words=words):
+                found = self.imported([*words.split(), "--master", "127.0.0.1:1"], unwanted)
                 self.assertEqual(found, "")
 
     def test_no_command_imports_the_reactor(self) -> None:
