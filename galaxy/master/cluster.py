@@ -22,12 +22,11 @@ from galaxy.master.events import Journal
 from galaxy.master.fleet import Fleet
 from galaxy.master.jobs import ENDED, Job
 from galaxy.master.losses import Losses
-from galaxy.master.moves import moves
-from galaxy.master.pods import Event, change, create, renew, retarget, vanish, wake
-from galaxy.master.progress import overdue, progress
+from galaxy.master.movements import Movements
+from galaxy.master.pods import Event, change, create, vanish, wake
+from galaxy.master.progress import progress
 from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
-from galaxy.master.rollout import MOVING
 from galaxy.master.safemode import SafeMode
 from galaxy.master.system import find_homes, settle_home
 from galaxy.protocol.agent_pb2 import QueryResponse
@@ -36,7 +35,6 @@ from galaxy.protocol.types_pb2 import AgentState, kAlive, kDead, kInit
 from galaxy.settings import MasterSettings
 
 INCARNATIONS_PER_EPOCH = 1 << 10
-WATCH_S = 1.0
 
 
 def last_incarnation_before(epoch: int) -> int:
@@ -77,6 +75,7 @@ class Cluster:
     queue: Queue
     losses: Losses
     claims: Claims = field(factory=Claims)
+    movements: Movements = field(factory=Movements)
     jobs: Directory = field(factory=Directory)
     journal: Journal = field(factory=Journal)
     safe_mode: SafeMode = safemode.OFF
@@ -84,10 +83,6 @@ class Cluster:
     known: int = 0  # agents known from the nexus when the reign began
     given_up: int = 0  # of them
     _ended: list[tuple[float, str]] = field(factory=list)  # a heap: (end_time, job_id)
-    # Those whose update goes on, looked at for what time alone brings:
-    _updating: dict[Job, None] = field(factory=dict)
-    _watched: float = 0.0  # when that was
-    _draining: dict[Agent, None] = field(factory=dict)
     _resting: list[tuple[float, str, int]] = field(factory=list)  # a heap: (until, job_id, index)
 
     @classmethod
@@ -110,7 +105,7 @@ class Cluster:
         for job in jobs:
             cluster.jobs.add(job)
             cluster.note_end(job)
-            cluster.note_update(job)
+            cluster.movements.note(job)
             cluster.journal.jobs[job] = None
         for label in labels:
             fleet.labels.put(label.label, label.endpoints)
@@ -268,8 +263,8 @@ class Cluster:
                 if not ignorance.safe_mode:
                     if progress(job, now) is not None:
                         amended[job] = None
-                    elif job.behind or self._draining:
-                        self._move(job, now)
+                    else:
+                        self.movements.move(self.journal, job, now)
                     self.queue.update(job)
         for rest in self.journal.resting:
             heappush(self._resting, rest)
@@ -290,27 +285,10 @@ class Cluster:
         """What has changed of machines may change what jobs want."""
         systems = self.jobs.systems
         for agent in self.journal.moved:
+            self.movements.heed(self.journal, agent)
             for job in systems:
                 if settle_home(job, agent):
                     self.journal.jobs[job] = None
-            if agent.draining != (agent in self._draining):
-                if agent.draining:
-                    self._draining[agent] = None
-                    self.journal.jobs.update((pod.job, None) for pod in agent.pods)
-                else:
-                    del self._draining[agent]
-
-    def _move(self, job: Job, now: float) -> None:
-        todo = moves(job, self._draining, now)
-        for index in todo.retarget:
-            retarget(self.journal, job.pods[index], now)
-        for index in todo.renew:
-            renew(self.journal, job.pods[index], f"moves to {job.latest.name}", now)
-        for index in todo.leave:
-            pod = job.pods[index]
-            drained = pod.agent is not None and pod.agent.draining
-            why = "its machine is being emptied" if drained else f"moves to {job.latest.name}"
-            change(self.journal, pod, Event.LEAVES, why, now)
 
     def amend(self, job: Job, amendment: Amendment, actor: str, now: float) -> None:
         """What is wanted of a job is on record as another: let it be so."""
@@ -320,26 +298,12 @@ class Cluster:
         if amendment.described_anew or len(known) > len(job.versions):
             for agent in self.fleet:
                 agent.described.difference_update(known)
-        self.note_update(job)
+        self.movements.note(job)
 
-    def note_update(self, job: Job) -> None:
-        """Remember whether an update of the job goes on."""
-        if job.update.state in MOVING:
-            self._updating[job] = None
-        else:
-            self._updating.pop(job, None)
-
-    def watch_updates(self, now: float) -> None:
-        """Once a second, look for what time alone brings: pods that are late, machines back."""
-        if now - self._watched < WATCH_S:
-            return
-        self._watched = now
-        for job in self._updating:
-            job.complaint = job.complaint or overdue(job, now)
-            self.journal.jobs[job] = None
-
-    def end_rests(self, now: float) -> None:
-        """Slots whose back-off is over wait for a machine again."""
+    def look_around(self, now: float) -> None:
+        """See to what time alone brings: back-offs that are over, pods that are late."""
+        if not self.safe_mode.on:
+            self.movements.watch(self.journal, now)
         while self._resting and self._resting[0][0] <= now:
             _, job_id, index = heappop(self._resting)
             job = self.jobs.get(job_id)
@@ -382,7 +346,7 @@ class Cluster:
     def drop(self, job: Job) -> None:
         """A job is no more, in the nexus and here."""
         self.jobs.remove(job)
-        self._updating.pop(job, None)
+        self.movements.forget(job)
         self.journal.jobs.pop(job, None)
         for version in job.versions:
             for agent in self.fleet:

@@ -184,8 +184,7 @@ class Reign:
         if ended is not None and ended.end_time + self._settings.finished_job_keep_s <= now:
             self.scribe.forget(ended)
         self.scribe.try_again()
-        self.cluster.end_rests(now)
-        self.cluster.watch_updates(now)
+        self.cluster.look_around(now)
         self.changed()
 
     # -- settling ----------------------------------------------------------------------

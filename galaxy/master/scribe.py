@@ -21,9 +21,9 @@ from galaxy import names
 from galaxy.master.agents import Agent
 from galaxy.master.amend import Amendment
 from galaxy.master.cluster import Balance, Cluster
+from galaxy.master.ends import evidence, finish
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
 from galaxy.master.progress import progress
-from galaxy.master.report import evidence, finish
 from galaxy.master.store import Store
 from galaxy.master.stored import (
     amendment_changes,
@@ -172,7 +172,7 @@ class Scribe:
         kept = self._cluster.jobs.get(job.job_id) is job
         record = [job_put(job, evidence=first)] if first and kept else []
         await self._store.save([*finished_puts(job, indexes), *record])
-        finish(self._cluster, job, indexes, self._clock.seconds())
+        finish(self._cluster.journal, job, indexes, self._clock.seconds())
         self._changed()
 
     def write_down(self, balance: Balance) -> None:

@@ -8,9 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster
+from galaxy.master.copies import RULES
+from galaxy.master.ends import finish
 from galaxy.master.jobs import Job, turn
 from galaxy.master.pods import Event, change
-from galaxy.master.report import LOST, RULES, finish, is_sound, merge, remove
+from galaxy.master.report import LOST, is_sound, merge, remove
 from galaxy.protocol.agent_pb2 import JobUsage, QueryResponse
 from galaxy.protocol.types_pb2 import (
     JobDescriptor,
@@ -182,7 +184,7 @@ class BatchTests(SynchronousTestCase):
         self.assertEqual(self.agent.kills, set())
 
     def test_recorded_the_agent_may_forget_it(self) -> None:
-        finish(self.cluster, self.job, [1], NOW)
+        finish(self.cluster.journal, self.job, [1], NOW)
         self.assertEqual(self.job.pods[1].stage, kStageFinished)
         self.assertEqual(self.agent.kills, {(self.job.job_id, 1, 1)})
 
@@ -195,7 +197,7 @@ class BatchTests(SynchronousTestCase):
         other = machine(self.cluster, "b:1")
         placed(self.cluster, self.job, other, 2)
         self.assertEqual([pod.index for pod in other.pods], [0])
-        finish(self.cluster, self.job, [1], NOW)
+        finish(self.cluster.journal, self.job, [1], NOW)
         self.assertNotIn(1, self.job.pods)
 
     def test_one_that_was_being_stopped_and_got_done_is_done(self) -> None:
@@ -204,7 +206,7 @@ class BatchTests(SynchronousTestCase):
         merged = merge(self.cluster, self.agent, report, NOW)
         self.assertEqual(merged.ended, {self.job: [0]})
         self.assertEqual(self.agent.kills, set(), "it may not forget it yet")
-        finish(self.cluster, self.job, [0], NOW)
+        finish(self.cluster.journal, self.job, [0], NOW)
         self.assertEqual(self.job.pods[0].stage, kStageFinished)
 
 
@@ -220,7 +222,7 @@ class EndTests(SynchronousTestCase):
         pods = group(job, [self.pod.index], state=state)
         pods.reason = "exit 1, the third time"
         for ended, indexes in merge(cluster, agent, delta(pods), NOW).ended.items():
-            finish(cluster, ended, indexes, NOW)
+            finish(cluster.journal, ended, indexes, NOW)
         return job
 
     def test_an_index_that_is_given_up_has_failed_and_says_why(self) -> None:
@@ -262,7 +264,7 @@ class EndTests(SynchronousTestCase):
             cluster.settle(NOW)
             self.assertEqual((pod.stage, job.latest.pending), (kStagePending, set()))
             self.assertEqual(cluster.queue.groups(), [])
-            cluster.end_rests(job.setbacks[0].until)
+            cluster.look_around(job.setbacks[0].until)
             cluster.settle(job.setbacks[0].until)
             self.assertEqual(job.latest.pending, {0})
             check_counts(self, cluster)

@@ -1,0 +1,75 @@
+"""
+What of a reign moves: the updates that go on, the machines that are emptied. Pure.
+
+Remembers both, so that nobody has to look for them; carries out what `moves`
+says of a job; and looks once in a while for what time alone brings.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from galaxy.master.agents import Agent
+from galaxy.master.events import Journal
+from galaxy.master.jobs import Job
+from galaxy.master.moves import moves
+from galaxy.master.pods import Event, change, renew, retarget
+from galaxy.master.progress import overdue
+from galaxy.master.rollout import MOVING
+
+WATCH_S = 1.0
+
+
+@define(eq=False)
+class Movements:
+    """The updates and the drains of one reign."""
+
+    _updating: dict[Job, None] = field(factory=dict)
+    _draining: dict[Agent, None] = field(factory=dict)
+    _watched: float = 0.0  # when updates were last looked at
+
+    def note(self, job: Job) -> None:
+        """Remember whether an update of the job goes on."""
+        if job.update.state in MOVING:
+            self._updating[job] = None
+        else:
+            self.forget(job)
+
+    def forget(self, job: Job) -> None:
+        """The job is no more."""
+        self._updating.pop(job, None)
+
+    def heed(self, journal: Journal, agent: Agent) -> None:
+        """Something of a machine has changed: perhaps whether it is to be emptied."""
+        if agent.draining == (agent in self._draining):
+            return
+        if agent.draining:
+            self._draining[agent] = None
+            journal.jobs.update((pod.job, None) for pod in agent.pods)
+        else:
+            del self._draining[agent]
+
+    def move(self, journal: Journal, job: Job, now: float) -> None:
+        """Move what of the job is to move now."""
+        if not (job.behind or self._draining):
+            return
+        todo = moves(job, self._draining, now)
+        onwards = f"moves to version {job.latest.name}"
+        for index in todo.retarget:
+            retarget(journal, job.pods[index], now)
+        for index in todo.renew:
+            renew(journal, job.pods[index], onwards, now)
+        for index in todo.leave:
+            pod = job.pods[index]
+            drained = pod.agent is not None and pod.agent.draining
+            why = "its machine is being emptied" if drained else onwards
+            change(journal, pod, Event.LEAVES, why, now)
+
+    def watch(self, journal: Journal, now: float) -> None:
+        """Once a second, look for what time alone brings: pods that are late, machines back."""
+        if now - self._watched < WATCH_S:
+            return
+        self._watched = now
+        for job in self._updating:
+            job.complaint = job.complaint or overdue(job, now)
+            journal.jobs[job] = None
