@@ -23,8 +23,16 @@ class Judgement(Enum):
 
     ADOPT = "take it as the slot's"
     SUPERSEDE = "take it as the slot's, and stop the one that was taken for it"
+    TAKE_BACK = "take it as the slot's again, and stop the one that was to succeed it"
     REFUSE = "have it stopped"
     LEAVE = "nothing: it is being taken over where it is"
+
+
+REPLACING: dict[Judgement, str] = {
+    Judgement.SUPERSEDE: "a later copy of it was found",
+    Judgement.TAKE_BACK: "the one that it was to succeed is back, and well",
+}
+"""What becomes of the one that was taken for the slot's."""
 
 
 @frozen
@@ -39,6 +47,9 @@ class Copy:
     incomplete: bool  # slots of the job may be missing because their agents were not heard
     never_placed: int  # the incarnation of slots that had no machine in this reign
     overtaken: bool = False  # its agent is to take its slot over in place, or does so
+    condemned: bool = False  # its agent has been told to stop it, or is about to be
+    stopping: bool = False  # its agent stops it
+    well: bool = False  # it runs, and is healthy
     at_home: bool = False  # of a kSystem, on a machine that should have one and has no other
 
 
@@ -60,6 +71,7 @@ RULES: tuple[Rule, ...] = (
         Judgement.REFUSE,
     ),
     Rule("its slot is taken over in place", lambda copy: copy.overtaken, Judgement.LEAVE),
+    Rule("it is being stopped already", lambda copy: copy.condemned, Judgement.REFUSE),
     Rule(
         "its machine should have one",
         lambda copy: copy.slot is None and copy.at_home,
@@ -95,8 +107,23 @@ RULES: tuple[Rule, ...] = (
             copy.slot is not None
             and copy.slot.stage == kStageRunning
             and copy.incarnation > copy.slot.incarnation
+            and not copy.stopping
         ),
         Judgement.SUPERSEDE,
+    ),
+    Rule(
+        "it is well, and its successor never was",
+        lambda copy: (
+            copy.well
+            and copy.slot is not None
+            and copy.version is copy.slot.version
+            and copy.slot.index not in copy.slot.job.finishing
+            and (
+                copy.slot.stage == kStagePending
+                or (copy.slot.stage == kStageRunning and not copy.slot.settled)
+            )
+        ),
+        Judgement.TAKE_BACK,
     ),
     Rule("its slot was placed again", lambda _: True, Judgement.REFUSE),
 )

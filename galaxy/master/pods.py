@@ -136,7 +136,7 @@ def create(journal: Journal, job: Job, index: int, incarnation: int, now: float)
 def place(journal: Journal, pod: Pod, agent: Agent, reason: str, now: float) -> None:
     """Give a pending pod a machine: a new incarnation, which the agent is to be told of."""
     pod.agent = agent
-    pod.incarnation += 1
+    pod.incarnation = max(pod.incarnation, pod.job.highest) + 1
     pod.sched_time = now
     pod.generation = pod.job.generation
     if pod.job.behind:
@@ -194,7 +194,7 @@ def renew(journal: Journal, pod: Pod, reason: str, now: float) -> None:
     agent.regrant(pod, job.latest)
     pod.version = job.latest
     pod.generation = job.generation
-    pod.incarnation += 1
+    pod.incarnation = max(pod.incarnation, job.highest) + 1
     pod.sched_time = now
     change(journal, pod, Event.RENEWED, reason, now)
     journal.moved[agent] = None

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from galaxy.master.agents import Agent
 from galaxy.master.cluster import Cluster, last_incarnation_before
-from galaxy.master.copies import Copy, Judgement, is_overtaken, judge
+from galaxy.master.copies import REPLACING, Copy, Judgement, is_overtaken, judge
 from galaxy.master.ends import merge_end
 from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod, adopt, create, observe, vanish
@@ -22,6 +22,7 @@ from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
 from galaxy.protocol.types_pb2 import (
     kPodError,
     kPodFinish,
+    kPodRunning,
     kPodTerminate,
     kStageRunning,
     kSystem,
@@ -166,6 +167,9 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
         incomplete,
         never_placed,
         overtaken=is_overtaken(slot, agent, incarnation, group.state),
+        condemned=(group.job_id, index, incarnation) in agent.kills,
+        stopping=group.state == kPodTerminate,
+        well=group.healthy and group.state == kPodRunning,
         at_home=job is not None and job.type == kSystem and agent not in job.on_agents,
     )
     judgement, _ = judge(copy)
@@ -176,12 +180,14 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
         return None
     if slot is None:
         slot = create(cluster.journal, job, index, incarnation, now)
-    elif judgement == Judgement.SUPERSEDE and slot.agent is not None:
-        earlier = slot.agent
-        attempt = (job.job_id, index, slot.incarnation)
-        vanish(cluster.journal, slot, "a later copy of it was found", now)
-        if earlier is not agent:
-            _have_stopped(cluster, earlier, attempt)
+    elif judgement in REPLACING:
+        # What comes after it is to be higher than any that was.
+        job.highest = max(job.highest, slot.incarnation)
+        other, attempt = slot.agent, (job.job_id, index, slot.incarnation)
+        if other is not None:
+            vanish(cluster.journal, slot, REPLACING[judgement], now)
+            if other is not agent:
+                _have_stopped(cluster, other, attempt)
     adopt(cluster.journal, slot, agent, incarnation, version, group.generation, now)
     return slot
 

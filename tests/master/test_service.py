@@ -376,9 +376,29 @@ class AgentTests(MasterTests):
         a.hang_up()
         self.world.advance(6)
         self.world.schedule()
+        b.run_all()
         self.world.do(a.connect(self.world.network, ADDRESS))
         self.world.advance(2)
         self.assertEqual((len(a.pods), len(b.pods)), (0, 3))
+
+    def test_a_pod_whose_successor_is_not_healthy_yet_is_taken_back(self) -> None:
+        a, b = self.world.agent("a"), self.world.agent("b")
+        self.world.run()
+        a.hang_up()
+        self.world.advance(6)
+        self.world.schedule()
+        self.assertEqual(len(b.pods), 3)
+        self.world.do(a.connect(self.world.network, ADDRESS))
+        self.world.advance(2)
+        self.assertEqual((len(a.pods), len(b.pods)), (3, 0))
+        self.assertEqual((self.world.job().healthy, len(a.launches)), (3, 3))
+        # What comes later is later than whatever there was.
+        given = {incarnation for _, _, incarnation in b.launches}
+        a.hang_up()
+        self.world.advance(6)
+        self.world.schedule()
+        later = {incarnation for _, _, incarnation in b.launches} - given
+        self.assertGreater(min(later), max(given))
 
     def test_a_command_that_got_lost_is_repeated(self) -> None:
         a = self.world.agent("a", deaf={"run"})

@@ -20,7 +20,7 @@ from galaxy.protocol.master_pb2 import (
     SwitchSafeModeRequest,
     kLabelSet,
 )
-from galaxy.protocol.types_pb2 import kAlive, kBatch, kDead, kOffline
+from galaxy.protocol.types_pb2 import UpdatePolicy, kAlive, kBatch, kDead, kOffline
 from tests.scenario.cluster import Cluster, Machine
 from tests.scenario.jobs import job
 
@@ -328,6 +328,23 @@ class LateStories(MachineStories):
         cluster.advance(10)
         self.assertEqual((cluster.processes(), len(cluster.placed(job_id))), (before, 10))
         self.assertEqual(cluster.launches(), 10)
+
+    def test_a_machine_that_returns_before_its_pods_are_well_elsewhere(self) -> None:
+        """Given up, and back: what it has is taken back, and what was to succeed it goes."""
+        cluster = Cluster.started(self, agents=2)
+        slow = UpdatePolicy(min_healthy_s=20)
+        job_id = cluster.submit(job(replica=4, update=slow))
+        cluster.advance(25)
+        before = cluster.processes()
+        endpoint, *_ = cluster.machines
+        there = list(cluster.placed(job_id).values()).count(endpoint)
+        cluster.network.cut(endpoint)
+        cluster.advance(10)
+        self.assertNotIn(endpoint, cluster.placed(job_id).values())
+        cluster.network.heal()
+        cluster.advance(10)
+        self.assertEqual(cluster.processes(), before)
+        self.assertEqual((cluster.jobs()[0].healthy, cluster.launches()), (4, 4 + there))
 
     def lose(self, cluster: Cluster, source: str, target: str) -> None:
         """What was on its way from one to the other is lost; then they meet again."""
