@@ -82,8 +82,10 @@ class Directory:
         """
         The job that a person means.
 
-        An id comes before the name of a live job, that before a prefix and names of
-        others. GalaxyError: kJobNotFound, or kInputError with the candidates.
+        An id comes before the name of a live job, that before the name of one that has
+        ended (of several, the newest), that before a prefix. A prefix reaches past the
+        short name into the digits: "web" is a name, and never the beginning of "web2_...".
+        GalaxyError: kJobNotFound, or kInputError with the candidates.
         """
         text = text.strip()
         if not text:
@@ -93,7 +95,9 @@ class Directory:
         owner = self._jobs.get(self.owner(text) or "")
         if owner is not None:
             return owner
-        found = [job for job in self if job.name == text or job.job_id.startswith(text)]
+        if namesakes := self._named.get(text):
+            return max(namesakes, key=lambda job: job.create_time)
+        found = [job for job in self if _is_prefix(text, job.job_id)]
         if len(found) == 1:
             return found[0]
         if not found:
@@ -116,3 +120,7 @@ class Directory:
                 Status.kPodNotFound, f"there is no pod {pod_id(job.job_id, index)} at the moment"
             )
         return job, index
+
+
+def _is_prefix(text: str, job_id: str) -> bool:
+    return job_id.startswith(text) and len(text) > job_id.rfind("_") + 1

@@ -42,19 +42,27 @@ class DirectoryTests(SynchronousTestCase):
     def test_a_prefix_of_two_names_both(self) -> None:
         self.add("web_01", "web")
         self.add("web_02", "web2")
-        self.assertIn("web_01, web_02", self.assert_refused("web_", Status.kInputError))
+        self.assertIn("web_01, web_02", self.assert_refused("web_0", Status.kInputError))
+
+    def test_a_name_is_not_the_beginning_of_another(self) -> None:
+        """`kill web`, typed twice, must not hit web2."""
+        self.add("web2_01", "web2")
+        for word in ("web", "we", "web2_"):
+            self.assert_refused(word, Status.kJobNotFound)
 
     def test_a_live_job_comes_before_its_dead_namesakes(self) -> None:
         self.end(self.add("web_01"))
         live = self.add("web_02")
         self.assertIs(self.jobs.resolve("web"), live)
 
-    def test_a_dead_job_is_found_by_name_while_it_is_the_only_one(self) -> None:
+    def test_of_dead_namesakes_the_newest_is_found(self) -> None:
         job = self.add("web_01")
         self.end(job)
         self.assertIs(self.jobs.resolve("web"), job)
-        self.end(self.add("web_02"))
-        self.assert_refused("web", Status.kInputError)
+        newer = self.add("web_02")
+        newer.create_time += 1
+        self.end(newer)
+        self.assertIs(self.jobs.resolve("web"), newer)
 
     def test_nothing_of_that_kind(self) -> None:
         self.assertIn("'x'", self.assert_refused("x", Status.kJobNotFound))
