@@ -279,7 +279,8 @@ class CopyTests(SynchronousTestCase):
         self.job.pods.clear()
         self.job.tally.stages[kStagePending] = 0
         self.job.latest.pending.clear()
-        return picture(self.job, endpoints=endpoints, epoch=epoch)
+        self.cluster = picture(self.job, endpoints=endpoints, epoch=epoch)
+        return self.cluster
 
     def report(
         self, cluster: Cluster, endpoint: str, index: int, incarnation: int, **options: int
@@ -330,6 +331,51 @@ class CopyTests(SynchronousTestCase):
         self.assertIs(self.job.pods[0].agent, other)
         self.assertGreater(self.job.pods[0].incarnation, 5)
         self.assert_stopped(agent, 0, 5)
+
+    def returned(self, *, settled: bool) -> tuple[Agent, Agent]:
+        """Slot 0 ran well on a, was placed on b when a was given up, and a is back."""
+        cluster = self.reign(())
+        one = self.report(cluster, "a:1", 0, 1)
+        cluster.bury(one, "silence", NOW)
+        other = machine(cluster, "b:1")
+        placed(cluster, self.job, other, 3)
+        if settled:
+            run(cluster, other, self.job)
+        self.successor = self.job.pods[0].incarnation
+        pods = group(self.job, [0], incarnation=1, healthy=True)
+        machine(cluster, "a:1", report=full_report(pods, instance="i2"))
+        check_counts(self, cluster)
+        return one, other
+
+    def test_a_healthy_pod_is_taken_back_from_a_successor_that_never_was(self) -> None:
+        one, other = self.returned(settled=False)
+        self.assertEqual((self.job.pods[0].agent, self.job.pods[0].incarnation), (one, 1))
+        self.assert_stopped(other, 0, self.successor)
+
+    def test_from_a_healthy_successor_it_is_not(self) -> None:
+        one, other = self.returned(settled=True)
+        self.assertIs(self.job.pods[0].agent, other)
+        self.assert_stopped(one, 0, 1)
+
+    def test_what_was_told_to_stop_is_not_taken_up_again(self) -> None:
+        """Though its agent has not heard of it yet, and it is the later one."""
+        one, other = self.returned(settled=False)
+        merge(
+            self.cluster,
+            other,
+            delta(group(self.job, [0], incarnation=self.successor, healthy=True)),
+            NOW,
+        )
+        self.assertIs(self.job.pods[0].agent, one)
+        self.assert_stopped(other, 0, self.successor)
+
+    def test_what_takes_its_place_later_is_later_than_both(self) -> None:
+        one, other = self.returned(settled=False)
+        self.cluster.bury(one, "silence", NOW)
+        other.strangers.clear()
+        self.cluster.settle(NOW)
+        placed(self.cluster, self.job, other, 3)
+        self.assertGreater(self.job.pods[0].incarnation, self.successor)
 
     def test_a_pod_of_an_unknown_job_is_stopped(self) -> None:
         cluster = self.reign(())
