@@ -24,6 +24,7 @@ from galaxy.protocol.types_pb2 import (
     kLongRun,
     kPodRunning,
     kStageRemoved,
+    kSystem,
 )
 from tests.master.examples import NOW, descriptor, loaded, machine, picture, placed, run, submitted
 
@@ -144,12 +145,17 @@ class ReconcileLaws(SynchronousTestCase):
         job = submitted(
             cluster,
             descriptor(
-                type=data.draw(st.sampled_from([kBatch, kLongRun])),
-                replica=data.draw(st.integers(0, 8)),
+                type=(kind := data.draw(st.sampled_from([kBatch, kLongRun, kSystem]))),
+                replica=0 if kind == kSystem else data.draw(st.integers(0, 8)),
                 deploy_step=data.draw(st.integers(0, 3)),
             ),
         )
         agent = machine(cluster)
+        if kind == kSystem:
+            job.replica = data.draw(st.integers(0, 8))
+            job.homes = data.draw(st.sampled_from([set(), {agent}]))
+            cluster.journal.jobs[job] = None
+            cluster.settle(NOW)
         for index in data.draw(st.sets(st.sampled_from(range(8)))):
             pod = job.pods.get(index)
             if pod is None:
@@ -161,6 +167,11 @@ class ReconcileLaws(SynchronousTestCase):
             elif fate in {Event.LEAVES, Event.STOPPED}:
                 change(cluster.journal, pod, Event(fate), "", NOW)
         job.replica = data.draw(st.integers(0, 8))
+        if job.ends:
+            for over in (job.finished, job.failed):
+                indexes = data.draw(st.sets(st.integers(0, 8), max_size=3))
+                over |= {i for i in indexes if i not in job.pods and not job.has_ended(i)}
+            job.beyond = sum(index >= job.replica for index in (*job.finished, *job.failed))
         if data.draw(st.booleans()):
             turn(cluster.journal, job, kJobTerminated, "", "", NOW)
         cluster.journal.jobs[job] = None
@@ -174,5 +185,6 @@ class ReconcileLaws(SynchronousTestCase):
             leaving = sum(pod.stage == kStageRemoved for pod in job.pods.values())
             self.assertLessEqual(held(job), wanted(job))
             self.assertGreaterEqual(held(job) + leaving, wanted(job))
+            self.assertFalse(any(job.has_ended(index) for index in job.pods))
         else:
             self.assertEqual(held(job), 0)

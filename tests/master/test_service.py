@@ -212,6 +212,7 @@ class SubmissionTests(MasterTests):
         self.assertEqual(self.world.submit(request_id="r1"), job_id)
 
     def test_a_live_jobs_name_is_taken(self) -> None:
+        """Galaxy 2 took a second job of a name, and could not find it by it (§12.1, 7)."""
         job_id = self.world.submit()
         reason = self.assert_refused(
             Status.kJobSubmitFail, self.world.stub.submit_job(SubmitJobRequest(job=descriptor()))
@@ -263,6 +264,7 @@ class TerminationTests(MasterTests):
         self.world.do(self.world.stub.terminate_job(TerminateJobRequest(job_id=word)))
 
     def test_it_needs_no_scheduler_and_leaves_nothing(self) -> None:
+        """Galaxy 2 needed one, and kept a job that it could not forget (§12.1, 6)."""
         agent = self.world.agent()
         self.world.run()
         self.kill()
