@@ -11,7 +11,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
 from galaxy.agent.admission import Isolation, Order, Refused
-from galaxy.agent.book import Draft
+from galaxy.agent.draft import Draft
 from galaxy.agent.records import PodKey
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.statuses import GalaxyError

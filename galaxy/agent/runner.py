@@ -12,7 +12,6 @@ with kPersistenceError, the pods are looked at again a second later.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
 from functools import partial
 from random import Random
 
@@ -24,9 +23,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.agent.admission import Isolation, Refused
-from galaxy.agent.book import Book, Draft, StaleOrder
+from galaxy.agent.book import Book
 from galaxy.agent.carrier import Carrier
 from galaxy.agent.containers import Picture
+from galaxy.agent.draft import Draft, StaleOrder
+from galaxy.agent.firstsight import FirstSight
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.orders import Answer, KillOrder, RunOrder
 from galaxy.agent.pods import summary
@@ -41,14 +42,6 @@ from galaxy.agent.tasks import process_name
 from galaxy.nexus.interfaces import NexusError
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kPersistenceError, kStaleEpoch
-
-
-class _Sight(Enum):
-    """How far the first look at what runs has come."""
-
-    AWAITED = "nothing is known of what runs"
-    BEING_HAD = "it is known, and pods are being looked at"
-    HAD = "every pod was looked at"
 
 
 class Runner:
@@ -95,8 +88,7 @@ class Runner:
         self._strays = Strays(carrier.containers, self._owners.keys(), clock)
         self._turning: Deferred[None] | None = None
         self._stopped = False
-        self._first_sight = _Sight.AWAITED
-        self._watchers: list[Deferred[None]] = []
+        self._first_sight = FirstSight(clock)
         for pod in book.pods.values():
             self._enter(pod, clock.seconds())
 
@@ -117,16 +109,7 @@ class Runner:
 
     async def sighted(self, longest_s: float) -> None:
         """Wait until what runs was seen, and what follows from it is told; not for ever."""
-        if self._first_sight is _Sight.HAD:
-            return
-        watcher: Deferred[None] = Deferred()
-        self._watchers.append(watcher)
-        timer = self._clock.callLater(longest_s, self._dismiss, watcher)
-        try:
-            await watcher
-        finally:
-            if timer.active():
-                timer.cancel()
+        await self._first_sight.had(longest_s)
 
     def changed(self, containers: Iterable[str] | None) -> None:
         """Processes changed; None: all of them, or what runs is no longer known."""
@@ -139,11 +122,11 @@ class Runner:
         self._prober.changed(None)
         for progress in self._progress.values():
             progress.distrust()
-        if self.picture is not None and self._first_sight is _Sight.AWAITED:
-            self._first_sight = _Sight.BEING_HAD
+        if self.picture is not None:
+            self._first_sight.come()
         self._touch(self.book.pods)
         if self._turning is None:
-            self._have_sight()
+            self._first_sight.look_over()
         self._strays.remove(list(self.picture or ()))
 
     def stop(self) -> None:
@@ -184,19 +167,7 @@ class Runner:
         except CancelledError:
             return  # `stop`
         self._turning = None
-        self._have_sight()
-
-    def _have_sight(self) -> None:
-        """All pods were looked at: whoever waited for that may go."""
-        if self._first_sight is _Sight.BEING_HAD:
-            self._first_sight = _Sight.HAD
-            for watcher in list(self._watchers):
-                self._dismiss(watcher)
-
-    def _dismiss(self, watcher: Deferred[None]) -> None:
-        if watcher in self._watchers:
-            self._watchers.remove(watcher)
-            watcher.callback(None)
+        self._first_sight.look_over()
 
     async def _turn(self, orders: Sequence[RunOrder | KillOrder], touched: set[PodKey]) -> bool:
         """Take one turn; whether it could be written."""
@@ -290,7 +261,7 @@ class Runner:
             self._owners.update((name, key) for name in _containers(pod))
         if self.book.slots[key.job_id, key.index] == key:
             told = summary(pod, self.book.spec(pod), now)
-            unseen = self._first_sight is _Sight.AWAITED
+            unseen = self._first_sight.awaited
             self.ledger.say(key, evolve(told, healthy=False) if unseen else told)
         else:
             self.ledger.supersede(key)

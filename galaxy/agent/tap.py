@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from twisted.application.service import MultiService, Service
-from twisted.internet.defer import Deferred
+from twisted.application.service import MultiService
 from twisted.internet.threads import deferToThread
 from twisted.python import usage
 
@@ -30,8 +29,6 @@ from galaxy.daemon import (
     with_manhole,
 )
 from galaxy.nexus.commit import DiskThread
-from galaxy.nexus.interfaces import CannotOpen, IDiscovery
-from galaxy.nexus.urls import open_discovery
 from galaxy.protocol.tcp import TcpNetwork
 from galaxy.resources import parse_size
 from galaxy.settings import AgentSettings
@@ -97,18 +94,6 @@ class Options(DaemonOptions):
         return evolve(settings, data_dir=str(Path(settings.data_dir).absolute()))
 
 
-class _Closing(Service):
-    """Closes the discovery when the daemon stops."""
-
-    def __init__(self, discovery: IDiscovery) -> None:
-        self.setName("discovery")
-        self._discovery = discovery
-
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        return self._discovery.close()
-
-
 def makeService(options: Options) -> MultiService:
     """The parts of an agent."""
     from twisted.internet import reactor
@@ -120,7 +105,7 @@ def makeService(options: Options) -> MultiService:
     if os.geteuid() == 0:
         data.chmod(0o711)  # other users' tasks get to their directories, and cannot look around
     gce = _gce(options, data)
-    discovery = _discovery(options, clock)
+    masters = find_masters(options.settings, options.masters, options["nexus"], clock)
     try:
         agent = Agent(
             settings,
@@ -130,13 +115,14 @@ def makeService(options: Options) -> MultiService:
                 machine=Machine.here(),
                 users=_users(settings),
                 network=TcpNetwork(clock),
-                discovery=discovery,
+                discovery=masters.discovery,
                 open_database=lambda: open_database(data / "store"),
                 disk=DiskThread(clock, "agent-store"),
                 in_thread=deferToThread,
                 sources=all_sources(clock, deferToThread),
                 gce_address=f"unix:{gce.socket}",
                 spawner=gce,
+                build=build(),
                 probes=NetworkProbes(clock),
             ),
             cannot_work=lambda sentence: give_up(clock, sentence),
@@ -145,20 +131,10 @@ def makeService(options: Options) -> MultiService:
     except TooSmall as error:
         refuse_to_start(str(error))
     parts = MultiService()
-    _Closing(discovery).setServiceParent(parts)
+    masters.setServiceParent(parts)
     agent.setServiceParent(parts)
     with_manhole(parts, options, {"agent": agent, "pods": agent.pods}, clock)
     return parts
-
-
-def _discovery(options: Options, clock: Any) -> IDiscovery:
-    settings = options.settings
-    masters = tuple(options.masters) or settings.masters or (settings.master.listen,)
-    nexus = "" if options.masters else options["nexus"] or settings.nexus
-    try:
-        return open_discovery(nexus, masters, clock)
-    except CannotOpen as error:
-        refuse_to_start(str(error))
 
 
 def _users(settings: AgentSettings) -> Users:

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.accounting import Accounts
 from galaxy.agent.admission import Isolation, Known, Order, Refused
-from galaxy.agent.book import Book, Draft, StaleOrder
+from galaxy.agent.book import Book
+from galaxy.agent.draft import Draft, StaleOrder
 from galaxy.agent.records import Phase, Pod, PodKey, Task
 from galaxy.agent.store import Remembered
 from galaxy.agent.users import Users

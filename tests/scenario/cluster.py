@@ -256,13 +256,17 @@ class Cluster:
         )
         machine.agent = Agent(settings, around, self.case.fail, self.case.fail)
         machine.agent.startService()
+        self.case.addCleanup(self.kill_agent, machine)  # what waits in it must not outlive it
 
     def kill_agent(self, machine: Machine) -> None:
         """kill -9 of the agent alone: its processes run on."""
+        if machine.agent is None:
+            return
         assert machine.clock is not None
         machine.clock.die()
-        machine.agent = None
         self.network.crash(machine.endpoint)
+        machine.agent.stopService()  # it can do nothing any more: this only lets go of its memory
+        machine.agent = None
 
     def lose_machine(self, machine: Machine) -> None:
         """The machine is gone, with all that ran on it."""
