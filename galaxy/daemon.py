@@ -10,16 +10,21 @@ import atexit
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
 from twisted.application.internet import StreamServerEndpointService
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IReactorCore, IReactorTCP
 from twisted.logger import Logger
 from twisted.python import usage
 
+from galaxy.nexus.interfaces import CannotOpen, IDiscovery
+from galaxy.nexus.urls import open_discovery
 from galaxy.settings import Settings, SettingsError, read_settings
 
 UNUSABLE = 78
@@ -81,6 +86,42 @@ def with_manhole(
     )
     manhole.setName("manhole")
     manhole.setServiceParent(parts)
+
+
+def build() -> str:
+    """The version of this installation, as daemons tell each other and people."""
+    try:
+        return metadata.version("galaxy")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+class OpenDiscovery(Service):
+    """A discovery among a daemon's parts: closed when the daemon stops."""
+
+    def __init__(self, discovery: IDiscovery) -> None:
+        self.setName("discovery")
+        self.discovery = discovery
+
+    def stopService(self) -> Deferred[None]:
+        """Close it."""
+        super().stopService()
+        return self.discovery.close()
+
+
+def find_masters(
+    settings: Settings, masters: Sequence[str], nexus: str | None, reactor: Any
+) -> OpenDiscovery:
+    """
+    How a daemon finds who leads: the masters that flags name, else the nexus of a flag or the
+    settings, else the masters of the settings. Leaves with status 78 if that cannot be.
+    """
+    url = "" if masters else nexus or settings.nexus
+    known = tuple(masters) or settings.masters or (settings.master.listen,)
+    try:
+        return OpenDiscovery(open_discovery(url, known, reactor))
+    except CannotOpen as error:
+        refuse_to_start(str(error))
 
 
 def claim_directory(path: Path, purpose: str) -> None:

@@ -23,7 +23,9 @@ from galaxy.agent.users import Users, account_uid
 from galaxy.daemon import (
     FAULT,
     DaemonOptions,
+    build,
     claim_directory,
+    find_masters,
     give_up,
     refuse_to_start,
     with_manhole,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from importlib import metadata
 from typing import Any
 
 from attrs import evolve
@@ -11,7 +10,14 @@ from twisted.application.service import MultiService
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from galaxy.daemon import DaemonOptions, claim_directory, give_up, refuse_to_start, with_manhole
+from galaxy.daemon import (
+    DaemonOptions,
+    build,
+    claim_directory,
+    give_up,
+    refuse_to_start,
+    with_manhole,
+)
 from galaxy.master.console import namespace
 from galaxy.master.service import Master
 from galaxy.nexus.interfaces import CannotOpen
@@ -59,7 +65,7 @@ def makeService(options: Options) -> MultiService:
         lambda: open_nexus(url, clock),
         evolve(options.settings.master, listen=options["listen"]),
         random.SystemRandom(),
-        _build(),
+        build(),
     )
 
     def unusable(failure: Failure) -> None:
@@ -71,10 +77,3 @@ def makeService(options: Options) -> MultiService:
     master.setServiceParent(parts)
     with_manhole(parts, options, namespace(master), clock)
     return parts
-
-
-def _build() -> str:
-    try:
-        return metadata.version("galaxy")
-    except metadata.PackageNotFoundError:
-        return "not installed"

@@ -7,13 +7,10 @@ import random
 import socket
 from typing import Any
 
-from twisted.application.service import MultiService, Service
-from twisted.internet.defer import Deferred
+from twisted.application.service import MultiService
 from twisted.python import usage
 
-from galaxy.daemon import DaemonOptions, refuse_to_start, with_manhole
-from galaxy.nexus.interfaces import CannotOpen, IDiscovery
-from galaxy.nexus.urls import open_discovery
+from galaxy.daemon import DaemonOptions, find_masters, with_manhole
 from galaxy.protocol.tcp import TcpNetwork
 from galaxy.scheduler.score import POLICIES
 from galaxy.scheduler.service import Scheduler
@@ -37,18 +34,6 @@ class Options(DaemonOptions):
             raise usage.UsageError(f"there is no policy {self['policy']!r}; known are {known}")
 
 
-class _Closing(Service):
-    """Closes the discovery when the daemon stops."""
-
-    def __init__(self, discovery: IDiscovery) -> None:
-        self.setName("discovery")
-        self._discovery = discovery
-
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        return self._discovery.close()
-
-
 def _addresses(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
@@ -58,23 +43,17 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     clock: Any = reactor
-    settings = options.settings
-    masters = _addresses(options["master"]) or settings.masters or (settings.master.listen,)
-    nexus = "" if options["master"] else options["nexus"] or settings.nexus
-    try:
-        discovery = open_discovery(nexus, masters, clock)
-    except CannotOpen as error:
-        refuse_to_start(str(error))
+    masters = find_masters(options.settings, _addresses(options["master"]), options["nexus"], clock)
     scheduler = Scheduler(
         clock,
         TcpNetwork(clock),
-        discovery,
+        masters.discovery,
         policy=POLICIES[options["policy"]],
         rng=random.Random(),  # noqa: S311 -- ties are no secrets
         name=f"{socket.gethostname()}:{os.getpid()}",
     )
     parts = MultiService()
-    _Closing(discovery).setServiceParent(parts)
+    masters.setServiceParent(parts)
     scheduler.setServiceParent(parts)
     with_manhole(parts, options, {"scheduler": scheduler, "picture": scheduler.picture}, clock)
     return parts
