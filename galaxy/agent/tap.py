@@ -101,6 +101,7 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     clock: Any = reactor
+    network = TcpNetwork(clock)
     settings = options.agent
     data = Path(settings.data_dir)
     claim_directory(data, "the agent's data")
@@ -116,7 +117,7 @@ def makeService(options: Options) -> MultiService:
                 rng=random.Random(),  # noqa: S311 -- for jitter, and names that only must differ
                 machine=Machine.here(),
                 users=_users(settings),
-                network=TcpNetwork(clock),
+                network=network,
                 discovery=masters.discovery,
                 open_database=lambda: open_database(data / "store"),
                 disk=DiskThread(clock, "agent-store"),
@@ -135,7 +136,9 @@ def makeService(options: Options) -> MultiService:
     parts = MultiService()
     masters.setServiceParent(parts)
     agent.setServiceParent(parts)
-    with_manhole(parts, options, {"agent": agent, "pods": agent.pods}, clock)
+    with_manhole(
+        parts, options, {"agent": agent, "pods": agent.pods, "wire": network.counters}, clock
+    )
     return parts
 
 

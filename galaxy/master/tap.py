@@ -51,6 +51,7 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     clock: Any = reactor
+    network = TcpNetwork(clock)
     url = options["nexus"]
     try:
         place = parse_nexus_url(url)
@@ -60,7 +61,7 @@ def makeService(options: Options) -> MultiService:
         claim_directory(place.path, "the nexus")
     master = Master(
         clock,
-        TcpNetwork(clock),
+        network,
         # Not before startService: LevelDB's lock and threads do not survive twistd's fork.
         lambda: open_nexus(url, clock),
         evolve(options.settings.master, listen=options["listen"]),
@@ -75,5 +76,5 @@ def makeService(options: Options) -> MultiService:
     master.listening.addErrback(unusable)
     parts = MultiService()
     master.setServiceParent(parts)
-    with_manhole(parts, options, namespace(master), clock)
+    with_manhole(parts, options, {**namespace(master), "wire": network.counters}, clock)
     return parts

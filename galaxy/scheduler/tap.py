@@ -43,10 +43,11 @@ def makeService(options: Options) -> MultiService:
     from twisted.internet import reactor
 
     clock: Any = reactor
+    network = TcpNetwork(clock)
     masters = find_masters(options.settings, _addresses(options["master"]), options["nexus"], clock)
     scheduler = Scheduler(
         clock,
-        TcpNetwork(clock),
+        network,
         masters.discovery,
         policy=POLICIES[options["policy"]],
         rng=random.Random(),  # noqa: S311 -- ties are no secrets
@@ -55,5 +56,10 @@ def makeService(options: Options) -> MultiService:
     parts = MultiService()
     masters.setServiceParent(parts)
     scheduler.setServiceParent(parts)
-    with_manhole(parts, options, {"scheduler": scheduler, "picture": scheduler.picture}, clock)
+    with_manhole(
+        parts,
+        options,
+        {"scheduler": scheduler, "picture": scheduler.picture, "wire": network.counters},
+        clock,
+    )
     return parts
