@@ -23,21 +23,13 @@ from galaxy.master.agents import Agent
 from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import place
 from galaxy.master.room import room_on
-from galaxy.protocol.types_pb2 import kBatch, kDead, kJobNormal
+from galaxy.protocol.types_pb2 import kDead, kJobNormal
 
 if TYPE_CHECKING:
     from galaxy.master.events import Journal
 
 PATIENCE_S = 60.0
 """How long victims may take to leave."""
-
-
-Rank = tuple[int, bool]
-
-
-def rank(job: Job) -> Rank:
-    """What orders jobs: who ranks higher may displace. Of equal priority, a kBatch is lower."""
-    return job.priority, job.type != kBatch
 
 
 @define(eq=False)

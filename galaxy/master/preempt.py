@@ -1,5 +1,5 @@
 """
-Who may displace whom, and whether what is proposed does no more than it must. Pure.
+Whether a preemption that somebody proposes can be, and does no more than it must. Pure.
 
 A scheduler (`judge`) or a person (`preempt`) names pods that wait, a machine, and
 victims on it. The master checks it by its own picture as it checks any proposal: the
@@ -14,35 +14,21 @@ from itertools import islice
 
 from galaxy import names
 from galaxy.master.agents import Agent
-from galaxy.master.claims import Rank, rank
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import Event, Pod, change
 from galaxy.master.propose import Taken, refused_whole, waiting
-from galaxy.master.room import CHECKS, room_on
+from galaxy.master.rank import displaces
+from galaxy.master.room import BUT_RESOURCES, room_on
 from galaxy.protocol.master_pb2 import (
-    AgentTenants,
-    GetVictimsRequest,
-    GetVictimsResponse,
     Preemption,
     PreemptRequest,
     ProposalAnswer,
     Refusal,
-    Tenant,
 )
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status, kBatch, kStageRunning
 from galaxy.resources import room_for, shortfall
-
-MOST_AGENTS = 1000
-"""Of how many machines a scheduler is told who might leave: enough to choose from."""
-
-_BUT_RESOURCES = tuple(check for check in CHECKS if check.name != "resources")
-
-
-def lowest_rank(cluster: Cluster) -> Rank | None:
-    """The rank of the lowest job that has pods on machines; None: there is none."""
-    return min((rank(job) for job in cluster.jobs if job.tally.stages[kStageRunning]), default=None)
 
 
 def judge(cluster: Cluster, reign: str, asked: Preemption, now: float) -> ProposalAnswer:
@@ -105,58 +91,6 @@ def preempt(cluster: Cluster, asked: PreemptRequest, actor: str, now: float) -> 
         raise GalaxyError(taken.status, taken.reason)
 
 
-def tenants(cluster: Cluster, asked: GetVictimsRequest, now: float) -> GetVictimsResponse:
-    """
-    Who would have to leave for a group, machine by machine.
-
-    Only machines that would do for it otherwise. GalaxyError: kConflict about
-    another reign, kJobNotFound, kNotFound.
-    """
-    if asked.reign != cluster.reign:
-        raise GalaxyError(Status.kConflict, "that is about the picture of another reign")
-    job = cluster.jobs.get(asked.job_id)
-    version = job.version(asked.version) if job is not None else None
-    if job is None or version is None:
-        status = Status.kJobNotFound if job is None else Status.kNotFound
-        raise GalaxyError(status, f"there is no {asked.job_id} {asked.version}")
-    answer = GetVictimsResponse()
-    for agent in cluster.fleet:
-        room, _ = room_on(job, version, agent, 1, now, _BUT_RESOURCES)
-        found = _tenants_of(job, agent) if room else []
-        if found:
-            answer.agents.append(AgentTenants(agent=agent.number, tenants=found))
-            if len(answer.agents) == MOST_AGENTS:
-                break
-    return answer
-
-
-def _tenants_of(job: Job, agent: Agent) -> list[Tenant]:
-    grouped: dict[Version, Tenant] = {}
-    for pod in agent.pods:
-        if not _displaces(job, pod):
-            continue
-        tenant = grouped.get(pod.version)
-        if tenant is None:
-            tenant = grouped[pod.version] = Tenant(
-                job_id=pod.job.job_id,
-                version=pod.version.name,
-                priority=pod.job.priority,
-                type=pod.job.type,
-                requirement=pod.version.pod.requirement,
-            )
-        tenant.count += 1
-        tenant.youngest = max(tenant.youngest, pod.sched_time)
-    return list(grouped.values())
-
-
-def _displaces(job: Job, victim: Pod) -> bool:
-    return (
-        victim.stage == kStageRunning
-        and rank(victim.job) < rank(job)
-        and victim.index not in victim.job.finishing
-    )
-
-
 def _named(agent: Agent, asked: Preemption) -> Sequence[Pod] | Taken:
     """The pods that a proposal means: of each group the youngest, the sick before the well."""
     found: dict[Pod, None] = {}
@@ -198,7 +132,7 @@ def _claim(  # noqa: PLR0917 - all that is to be checked
     actor: str = "scheduler",
 ) -> Taken:
     count, requirement = len(indexes), version.requirement
-    room, tightest = room_on(job, version, agent, count, now, _BUT_RESOURCES)
+    room, tightest = room_on(job, version, agent, count, now, BUT_RESOURCES)
     if tightest is not None and room < count:
         return Taken(0, tightest.status, tightest.reason(job, version, agent, now))
     # Those that leave already make room too, and are not to be counted twice.
@@ -233,7 +167,7 @@ def _fault(job: Job, agent: Agent, victim: Pod) -> str:
         return f"{name} does not run on {agent.endpoint}: {_where(victim.job, victim.index)}"
     if victim.index in victim.job.finishing:
         return f"{name} has ended"
-    if not _displaces(job, victim):
+    if not displaces(job, victim):
         kind = "a batch job" if victim.job.type == kBatch else "a service"
         return (
             f"{name} may not be displaced: it belongs to {kind} of priority"

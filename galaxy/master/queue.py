@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from attrs import define
 
-from galaxy.master.claims import Rank, rank
 from galaxy.master.jobs import Job, Version
+from galaxy.master.rank import Rank, rank
 from galaxy.master.reconcile import launchable
 from galaxy.protocol.master_pb2 import AgentCount, PendingGroup
 from galaxy.protocol.types_pb2 import kJobNormal, kStageRunning

@@ -87,6 +87,9 @@ CHECKS: tuple[Check, ...] = (
 )
 """In order; the rest of a part is refused by the first that leaves the least room."""
 
+BUT_RESOURCES = tuple(check for check in CHECKS if check.name != "resources")
+"""What no other pod's leaving changes."""
+
 
 def room_on(  # noqa: PLR0917 - the arguments of a check, and which
     job: Job,

@@ -24,11 +24,13 @@ from galaxy.master.holdings import holdings
 from galaxy.master.leader import Deposed, Leadership
 from galaxy.master.operators import OperatorMethods
 from galaxy.master.pods import Pod
-from galaxy.master.preempt import judge, lowest_rank, tenants
+from galaxy.master.preempt import judge
 from galaxy.master.propose import dispose, note_unplaced
+from galaxy.master.rank import lowest_rank
 from galaxy.master.reign import Reign
 from galaxy.master.steering import SteeringMethods
 from galaxy.master.store import Loaded, Store
+from galaxy.master.tenants import tenants
 from galaxy.nexus.interfaces import CannotOpen, INexus
 from galaxy.protocol.addresses import parse_address
 from galaxy.protocol.calls import Call
@@ -185,7 +187,7 @@ class MasterService(OperatorMethods, SteeringMethods):
         self._advisers.heard(call.peer)
         await reign.news(request.revision, min(request.wait_s, LONGEST_WAIT_S))
         queue = reign.cluster.queue
-        groups = queue.groups(lowest_rank(reign.cluster))
+        groups = queue.groups(lowest_rank(reign.cluster.jobs))
         return GetPendingJobsResponse(
             revision=queue.revision, groups=groups, holdings=holdings(reign.cluster.jobs, groups)
         )

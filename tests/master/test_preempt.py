@@ -15,8 +15,10 @@ from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
 from galaxy.master.overview import pod_overview
 from galaxy.master.pods import Pod, vanish
-from galaxy.master.preempt import judge, lowest_rank, preempt, tenants
+from galaxy.master.preempt import judge, preempt
+from galaxy.master.rank import lowest_rank
 from galaxy.master.standing import standing_of_pod
+from galaxy.master.tenants import tenants
 from galaxy.protocol.master_pb2 import (
     GetVictimsRequest,
     Preemption,
@@ -336,6 +338,9 @@ class TenantTests(PreemptTests):
     def test_nobody_on_a_machine_that_would_not_do(self) -> None:
         self.assertEqual(self.tenants(self.job(labels=("ssd",))), [])
 
+    def test_nobody_where_it_would_not_do(self) -> None:
+        self.assertEqual(self.tenants(self.job(millicores=1001)), [])
+
     def test_another_reign(self) -> None:
         with self.assertRaises(GalaxyError):
             tenants(self.cluster, GetVictimsRequest(reign="x"), NOW)
@@ -343,7 +348,7 @@ class TenantTests(PreemptTests):
     def test_groups_say_whether_they_may_displace_somebody(self) -> None:
         self.job("high")
         self.job("low", priority=0)
-        groups = self.cluster.queue.groups(lowest_rank(self.cluster))
+        groups = self.cluster.queue.groups(lowest_rank(self.cluster.jobs))
         self.assertEqual([group.may_preempt for group in groups], [True, False])
 
 
