@@ -6,7 +6,7 @@ TRIAL := $(BIN)/python -m twisted.trial
 UNIT := $(filter-out tests.integration,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))))
 UNIT += $(subst /,.,$(patsubst %.py,%,$(wildcard tests/test_*.py)))
 
-.PHONY: setup up down test lint types layers unit functional proto bench
+.PHONY: setup up down test lint types layers unit functional simulate proto bench
 
 setup: .venv/ready
 
@@ -48,6 +48,15 @@ unit:
 
 functional:
 	$(TRIAL) --temp-directory=_trial_temp.functional tests.integration
+
+# More runs of the simulated cluster than `make test` has time for, in two processes.
+SEEDS ?= 1000
+FIRST ?= 1
+
+simulate:
+	@$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --every 2 & other=$$!; \
+	$(BIN)/python -m tests.simulation --first $$(($(FIRST) + 1)) --seeds $$(($(SEEDS) - 1)) --every 2; one=$$?; \
+	wait $$other && exit $$one
 
 # The messages and services, made anew from the .proto files.
 proto:

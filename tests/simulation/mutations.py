@@ -1,0 +1,112 @@
+"""
+Agents with a fault built in, to show that the simulation would see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from random import Random
+from typing import Any
+
+from attrs import evolve, frozen
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from galaxy.agent.orders import KillOrder
+from galaxy.agent.records import PodKey
+from galaxy.agent.service import AgentAnswers
+from galaxy.nexus.interfaces import Unavailable
+from galaxy.protocol.agent_pb2 import (
+    KillPodsRequest,
+    KillPodsResponse,
+    LogChunk,
+    QueryRequest,
+    QueryResponse,
+    ReadLogRequest,
+    RunPodsRequest,
+    RunPodsResponse,
+    ShowPodsRequest,
+    ShowPodsResponse,
+)
+from galaxy.protocol.calls import Call
+from galaxy.protocol.services import IAgent
+from tests.simulation.processes import ProcessClock
+from tests.simulation.witness import launched
+from tests.simulation.world import Build, Disk
+
+LATER_S = 0.5
+
+
+@implementer(IAgent)
+@frozen(eq=False)
+class _Plain:
+    """An agent as it is; what is to be wrong with it is overridden."""
+
+    answers: AgentAnswers
+
+    async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
+        return await self.answers.query(request, call)
+
+    async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
+        return await self.answers.run_pods(request, call)
+
+    async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
+        return await self.answers.kill_pods(request, call)
+
+    async def show_pods(self, request: ShowPodsRequest, call: Call) -> ShowPodsResponse:
+        return await self.answers.show_pods(request, call)
+
+    async def read_log(
+        self, request: ReadLogRequest, call: Call, send: Callable[[LogChunk], Awaitable[None]]
+    ) -> None:
+        await self.answers.read_log(request, call, send)
+
+
+class Credulous(_Plain):
+    """Takes every command for one of the highest reign."""
+
+    async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
+        """Obey."""
+        return await self.answers.run_pods(request, self._raised(call))
+
+    async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
+        """Obey."""
+        return await self.answers.kill_pods(request, self._raised(call))
+
+    def _raised(self, call: Call) -> Call:
+        return evolve(call, epoch=max(call.epoch, self.answers.runner.book.epoch))
+
+
+class Forgetful(_Plain):
+    """Begins an attempt anew whenever it is told to run it, though it has it."""
+
+    async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
+        """Run, whatever runs already."""
+        runner = self.answers.runner
+        had: list[PodKey] = [key for key in launched(request) if key in runner.book.pods]
+        if had:
+            await runner.kill(KillOrder(call.epoch, had, "it is to be run again"))
+        return await self.answers.run_pods(request, call)
+
+
+def _answers_first(clock: ProcessClock, rng: Random) -> Disk:
+    """A disk that says it has written what it will write later."""
+
+    def write(work: Callable[[], Any]) -> Deferred[Any]:
+        clock.callLater(LATER_S, partial(_try, work))
+        return succeed(None)
+
+    return write
+
+
+def _try(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    except Unavailable:
+        return  # nobody listens any more
+
+
+NO_EPOCHS = Build(answers=Credulous)
+ANSWERS_FIRST = Build(disk=_answers_first)
+NOT_IDEMPOTENT = Build(answers=Forgetful)

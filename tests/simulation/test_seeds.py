@@ -1,0 +1,47 @@
+"""The cluster keeps its laws, whatever befalls it."""
+
+from __future__ import annotations
+
+import gc
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.simulation.run import simulate
+
+PART = 60
+
+
+class SeedsTests(SynchronousTestCase):
+    """Runs with faults drawn from their seeds."""
+
+    def tearDown(self) -> None:
+        """What killed processes left behind is no concern of later tests."""
+        gc.collect()
+        self.flushLoggedErrors(RuntimeError)
+
+    def clean(self, part: int) -> None:
+        """No seed of a part breaks a law."""
+        for seed in range(part * PART + 1, (part + 1) * PART + 1):
+            history = simulate(seed)
+            if history.broken:
+                self.fail("\n".join([f"seed {seed}: {history.broken[0]}", *history.lines]))
+
+    def test_first(self) -> None:
+        """The first sixty."""
+        self.clean(0)
+
+    def test_second(self) -> None:
+        """The second sixty."""
+        self.clean(1)
+
+    def test_third(self) -> None:
+        """The third sixty."""
+        self.clean(2)
+
+    def test_fourth(self) -> None:
+        """The fourth sixty."""
+        self.clean(3)
+
+    def test_fifth(self) -> None:
+        """The fifth sixty."""
+        self.clean(4)
