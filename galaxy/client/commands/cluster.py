@@ -55,7 +55,8 @@ def up_command(
     monitor: bool,
 ) -> None:
     """Start what is missing of a cluster on this machine."""
-    from galaxy.client.local.bringup import Wish, bring_up
+    from galaxy.client.local.bringup import bring_up
+    from galaxy.client.local.settled import Wish
 
     if monitor:
         raise Failure(exits.USAGE, "--monitor: this build has no monitor")
@@ -76,13 +77,15 @@ def up_command(
 @click.pass_obj
 def down_command(session: Session, *, directory: Path, keep_tasks: bool) -> None:
     """Stop the cluster on this machine, and its tasks."""
+    from galaxy.client.local.ground import claimed
     from galaxy.client.local.teardown import take_down
 
     layout = _layout(session, directory)
     if not layout.run.is_dir():
         told(f"There is no cluster in {layout.directory}.")
         return
-    stopped, left = take_down(session, layout, keep_tasks=keep_tasks)
+    with claimed(layout, told):
+        stopped, left = take_down(session, layout, keep_tasks=keep_tasks)
     for name in stopped:
         click.echo(f"stopped {name}")
     if not stopped:

@@ -8,6 +8,7 @@ is ours if its command line names that very pid file.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -20,6 +21,9 @@ from attrs import frozen
 import galaxy
 
 _STEP_S = 0.05
+_LAST_WORDS = re.compile(
+    r"^(?:\S+ \[[^\]]*\] )?galaxy: (.+)$|^\S+ \[galaxy\.[^\]]*#critical\] (.+)$", re.MULTILINE
+)
 
 
 @frozen
@@ -133,3 +137,23 @@ def last_lines(logfile: Path, count: int = 15) -> str:
     except OSError as error:
         return f"(no log: {error.strerror})"
     return "\n".join(text.splitlines()[-count:])
+
+
+def log_sizes(directory: Path) -> dict[Path, int]:
+    """How long each log is now."""
+    return {path: path.stat().st_size for path in directory.glob("*.log")}
+
+
+def log_since(logfile: Path, size: int) -> str:
+    """What a log says beyond a size; all of it, if it was begun anew meanwhile."""
+    try:
+        content = logfile.read_bytes()
+    except OSError:
+        return ""
+    return content[size if size <= len(content) else 0 :].decode("utf-8", "replace")
+
+
+def last_words(said: str) -> str:
+    """The sentence with which a daemon gave up, out of what it wrote; empty: none. Pure."""
+    found = list(_LAST_WORDS.finditer(said))
+    return (found[-1][1] or found[-1][2]).strip() if found else ""

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.client.local.processes import last_lines, living, running, start, stop
+from galaxy.client.local.processes import (
+    last_lines,
+    last_words,
+    living,
+    log_since,
+    log_sizes,
+    running,
+    start,
+    stop,
+)
 
 SLEEP = "import signal, sys, time; {prelude}; print('up', flush=True); time.sleep(600)"
 DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
@@ -87,3 +96,27 @@ class ProcessesTests(SynchronousTestCase):
         log.write_text("\n".join(map(str, range(100))))
         self.assertEqual(last_lines(log, 2), "98\n99")
         self.assertIn("No such file", last_lines(self.run_directory / "none"))
+
+    def test_the_words_with_which_a_daemon_gave_up(self) -> None:
+        stamp = "2026-01-01T00:00:00+0000"
+        cases = [
+            ("Traceback\n  File\ngalaxy: the disk is full\nmore", "the disk is full"),
+            (f"{stamp} [galaxy.daemon#critical] the port is taken\nend", "the port is taken"),
+            (f"{stamp} [stderr#error] galaxy: no nexus\n{stamp} [-] bye", "no nexus"),
+            (f"{stamp} [twisted.internet.defer#critical] Unhandled error in Deferred", ""),
+            (f"{stamp} [galaxy.daemon#info] all is well", ""),
+        ]
+        for text, words in cases:
+            with self.subTest(words=words):
+                self.assertEqual(last_words(text), words)
+
+    def test_what_a_log_says_since(self) -> None:
+        """What a daemon said when it was started before is not taken for its words now."""
+        log = self.run_directory / "x.log"
+        log.write_text("old")
+        before = log_sizes(self.run_directory)[log]
+        log.write_text("old new")
+        self.assertEqual(log_since(log, before), " new")
+        log.write_text("n")
+        self.assertEqual(log_since(log, before), "n")
+        self.assertEqual(log_since(self.run_directory / "none", 0), "")
