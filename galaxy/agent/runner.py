@@ -2,7 +2,7 @@
 The shell around the agent's decisions: it alone changes the book, in turns.
 
 A turn takes all orders of the master and all pods that something happened to,
-drafts what follows (`galaxy.agent.book`, `galaxy.agent.reconcile`), writes
+drafts what follows (`galaxy.agent.draft`, `galaxy.agent.reconcile`), writes
 that in one batch, and only then adopts it, answers the orders, and carries out
 the steps. So what was answered is on disk, and what is done was written down
 first. A draft that could not be written is discarded: the orders are refused
