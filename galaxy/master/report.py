@@ -17,7 +17,7 @@ from galaxy.master.cluster import Cluster, last_incarnation_before
 from galaxy.master.copies import REPLACING, Copy, Judgement, is_overtaken, judge
 from galaxy.master.ends import merge_end
 from galaxy.master.jobs import Job
-from galaxy.master.pods import Pod, adopt, create, observe, vanish
+from galaxy.master.pods import Event, Pod, adopt, change, create, observe, vanish
 from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
 from galaxy.protocol.types_pb2 import (
     kPodError,
@@ -113,8 +113,19 @@ def remove(  # noqa: PLR0917 - the fields of a packed group
 
 
 def refuse(cluster: Cluster, agent: Agent, pod: Pod, reason: str, now: float) -> None:
-    """The agent did not take a pod that it was told to run."""
-    vanish(cluster.journal, pod, f"agent {agent.endpoint} refused it: {reason}", now)
+    """
+    The agent did not take a pod that it was told to run.
+
+    If it was to take it over in place, what was there goes on: that is to leave.
+    """
+    why = f"agent {agent.endpoint} refused it: {reason}"
+    there = agent.takeovers.get(pod)
+    if there == pod.incarnation - 1:
+        del agent.takeovers[pod]
+        pod.incarnation = there
+        change(cluster.journal, pod, Event.LEAVES, why, now)
+    else:
+        vanish(cluster.journal, pod, why, now)
 
 
 def _merge_group(  # noqa: PLR0917 - the tight loop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from galaxy.nexus.interfaces import Unavailable
+from galaxy.protocol.agent_pb2 import PodRefusal
 from galaxy.protocol.master_pb2 import (
     ResumeJobRequest,
     ScaleJobRequest,
@@ -105,6 +106,21 @@ class SteeringTests(MasterTests):
         self.go_on(10)
         self.assertEqual(self.versions(), {"v2"})
         self.assertNotIn("kill", self.agent.commands)
+
+    def test_a_takeover_that_is_refused_leaves_first(self) -> None:
+        """What was there is stopped and gone before the slot is placed again."""
+        self.agent.refuse = PodRefusal(status=Status.kQuota, reason="the disk is full")
+        self.agent.slow_to_die = True
+        self.update(other(self.asked))
+        self.world.advance(1)
+        shown = self.world.job()
+        self.assertEqual((shown.death, shown.healthy, len(self.agent.pods)), (3, 3, 6))
+        self.agent.refuse, self.agent.slow_to_die = None, False
+        for job_id, index in sorted(self.agent.pods)[:3]:
+            self.agent.lose(job_id, index)
+        self.world.advance(3)
+        self.go_on(10)
+        self.assertEqual((self.versions(), self.world.job().healthy), ({"v2"}, 6))
 
     def test_a_job_killed_in_the_midst_of_a_takeover_leaves_nothing(self) -> None:
         """Neither of what was to come nor of what was there."""
