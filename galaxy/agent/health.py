@@ -12,6 +12,7 @@ from enum import Enum
 
 from attrs import evolve, frozen
 
+DEFAULT_TIMEOUT_S = 2.0
 HURRY_S = 1.0  # a task that has yet to pass is asked at least so often
 
 
@@ -36,7 +37,7 @@ class HealthSpec:
     what: str
     path: str = "/"
     interval_s: float = 5.0
-    timeout_s: float = 2.0
+    timeout_s: float = DEFAULT_TIMEOUT_S
     grace_s: float = 30.0
     failures: int = 3  # so many in a row, and it is restarted
 

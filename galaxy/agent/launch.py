@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import frozen
 
 from galaxy import names
+from galaxy.agent.health import DEFAULT_TIMEOUT_S
 from galaxy.agent.records import Pod
 from galaxy.agent.steps import Execute
 from galaxy.agent.tasks import STOP_PROCESS
@@ -89,7 +90,8 @@ class Launcher:
         elif step.name.startswith("main."):
             request.command = task.start_command
         elif step.name.startswith("health."):
-            request.command = _bounded(task.health.command, task.health.timeout_s)
+            longest_s = task.health.timeout_s or DEFAULT_TIMEOUT_S
+            request.command = _bounded(task.health.command, longest_s)
             request.stdout_path = request.stderr_path = str(places.health(number))
         elif task.source_type == kSourceTypeCommand:
             request.command = task.binary.decode("utf-8", "replace")
