@@ -44,7 +44,8 @@ def last_incarnation_before(epoch: int) -> int:
     A reign may have to place a slot of which it knows only that it should exist,
     because the agent that has it is silent. Its number must be higher than any
     that an earlier reign gave, so that of two copies it is clear which is the
-    later one. Slots that agents report go on from the reported number.
+    later one. So must that of a slot which an agent reports and loses: the reign
+    before may have given the slot a later attempt, and have ended that.
     """
     return (max(1, epoch) - 1) * INCARNATIONS_PER_EPOCH
 
@@ -104,6 +105,7 @@ class Cluster:
         cluster = cls(epoch, reign, settings, now, fleet, Queue(epoch), losses)
         for job in jobs:
             cluster.jobs.add(job)
+            job.earlier = last_incarnation_before(epoch)
             cluster.note_end(job)
             cluster.movements.note(job)
             cluster.journal.jobs[job] = None

@@ -146,6 +146,7 @@ class Job:
     complaint: str = ""  # what speaks against the update that goes on
     beyond: int = 0  # ended slots with indexes that replica does not reach any more
     highest: int = 0  # the highest incarnation of slots and attempts that are no more
+    earlier: int = 0  # no reign before this one gave a higher incarnation
     pods: dict[int, Pod] = field(factory=dict)
     tally: Tally = field(factory=Tally)
     on_agents: dict[Agent, int] = field(factory=dict)  # pods per machine, if max_per_host is set

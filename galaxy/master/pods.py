@@ -136,7 +136,7 @@ def create(journal: Journal, job: Job, index: int, incarnation: int, now: float)
 def place(journal: Journal, pod: Pod, agent: Agent, reason: str, now: float) -> None:
     """Give a pending pod a machine: a new incarnation, which the agent is to be told of."""
     pod.agent = agent
-    pod.incarnation = max(pod.incarnation, pod.job.highest) + 1
+    pod.incarnation = max(pod.incarnation, pod.job.highest, pod.job.earlier) + 1
     pod.sched_time = now
     pod.generation = pod.job.generation
     if pod.job.behind:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.master.agents import Agent
-from galaxy.master.cluster import Cluster
+from galaxy.master.cluster import Cluster, last_incarnation_before
 from galaxy.master.copies import RULES
 from galaxy.master.ends import finish
 from galaxy.master.jobs import Job, turn
@@ -376,6 +376,16 @@ class CopyTests(SynchronousTestCase):
         self.cluster.settle(NOW)
         placed(self.cluster, self.job, other, 3)
         self.assertGreater(self.job.pods[0].incarnation, self.successor)
+
+    def test_it_is_later_than_what_another_reign_gave_and_ended(self) -> None:
+        """An attempt after the reported one was taken back, by a master that is no more."""
+        cluster = self.reign()
+        one = self.report(cluster, "a:1", 0, 1)
+        other = machine(cluster, "b:1")
+        cluster.bury(one, "silence", NOW)
+        cluster.settle(NOW)
+        placed(cluster, self.job, other, 3)
+        self.assertGreater(self.job.pods[0].incarnation, last_incarnation_before(cluster.epoch))
 
     def test_a_pod_of_an_unknown_job_is_stopped(self) -> None:
         cluster = self.reign(())
