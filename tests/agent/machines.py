@@ -126,6 +126,7 @@ class Machine:
     probes: MemoryProbes = field(factory=MemoryProbes)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
+    faults: list[str] = field(factory=list)
     behave: Behave = usual
     disk: InThread = maybeDeferred
     _gce_port: IListening | None = field(default=None, init=False)
@@ -171,7 +172,7 @@ class Machine:
             spawner=self.spawner,
             probes=self.probes,
         )
-        self.agent = Agent(settings, around, self.complaints.append, self.complaints.append)
+        self.agent = Agent(settings, around, self.complaints.append, self.faults.append)
         self.agent.startService()
 
     def start_gce(self) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
 from galaxy.agent.restarts import LONGEST_DELAY_S
 from galaxy.gce.memory_machine import Behaviour
 from galaxy.protocol.types_pb2 import (
@@ -155,6 +159,26 @@ class RunTests(MachineTests):
         self.machine.advance(5)
         self.assertEqual(self.machine.pod().tasks[0].restarts, 1)
         self.flushLoggedErrors()
+
+    def test_fault_of_ours(self) -> None:
+        """A fault of ours ends the agent, as one who may be started again; tasks run on."""
+        self.run_one()
+        self.machine.kill()
+        faults: list[Exception] = []
+
+        def disk(work: Callable[[], None]) -> Deferred[None]:
+            if faults:
+                raise faults[0]
+            return maybeDeferred(work)
+
+        self.machine.disk = disk
+        self.machine.start()
+        faults.append(ZeroDivisionError("ours"))
+        self.machine.gce.end(MAIN, "main.0", exit_code=1)
+        self.machine.advance(0.5)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.machine.complaints, [])
+        self.assertEqual(self.machine.faults, ["the agent has a fault: ours"])
 
     def test_kill_again(self) -> None:
         """To kill an unknown pod is to have it gone."""
