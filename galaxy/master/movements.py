@@ -19,6 +19,10 @@ from galaxy.master.rollout import MOVING
 
 WATCH_S = 1.0
 
+LARGE = 1000
+PODS_PER_SECOND = 100_000
+"""Of an update that has LARGE pods or more to move, so many are looked at in a second."""
+
 
 @define(eq=False)
 class Movements:
@@ -27,6 +31,7 @@ class Movements:
     _updating: dict[Job, None] = field(factory=dict)
     _draining: dict[Agent, None] = field(factory=dict)
     _watched: float = 0.0  # when updates were last looked at
+    _rests: dict[Job, float] = field(factory=dict)  # large ones, and when to look at them again
 
     def note(self, job: Job) -> None:
         """Remember whether an update of the job goes on."""
@@ -38,6 +43,7 @@ class Movements:
     def forget(self, job: Job) -> None:
         """The job is no more."""
         self._updating.pop(job, None)
+        self._rests.pop(job, None)
 
     def heed(self, journal: Journal, agent: Agent) -> None:
         """Something of a machine has changed: perhaps whether it is to be emptied."""
@@ -51,7 +57,7 @@ class Movements:
 
     def move(self, journal: Journal, job: Job, now: float) -> None:
         """Move what of the job is to move now."""
-        if not (job.behind or self._draining):
+        if not (job.behind or self._draining) or self._is_resting(job, now):
             return
         todo = moves(job, self._draining, now)
         onwards = f"moves to version {job.latest.name}"
@@ -64,6 +70,15 @@ class Movements:
             drained = pod.agent is not None and pod.agent.draining
             why = "its machine is being emptied" if drained else onwards
             change(journal, pod, Event.LEAVES, why, now)
+
+    def _is_resting(self, job: Job, now: float) -> bool:
+        """Each of its pods may change at any time; not each time are all of them looked at."""
+        if len(job.behind) < LARGE or job not in self._updating:
+            return False
+        if now < self._rests.get(job, 0.0):
+            return True
+        self._rests[job] = now + len(job.behind) / PODS_PER_SECOND
+        return False
 
     def watch(self, journal: Journal, now: float) -> None:
         """Once a second, look for what time alone brings: pods that are late, machines back."""

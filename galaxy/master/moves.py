@@ -17,7 +17,7 @@ moved twice); a machine is never promised more than it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from attrs import define, evolve, field, frozen
 
@@ -121,7 +121,7 @@ def moves(job: Job, draining: Iterable[Agent], now: float) -> Moves:
     leave: list[int] = []
     budget = _Budget(step(job) - out(job), _most_moved(job))
     rooms = Rooms(now)
-    for pod in _candidates(job, draining):
+    for pod in _candidates(job, draining, may_take_out=budget.out > 0):
         behind = pod.index in job.behind and budget.moved > 0 and _may_update(pod)
         if pod.stage == kStagePending:
             if behind:
@@ -159,11 +159,16 @@ def _may_update(pod: Pod) -> bool:
     return job.update.state in MOVING and pod.generation < job.generation
 
 
-def _candidates(job: Job, draining: Iterable[Agent]) -> Iterator[Pod]:
-    """Those that wait, those that are ill, the others; each by index."""
+def _candidates(job: Job, draining: Iterable[Agent], *, may_take_out: bool) -> list[Pod]:
+    """Those that wait, those that are ill, the others if they may be taken out; each by index."""
     indexes = set(job.behind)
     for agent in draining:
         indexes.update(pod.index for pod in agent.pods if pod.job is job)
-    pods = [job.pods[index] for index in indexes - job.finishing]
+    pods = [
+        pod
+        for index in indexes - job.finishing
+        if (pod := job.pods[index]).stage in {kStagePending, kStageRunning}
+        and (may_take_out or not pod.healthy)
+    ]
     pods.sort(key=lambda pod: (pod.stage != kStagePending, pod.healthy, pod.index))
-    return (pod for pod in pods if pod.stage in {kStagePending, kStageRunning})
+    return pods
