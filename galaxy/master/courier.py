@@ -9,7 +9,6 @@ with a later heartbeat; (job, index, incarnation) makes a repeat harmless.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -107,7 +106,7 @@ class Courier:
                 self._stale(error.reason)
 
     async def _kill(self, stub: AgentStub, agent: Agent) -> None:
-        attempts = frozenset(islice(agent.kills, BATCH_PODS))
+        attempts = frozenset(sorted(agent.kills)[:BATCH_PODS])
         response = await stub.kill_pods(_kill_request(attempts), epoch=self._cluster.epoch)
         agent.kills -= attempts
         now = self._clock.seconds()
@@ -177,7 +176,8 @@ def launches(agent: Agent) -> tuple[Batch, RunPodsRequest]:
     batch: Batch = {}
     request = RunPodsRequest()
     weight = 0
-    for pod in islice(tuple(agent.untold), BATCH_PODS):
+    # In an order of their own: sets of pods have none that a simulation could repeat.
+    for pod in sorted(agent.untold, key=_slot)[:BATCH_PODS]:
         if pod.stage != kStageRunning or pod.agent is not agent:
             agent.untold.discard(pod)
             continue
@@ -204,6 +204,10 @@ def launches(agent: Agent) -> tuple[Batch, RunPodsRequest]:
                 )
             )
     return batch, request
+
+
+def _slot(pod: Pod) -> tuple[str, int]:
+    return pod.job.job_id, pod.index
 
 
 def _kill_request(attempts: Iterable[Attempt]) -> KillPodsRequest:

@@ -45,3 +45,8 @@ class SeedsTests(SynchronousTestCase):
     def test_fifth(self) -> None:
         """The fifth sixty."""
         self.clean(4)
+
+    def test_again(self) -> None:
+        """A seed says everything: the same one tells the same history."""
+        for seed in (3, 7, 11):
+            self.assertEqual(simulate(seed).lines, simulate(seed).lines)
