@@ -33,6 +33,8 @@ _PORT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _LABEL = re.compile(r"[^\s,]{1,64}")
+_USER = re.compile(r"(?![0-9]+\Z)[^\s/:-][^\s/:]{0,63}")
+_RESERVED_ENV = re.compile(r"GALAXY_.*|POD_ID|TASK_ID|POD_VERSION")
 _VERSION = re.compile(r"[^\s/]{1,64}")
 
 
@@ -62,6 +64,12 @@ def _job_problems(job: pb.JobDescriptor) -> Iterator[Problem]:
         yield Problem("name", "a job needs a name")
     elif len(job.name) > 100 or not job.name.isprintable():
         yield Problem("name", "a name is at most 100 printable characters")
+    if job.user and not (_USER.fullmatch(job.user) and job.user.isprintable()):
+        yield Problem(
+            "user",
+            f"{job.user!r} is no user's name: 1 to 64 characters without spaces, '/' and ':',"
+            " not digits alone",
+        )
     if job.type == pb.kJobTypeUnset:
         yield Problem("type", "a job needs a type: kLongRun, kBatch or kSystem")
     elif job.type not in pb.JobType.values():
@@ -197,6 +205,11 @@ def _task_problems(
         name, equals, value = entry.partition("=")
         if not (equals and _ENV_NAME.fullmatch(name)) or "\0" in value:
             yield Problem(f"{path}.envs[{position}]", f"{entry!r} does not look like NAME=value")
+        elif _RESERVED_ENV.fullmatch(name):
+            yield Problem(
+                f"{path}.envs[{position}]",
+                f"{name} is Galaxy's own to set (GALAXY_*, POD_ID, TASK_ID and POD_VERSION are)",
+            )
     yield from _package_problems(path, task)
 
 

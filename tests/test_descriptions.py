@@ -145,6 +145,16 @@ UNSOUND: list[tuple[Change, str]] = [
     (set_to("task.health.http_path", "x"), "pod.tasks[0].health.http"),
     (set_to("task.health.interval_s", -1), "pod.tasks[0].health.interval"),
     (set_to("task.health.failures", -1), "pod.tasks[0].health.failures"),
+    (set_to("user", "a/b"), "user"),
+    (set_to("user", "a b"), "user"),
+    (set_to("user", "-x"), "user"),
+    (set_to("user", "1000"), "user"),
+    (set_to("user", "x" * 65), "user"),
+    (set_to("user", "a\0"), "user"),
+    (lambda job: task(job).envs.append("GALAXY_POD_INDEX=7"), "pod.tasks[0].envs[1]"),
+    (lambda job: task(job).envs.append("POD_ID=7"), "pod.tasks[0].envs[1]"),
+    (lambda job: task(job).envs.append("TASK_ID="), "pod.tasks[0].envs[1]"),
+    (lambda job: task(job).envs.append("POD_VERSION=7"), "pod.tasks[0].envs[1]"),
 ]
 
 
@@ -153,6 +163,14 @@ class ProblemsTests(SynchronousTestCase):
 
     def test_a_sound_job_has_none(self) -> None:
         self.assertEqual(problems(sound_job()), ())
+
+    def test_names_of_users_and_of_the_environment_that_are_fine(self) -> None:
+        for user in ("", "ann", "ann.b-c@d.example", "7of9", "_x", "j\u00fcrgen"):
+            with self.subTest(user=user):
+                job = sound_job()
+                job.user = user
+                task(job).envs.extend(["PATH=/bin", "HOME=/tmp", "MY_GALAXY_X=1", "POD_IDS=1"])
+                self.assertEqual(problems(job), ())
 
     def test_each_fault_is_told_once_and_in_its_place(self) -> None:
         for number, (change, path) in enumerate(UNSOUND):

@@ -12,7 +12,7 @@ from importlib import import_module
 
 import click
 
-from galaxy.client import exits
+from galaxy.client import exits, stdout
 from galaxy.client.command import cluster_options
 from galaxy.client.session import real_session
 
@@ -72,7 +72,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command that the arguments name."""
+    stdout.guard()
     try:
         cli(obj=real_session(), prog_name="galaxy")
     except KeyboardInterrupt:
         sys.exit(exits.INTERRUPTED)
+    except stdout.StdoutLost as lost:
+        stdout.give_up(lost)

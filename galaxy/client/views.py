@@ -2,7 +2,7 @@
 What the master says, as the documents that `-o json` prints. Pure.
 
 The names are a promise to scripts: fields may be added, none renamed. What is
-not known is null.
+not known is null, and so is what never happened.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def job(overview: JobOverview) -> Row:
         "failed": overview.failed,
         "cpu_used_millicores": overview.cpu_used_millicores,
         "memory_used_bytes": overview.memory_used_bytes,
-        "create_time": overview.create_time,
-        "update_time": overview.update_time,
+        "create_time": _time(overview.create_time),
+        "update_time": _time(overview.update_time),
         "reason": overview.reason,
     }
 
@@ -91,9 +91,9 @@ def pod(overview: PodOverview) -> Row:
         "cpu_assigned_millicores": overview.cpu_assigned_millicores,
         "memory_used_bytes": status.used_memory if told else None,
         "memory_assigned_bytes": overview.memory_assigned_bytes,
-        "pending_time": overview.pending_time,
-        "sched_time": overview.sched_time,
-        "start_time": status.start_time if told else None,
+        "pending_time": _time(overview.pending_time),
+        "sched_time": _time(overview.sched_time),
+        "start_time": _time(status.start_time),
         "path": status.path if told else None,
     }
 
@@ -112,17 +112,17 @@ def task(overview: TaskOverview) -> Row:
         "state": _word(pb.TaskState, status.state),
         "stage": status.stage,
         "pid": status.pid or None,
-        "exit_code": status.exit_code if status.ended else None,
-        "signal": status.signal if status.ended else None,
+        "exit_code": status.exit_code if status.ended and not status.signal else None,
+        "signal": status.signal or None,
         "oom_killed": status.oom_killed,
         "restarts": status.restarts,
         "cgroup": status.cgroup,
         "cpu_used_millicores": status.used_millicores,
         "memory_used_bytes": status.used_memory,
-        "deploy_time": status.deploy_time,
-        "start_time": status.start_time,
-        "end_time": status.end_time,
-        "next_try_time": status.next_try_time,
+        "deploy_time": _time(status.deploy_time),
+        "start_time": _time(status.start_time),
+        "end_time": _time(status.end_time),
+        "next_try_time": _time(status.next_try_time),
         "command": status.command,
         "reason": status.reason,
     }
@@ -146,7 +146,7 @@ def agent(overview: AgentOverview) -> Row:
         "isolation": facts.isolation,
         "isolation_reason": facts.isolation_reason,
         "build": facts.build,
-        "heartbeat_time": overview.heartbeat_time,
+        "heartbeat_time": _time(overview.heartbeat_time),
         "reason": overview.reason,
     }
 
@@ -181,6 +181,11 @@ def status(answer: GetStatusResponse) -> Row:
 
 def _amount(amount: Amount) -> Row:
     return {"total": amount.total, "assigned": amount.assigned, "used": amount.used}
+
+
+def _time(seconds: float) -> float | None:
+    """A time, or never."""
+    return seconds or None
 
 
 def _word(enum: Any, number: int) -> str:

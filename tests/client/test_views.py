@@ -89,4 +89,25 @@ class FieldTests(SynchronousTestCase):
         self.assertIsNone(views.task(TaskOverview())["exit_code"])
         ended = TaskOverview(status=TaskStatus(ended=True, signal=9, oom_killed=True))
         row = views.task(ended)
-        self.assertEqual((row["exit_code"], row["signal"], row["oom_killed"]), (0, 9, True))
+        self.assertEqual((row["exit_code"], row["signal"], row["oom_killed"]), (None, 9, True))
+
+    def test_an_end_has_an_exit_code_or_a_signal(self) -> None:
+        for code in (0, 3):
+            row = views.task(TaskOverview(status=TaskStatus(ended=True, exit_code=code)))
+            self.assertEqual((row["exit_code"], row["signal"]), (code, None))
+        row = views.task(TaskOverview(status=TaskStatus()))
+        self.assertEqual((row["exit_code"], row["signal"]), (None, None))
+
+    def test_never_is_null(self) -> None:
+        task = views.task(TaskOverview())
+        pod = views.pod(PodOverview(status=PodStatus()))
+        for row, names in (
+            (task, "deploy_time start_time end_time next_try_time"),
+            (pod, "pending_time sched_time start_time"),
+            (views.job(JobOverview()), "create_time update_time"),
+            (views.agent(AgentOverview()), "heartbeat_time"),
+        ):
+            for name in names.split():
+                self.assertIsNone(row[name], name)
+        started = views.task(TaskOverview(status=TaskStatus(start_time=1.5)))
+        self.assertEqual(started["start_time"], 1.5)

@@ -50,7 +50,13 @@ class Checked:
 
 def checked(document: Document) -> Checked:
     """The keys of a document; each mistake of form is a fault."""
-    faults = [*document.faults, *_missing(document)]
+    missing = [
+        fault
+        for fault in _missing(document)
+        # What was passed over because a part of it is repeated is not missing.
+        if not any(known.path[: len(fault.path)] == fault.path for known in document.faults)
+    ]
+    faults = [*document.faults, *missing]
     if not isinstance(document.value, dict):
         kind = _NAMES_OF_KINDS.get(type(document.value), "something else")
         faults.append(Fault(document.place(()), (), f"a job is an object in braces, not {kind}"))
@@ -62,22 +68,26 @@ def checked(document: Document) -> Checked:
     readable = deepcopy(document.value)
     for mistake in mistakes:
         _cut(readable, mistake["loc"])
-        faults.append(_fault(document, mistake))
+        fault = _fault(document, mistake)
+        if all(fault.path != known.path for known in missing):
+            faults.append(fault)
     return Checked(JobKeys.model_validate(readable), tuple(faults))
 
 
 def _missing(document: Document) -> Iterator[Fault]:
     paths: list[Path] = list(REQUIRED)
-    tasks = _at(document.value, ("pod", "tasks"))
+    tasks = value_at(document.value, ("pod", "tasks"))
     for number in range(len(tasks) if isinstance(tasks, list) else 0):
         paths.extend(("pod", "tasks", number, *path) for path in REQUIRED_OF_TASKS)
     for path in paths:
-        parent = _at(document.value, path[:-1])
-        if isinstance(parent, dict) and path[-1] not in parent:
-            yield Fault(document.place(path), path, "is required")
+        parent = value_at(document.value, path[:-1])
+        if isinstance(parent, dict) and parent.get(path[-1]) is None:
+            text = "is required, and null is nothing" if path[-1] in parent else "is required"
+            yield Fault(document.place(path), path, text)
 
 
-def _at(value: Any, path: Path) -> Any:
+def value_at(value: Any, path: Path) -> Any:
+    """What stands at a path of a tree; None: nothing."""
     for part in path:
         if isinstance(part, int):
             value = value[part] if isinstance(value, list) and part < len(value) else None
@@ -90,7 +100,7 @@ def _cut(tree: Any, path: Path) -> None:
     """Remove what stands at a path; an element of a list is replaced, to keep the count."""
     list_name = ""
     for depth, part in enumerate(path):
-        inner = _at(tree, (part,))
+        inner = value_at(tree, (part,))
         deeper = depth + 1 < len(path) and isinstance(inner, dict | list)
         if isinstance(tree, dict) and not deeper:
             tree.pop(part, None)
@@ -107,7 +117,7 @@ def _written(value: Any, path: Path) -> Path:
     for depth, part in enumerate(path):
         if not isinstance(value, dict | list):
             return path[:depth]
-        value = _at(value, (part,))
+        value = value_at(value, (part,))
     return path
 
 

@@ -78,7 +78,7 @@ class _Parser:
     def _value(self, path: Path) -> Any:
         self._skip_blank(path)
         if len(path) > _DEEPEST:
-            raise _Unreadable(self._at, path[:3], f"nested deeper than {_DEEPEST} levels")
+            raise _Unreadable(self._at, path, f"nested deeper than {_DEEPEST} levels")
         start = self._at
         self.values[path] = self.place(start)
         if self._take("{"):

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from galaxy.client.jobfile import jsonc, tomltext
 from galaxy.client.jobfile.build import descriptor
-from galaxy.client.jobfile.checks import checked
+from galaxy.client.jobfile.checks import checked, value_at
 from galaxy.client.jobfile.document import Document, Fault, parsed
 from galaxy.client.jobfile.document import Path as TreePath
 from galaxy.client.jobfile.package import PackageError, read_package
@@ -71,6 +71,9 @@ def _judged(document: Document, source: str, directory: Path) -> JobFile:
 
     job = descriptor(form.job, package)
     told = [fault.path for fault in faults]
+    # What was passed over because a part of it is repeated cannot be judged.
+    around = (fault.path[:-1] for fault in document.faults)
+    told += [path for path in around if value_at(document.value, path) is None]
     for problem in problems(job):
         path = parsed(problem.path)
         if not any(_on_one_branch(path, other) for other in told):

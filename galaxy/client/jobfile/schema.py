@@ -37,8 +37,18 @@ STAND_INS: dict[str, Any] = {
 """What a faulty element of a list is replaced by, to read on behind it."""
 
 
+_PRIORITIES = {"kStorageService": 100, "kNormalService": 70, "kBatchTask": 25}
+"""Galaxy 2's words."""
+
+
 def _as_list(value: Any) -> Any:
+    if value == "":  # Galaxy 2's way to ask for no label
+        return []
     return [value] if isinstance(value, str) else value
+
+
+def _as_priority(value: Any) -> Any:
+    return _PRIORITIES.get(value, value) if isinstance(value, str) else value
 
 
 def _as_port(value: Any) -> Any:
@@ -173,7 +183,7 @@ class JobKeys(_Keys):
     name: str = ""
     user: str = ""
     type: Literal["kLongRun", "kBatch", "kSystem"] | None = None
-    priority: Count | None = None
+    priority: Annotated[Count | None, BeforeValidator(_as_priority)] = None
     labels: Annotated[list[str], BeforeValidator(_as_list)] = []
     replica: Count | None = None
     deploy_step: Count = 0

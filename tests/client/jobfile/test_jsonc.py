@@ -71,6 +71,11 @@ class ParseTests(SynchronousTestCase):
                 self.assertEqual((fault.place, fault.text), (Place(*place), sentence))
                 self.assertIsNone(document.value)
 
+    def test_what_is_nested_too_deep_has_its_whole_path(self) -> None:
+        (fault,) = parse('{"a":' * 60).faults
+        self.assertEqual(fault.path, ("a",) * 51)
+        self.assertEqual(fault.place, Place(1, 51 * 5 + 1))
+
     @settings(deadline=None)
     @given(VALUES, st.none() | st.integers(0, 3))
     def test_reads_all_that_the_standard_parser_reads(self, value: object, indent: int) -> None:

@@ -129,6 +129,14 @@ class SoundFileTests(SynchronousTestCase):
         job = read_job(GALAXY_2.encode(), "sample.json", Path()).job
         self.assertEqual((job.priority, list(job.pod.tasks[0].envs)), (60, ["A=1"]))
 
+    def test_priorities_in_words_and_no_label_as_its_samples_have_them(self) -> None:
+        for word, number in (("kStorageService", 100), ("kNormalService", 70), ("kBatchTask", 25)):
+            file = read(small(priority=word, labels=""))
+            self.assertEqual((file.report(), file.job.priority), ([], number))
+            self.assertEqual(list(file.job.pod.labels), [])
+        (line,) = read(small(priority="kOnline")).report()
+        self.assertIn("priority: must be a whole number, not the string 'kOnline'", line)
+
     def test_all_labels_arrive(self) -> None:
         """Galaxy 2 took one (§12.2, 14)."""
         job = read(small(labels=["ssd", "gpu"])).job
@@ -232,6 +240,38 @@ class FaultyFileTests(SynchronousTestCase):
             with self.subTest(sentence=sentence):
                 (line,) = read(value).report()
                 self.assertEqual(line.split(": ", 1)[1], sentence)
+
+    def test_null_is_no_value_for_what_is_required(self) -> None:
+        cases = [
+            (small(requirement={"memory": None}), "pod.requirement.memory"),
+            (small(name=None), "name"),
+            (small(task={"binary": None}), "pod.tasks[0].binary"),
+        ]
+        for value, path in cases:
+            with self.subTest(path=path):
+                (line,) = read(value).report()
+                self.assertTrue(line.endswith(f": {path}: is required, and null is nothing"), line)
+
+    def test_toml_that_repeats_a_key_is_judged_all_the_same(self) -> None:
+        text = """name = "x"
+name = "y"
+type = "kLongrun"
+[pod]
+requirement = {millicores = 100, millicores = 200}
+[[pod.tasks]]
+source_type = "kSourceTypeCommand"
+start_command = "true"
+"""
+        lines = read_job(text.encode(), "job.toml", Path()).report()
+        self.assertEqual(
+            [line.split(": ")[:2] for line in lines],
+            [
+                ["job.toml:2:1", "name"],
+                ["job.toml:3:8", "type"],
+                ["job.toml:5:1", "pod.requirement.millicores"],
+                ["job.toml:6:1", "pod.tasks[0].binary"],
+            ],
+        )
 
     def test_what_is_missing_is_named(self) -> None:
         lines = read({"pod": {"tasks": [{}]}}).report()
