@@ -14,6 +14,7 @@ from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
     KillPodsResponse,
     PodGroup,
+    PodLaunch,
     PodRefusal,
     PodStatus,
     QueryRequest,
@@ -51,6 +52,7 @@ class Attempt:
     index: int
     incarnation: int
     version: str
+    generation: int = 0
     state: PodState = kPodDeploying
     healthy: bool = False
     revision: int = 0
@@ -183,12 +185,13 @@ class FakeAgent:
             self.descriptions.add((description.job_id, description.version))
         for launch in request.launches:
             for index, incarnation in zip(launch.index, launch.incarnation, strict=True):
-                refusal = self._launch(launch.job_id, launch.version, index, incarnation)
+                refusal = self._launch(launch, index, incarnation)
                 if refusal is not None:
                     response.refusals.append(refusal)
         return response
 
-    def _launch(self, job_id: str, version: str, index: int, incarnation: int) -> PodRefusal | None:
+    def _launch(self, launch: PodLaunch, index: int, incarnation: int) -> PodRefusal | None:
+        job_id, version = launch.job_id, launch.version
         refusal = PodRefusal(job_id=job_id, index=index, incarnation=incarnation)
         if self.refuse is not None:
             refusal.status, refusal.reason = self.refuse.status, self.refuse.reason
@@ -202,7 +205,7 @@ class FakeAgent:
             self.removed.append(there)
             there = None
         if there is None:
-            pod = Attempt(job_id, index, incarnation, version)
+            pod = Attempt(job_id, index, incarnation, version, launch.generation)
             self.pods[job_id, index] = pod
             self.launches.append((job_id, index, incarnation))
             self._news(pod)
@@ -258,6 +261,7 @@ def _group(pod: Attempt) -> PodGroup:
         healthy=pod.healthy,
         index=[pod.index],
         incarnation=[pod.incarnation],
+        generation=pod.generation,
     )
 
 

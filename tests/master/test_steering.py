@@ -5,6 +5,7 @@ from __future__ import annotations
 from galaxy.nexus.interfaces import Unavailable
 from galaxy.protocol.agent_pb2 import PodRefusal
 from galaxy.protocol.master_pb2 import (
+    RestartJobRequest,
     ResumeJobRequest,
     ScaleJobRequest,
     SteerUpdateRequest,
@@ -95,6 +96,17 @@ class SteeringTests(MasterTests):
         self.assertEqual(self.world.job().update_state, kUpdateNormal)
         self.go_on(10)
         self.assertEqual((self.versions(), self.world.job().update_state), ({"v2"}, kUpdateNone))
+
+    def test_a_rolling_restart_goes_on_in_another_reign_and_restarts_nothing_twice(self) -> None:
+        self.world.do(self.world.stub.restart_job(RestartJobRequest(job_id="web", step=2)))
+        self.world.advance(0.2)
+        self.assertEqual(len(self.agent.launches), 8)
+        self.world.restart_master()
+        self.world.do(self.agent.connect(self.world.network, ADDRESS))
+        self.world.advance(2)
+        self.go_on(10)
+        self.assertEqual((len(self.agent.launches), self.world.job().updated), (12, 6))
+        self.assertEqual(self.world.job().update_state, kUpdateNone)
 
     def test_a_takeover_that_got_lost_is_told_again(self) -> None:
         self.agent.deaf.add("run")
