@@ -1,9 +1,15 @@
 """
 The fewest pods that give so much cpu and memory together. Pure.
 
-Exact, by branch and bound: kinds of pods in order of what they give, each taken
-as often as it helps and then less often, and left as soon as no set that begins
-so can be smaller than the best one known.
+By branch and bound: kinds of pods in order of what they give, each taken as often
+as it helps and then less often, and left as soon as no set that begins so can be
+smaller than the best one known. The first is found greedily.
+
+Note: the budget
+    To cover two needs exactly can take for ever: dozens of pods of a dozen kinds. A
+    search that has looked at `BUDGET` beginnings of sets ends with the best one it
+    has. That happens only to sets of many pods, and such a set is a few
+    pods larger than need be at worst: the greedy one is close.
 """
 
 from __future__ import annotations
@@ -11,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrs import frozen
+
+BUDGET = 400
 
 
 @frozen
@@ -30,63 +38,141 @@ def at_least(cpu: int, memory: int, kinds: Sequence[Kind]) -> int:
     )
 
 
-def fewest(cpu: int, memory: int, kinds: Sequence[Kind], most: int) -> int | None:
-    """How many pods it takes; None: more than `most`, or all do not suffice."""
-    search = _Search(max(0, cpu), max(0, memory), kinds, most)
-    search.go(0, max(0, cpu), max(0, memory), 0)
-    return search.best if search.best <= most else None
+def fewest(
+    cpu: int, memory: int, kinds: Sequence[Kind], most: int, enough: int = 0
+) -> tuple[int, ...] | None:
+    """
+    How many of each kind; None: it takes more than `most` in all, or all do not suffice.
+
+    Of kinds that give the same the last are taken first. Any set of `enough` will do.
+    """
+    search = _Search(max(0, cpu), max(0, memory), kinds)
+    return search.run(most, enough)
 
 
 class _Search:
-    """The state of one search. Note: two resources are compared in shares of what is needed."""
+    """The state of one search. `_found` are how many of each of the merged kinds."""
 
-    def __init__(self, cpu: int, memory: int, kinds: Sequence[Kind], most: int) -> None:
-        self._scale = max(1, cpu), max(1, memory)
+    def __init__(self, cpu: int, memory: int, kinds: Sequence[Kind]) -> None:
+        self._needs = cpu, memory
+        self._originals = kinds
         # More than is needed helps nobody; what is equal then, is one kind.
-        merged: dict[tuple[int, int], int] = {}
-        for kind in kinds:
+        merged: dict[tuple[int, int], list[int]] = {}
+        for number, kind in enumerate(kinds):
             gives = min(kind.cpu, cpu), min(kind.memory, memory)
             if any(gives) and kind.count:
-                merged[gives] = merged.get(gives, 0) + kind.count
-        self._kinds = sorted(merged.items(), key=lambda item: -self._worth(*item[0]))
-        # By position: the most that one pod of the kinds from there on gives.
-        self._most = [(0, 0, 0)]
-        for (each_cpu, each_memory), _ in reversed(self._kinds):
-            before = self._most[-1]
-            worth = self._worth(each_cpu, each_memory)
-            after = max(each_cpu, before[0]), max(each_memory, before[1]), max(worth, before[2])
-            self._most.append(after)
-        self._most.reverse()
-        self.best = most + 1
-
-    def go(self, position: int, cpu: int, memory: int, used: int) -> None:
-        """So much is still needed, and so many pods are taken of the kinds before."""
-        if not (cpu or memory):
-            self.best = min(self.best, used)
-            return
-        if used + self._bound(position, cpu, memory) >= self.best:
-            return
-        (each_cpu, each_memory), count = self._kinds[position]
-        enough = max(
-            _times(cpu, each_cpu) if each_cpu else 0,
-            _times(memory, each_memory) if each_memory else 0,
+                merged.setdefault(gives, []).append(number)
+        whole_cpu, whole_memory = max(1, cpu), max(1, memory)
+        self._weights = (
+            (1, 0),
+            (0, 1),
+            (whole_memory, whole_cpu),
+            (3 * whole_memory, whole_cpu),
+            (whole_memory, 3 * whole_cpu),
         )
-        for taken in range(min(count, enough), -1, -1):
-            left_cpu = max(0, cpu - taken * each_cpu)
-            left_memory = max(0, memory - taken * each_memory)
-            self.go(position + 1, left_cpu, left_memory, used + taken)
+        self._kinds = sorted(
+            (
+                Kind(gives[0], gives[1], sum(kinds[number].count for number in numbers))
+                for gives, numbers in merged.items()
+            ),
+            key=lambda kind: -(kind.cpu * whole_memory + kind.memory * whole_cpu),
+        )
+        self._members = [merged[kind.cpu, kind.memory] for kind in self._kinds]
+        # For each weight and position: what one of the kinds from there on is worth, and
+        # how many there are, the worthiest first.
+        self._worths = [
+            [
+                sorted(
+                    (
+                        (for_cpu * kind.cpu + for_memory * kind.memory, kind.count)
+                        for kind in self._kinds[position:]
+                    ),
+                    reverse=True,
+                )
+                for position in range(len(self._kinds) + 1)
+            ]
+            for for_cpu, for_memory in self._weights
+        ]
+        self._taken = [0] * len(self._kinds)
+        self._found: list[int] | None = None
+        self._best = 0
+        self._enough = 0
+        self._left = BUDGET
+
+    def run(self, most: int, enough: int) -> tuple[int, ...] | None:
+        cpu, memory = self._needs
+        self._enough = max(enough, self._bound(0, cpu, memory))
+        self._best = most + 1
+        if self._enough > most:
+            return None
+        self._greedily()
+        self._go(0, cpu, memory, 0)
+        return None if self._found is None else self._of_originals(self._found)
+
+    def _greedily(self) -> None:
+        """One after the other, whoever gives most of what is still needed."""
+        cpu, memory = self._needs
+        taken = [0] * len(self._kinds)
+        while cpu > 0 or memory > 0:
+            best, most = -1, 0.0
+            for position, kind in enumerate(self._kinds):
+                if taken[position] < kind.count:
+                    gives = min(kind.cpu, cpu) / cpu if cpu else 0.0
+                    gives += min(kind.memory, memory) / memory if memory else 0.0
+                    if gives > most:
+                        best, most = position, gives
+            if best < 0:
+                return
+            taken[best] += 1
+            cpu = max(0, cpu - self._kinds[best].cpu)
+            memory = max(0, memory - self._kinds[best].memory)
+        if sum(taken) < self._best:
+            self._best, self._found = sum(taken), taken
+
+    def _go(self, position: int, cpu: int, memory: int, used: int) -> None:
+        """So much is still needed, and so many pods are taken of the kinds before."""
+        if self._best <= self._enough or not self._left:
+            return
+        self._left -= 1
+        if not (cpu or memory):
+            if used < self._best:
+                self._best, self._found = used, self._taken.copy()
+            return
+        if used + self._bound(position, cpu, memory) >= self._best:
+            return
+        kind = self._kinds[position]
+        helps = max(
+            _times(cpu, kind.cpu) if kind.cpu else 0,
+            _times(memory, kind.memory) if kind.memory else 0,
+        )
+        for taken in range(min(kind.count, helps), -1, -1):
+            self._taken[position] = taken
+            left_cpu, left_memory = cpu - taken * kind.cpu, memory - taken * kind.memory
+            self._go(position + 1, max(0, left_cpu), max(0, left_memory), used + taken)
+        self._taken[position] = 0
 
     def _bound(self, position: int, cpu: int, memory: int) -> int:
-        most_cpu, most_memory, most_worth = self._most[position]
-        return max(
-            _times(cpu, most_cpu),
-            _times(memory, most_memory),
-            _times(self._worth(cpu, memory), most_worth),
-        )
+        """No fewer will do, whichever of the weights the needs are added by."""
+        bound = 0
+        for (for_cpu, for_memory), worths in zip(self._weights, self._worths, strict=True):
+            need, count = for_cpu * cpu + for_memory * memory, 0
+            for worth, there in worths[position]:
+                if need <= 0:
+                    break
+                taken = min(there, _times(need, worth))
+                need -= taken * worth
+                count += taken
+            bound = max(bound, count if need <= 0 else _NEVER)
+        return bound
 
-    def _worth(self, cpu: int, memory: int) -> int:
-        whole_cpu, whole_memory = self._scale
-        return cpu * whole_memory + memory * whole_cpu
+    def _of_originals(self, found: list[int]) -> tuple[int, ...]:
+        counts = [0] * len(self._originals)
+        for members, many in zip(self._members, found, strict=True):
+            left = many
+            for number in reversed(members):
+                counts[number] = min(left, self._originals[number].count)
+                left -= counts[number]
+        return tuple(counts)
 
 
 _NEVER = 1 << 62

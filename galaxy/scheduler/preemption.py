@@ -4,8 +4,8 @@ Who would have to leave so that pods of a higher rank find room. Pure.
 Called for groups that found no place and may displace others. The master says
 which pods could leave (`Tenant`), checks what is proposed, and carries it out.
 Laws (safety): never a victim of equal or higher rank; what leaves suffices; no
-smaller set on that machine would do. (Liveness): while any machine could make
-room for one more, one is found.
+smaller set on that machine would do (but see Note: the budget, in `covering`).
+(Liveness): while any machine could make room for one more, one is found.
 
 Note: which set is the smaller one
     First the one whose most precious pod has the lower rank: nobody of a higher
@@ -67,7 +67,7 @@ class _Need:
     """
     What has to leave a host: the holders of ports, and of the others so much.
 
-    `others` go up to `rank` and no further, because that suffices.
+    `others` go up to `rank` and no further, because that suffices; the most precious first.
     """
 
     cpu: int
@@ -84,10 +84,14 @@ class _Need:
     @property
     def size(self) -> int:
         """How many have to leave."""
+        return len(self.holders) + sum(self.fewest())
+
+    def fewest(self) -> tuple[int, ...]:
+        """How many of each of the others: in all as few as can be."""
         kinds = _kinds(self.others)
         found = fewest(self.cpu, self.memory, kinds, sum(kind.count for kind in kinds))
         assert found is not None, "all of them together suffice"
-        return len(self.holders) + found
+        return found
 
 
 def smallest(host: Host, shape: Shape, count: int) -> tuple[Part, ...]:
@@ -99,22 +103,22 @@ def smallest(host: Host, shape: Shape, count: int) -> tuple[Part, ...]:
     need = _need(host, shape, count)
     if need is None:
         return ()
-    size = need.size - len(need.holders)
+    chosen = need.fewest()
+    size = sum(chosen)
     # The most precious first: would as many do with fewer of these?
     kept = list(_kinds(need.others))
-    numbered = sorted(enumerate(need.others), key=lambda pair: _preciousness(pair[1]))
-    for position, _ in numbered:
-        kind = kept[position]
-        low, high = 0, min(kind.count, size)
+    for position, kind in enumerate(kept):
+        low, high = 0, chosen[position]
         while low < high:
             middle = (low + high) // 2
             kept[position] = Kind(kind.cpu, kind.memory, middle)
-            if fewest(need.cpu, need.memory, kept, size) is None:
+            instead = fewest(need.cpu, need.memory, kept, size, enough=size)
+            if instead is None:
                 low = middle + 1
             else:
-                high = middle
+                chosen, high = instead, min(middle, instead[position])
         kept[position] = Kind(kind.cpu, kind.memory, low)
-    left = zip(need.others, (kind.count for kind in kept), strict=True)
+    left = zip(need.others, chosen, strict=True)
     return (*((one, 1) for one in need.holders), *((one, many) for one, many in left if many))
 
 
@@ -172,6 +176,7 @@ def _need(host: Host, shape: Shape, count: int) -> _Need | None:
     cpu -= sum(one.cpu for one in holders)
     memory -= sum(one.memory for one in holders)
     others = [one for one in host.tenants if not one.ports & host.taken]
+    others.sort(key=_preciousness)
     highest = max((one.rank for one in holders), default=None)
     for rank in sorted({one.rank for one in host.tenants}):
         if highest is not None and rank < highest:

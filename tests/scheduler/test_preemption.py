@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,8 +164,16 @@ class PreemptionLaws(SynchronousTestCase):
             and sum(kind.memory * n for kind, n in zip(kinds, many, strict=True)) >= memory
         ]
         least = min(sizes, default=None)
-        expected = least if least is not None and least <= most else None
-        self.assertEqual(fewest(cpu, memory, kinds, most), expected)
+        found = fewest(cpu, memory, kinds, most)
+        if least is None or least > most:
+            self.assertIsNone(found)
+            return
+        assert found is not None
+        self.assertEqual(sum(found), least)
+        there = list(zip(kinds, found, strict=True))
+        self.assertTrue(all(0 <= many <= kind.count for kind, many in there))
+        self.assertGreaterEqual(sum(kind.cpu * many for kind, many in there), cpu)
+        self.assertGreaterEqual(sum(kind.memory * many for kind, many in there), memory)
 
 
 class SmallestTests(SynchronousTestCase):
@@ -202,6 +211,26 @@ class SmallestTests(SynchronousTestCase):
         kinds = [tenant(f"t{n}", 40, cores=n / 10, gib=(9 - n) / 10) for n in range(1, 9)]
         victims = smallest(host(*kinds), shape(30, 30), 1)
         self.assertEqual(sum(names(victims).values()), 67)
+
+    def test_a_search_that_is_cut_finds_what_suffices(self) -> None:
+        """Sets of dozens out of a dozen kinds: soon, and close to what must be at least."""
+        rng = Random(4)
+        kinds = [
+            tenant(
+                f"t{n}",
+                rng.randrange(1, 20),
+                cores=rng.choice((0.1, 0.25, 0.5, 1, 1.3, 2)),
+                gib=rng.choice((0.1, 0.5, 0.7, 1, 4)),
+            )
+            for n in range(13)
+        ]
+        machine, wanted = host(*kinds), shape(4, 8)
+        for count in range(1, 10):
+            victims = smallest(machine, wanted, count)
+            self.assertTrue(suffices(machine, wanted, count, victims))
+            for one, _ in victims:
+                fewer = tuple((each, many - (each is one)) for each, many in victims)
+                self.assertFalse(suffices(machine, wanted, count, fewer))
 
 
 class EvictionsTests(SynchronousTestCase):
