@@ -8,8 +8,8 @@ smaller than the best one known. The first is found greedily.
 Note: the budget
     To cover two needs exactly can take for ever: dozens of pods of a dozen kinds. A
     search that has looked at `BUDGET` beginnings of sets ends with the best one it
-    has. That happens only to sets of many pods, and such a set is a few
-    pods larger than need be at worst: the greedy one is close.
+    has. That happens only to sets of many pods. Even then everybody in the set is
+    needed: it would not do without one of them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,21 @@ class _Search:
             return None
         self._greedily()
         self._go(0, cpu, memory, 0)
-        return None if self._found is None else self._of_originals(self._found)
+        return None if self._found is None else self._of_originals(self._trimmed(self._found))
+
+    def _trimmed(self, found: list[int]) -> list[int]:
+        """Nobody is in the set who is not needed, though the search may have been cut."""
+        pairs = list(zip(self._kinds, found, strict=True))
+        spare_cpu = sum(kind.cpu * many for kind, many in pairs) - self._needs[0]
+        spare_memory = sum(kind.memory * many for kind, many in pairs) - self._needs[1]
+        kept = []
+        for kind, many in pairs:
+            left = many
+            while left and kind.cpu <= spare_cpu and kind.memory <= spare_memory:
+                left -= 1
+                spare_cpu, spare_memory = spare_cpu - kind.cpu, spare_memory - kind.memory
+            kept.append(left)
+        return kept
 
     def _greedily(self) -> None:
         """One after the other, whoever gives most of what is still needed."""
