@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from galaxy.agent.records import PodKey
 from galaxy.protocol.master_pb2 import JobOverview
-from galaxy.protocol.types_pb2 import kBatch, kJobFailed, kJobFinished
+from galaxy.protocol.types_pb2 import kBatch, kJobFailed, kJobFinished, kUpdateNone, kUpdateSuspend
 from tests.simulation.people import People, Wish
 from tests.simulation.witness import attempt_of
 from tests.simulation.world import World
@@ -51,8 +51,8 @@ def _astray(wish: Wish, slots: dict[int, int]) -> str:
         return f"it was killed, and {slots} runs" if slots else ""
     if wish.kind == kBatch:
         return f"{slots} still runs" if slots else ""
-    wanted = dict.fromkeys(range(wish.replica), 1)
-    return "" if slots == wanted else f"{wish.replica} are to run, there are {slots}"
+    once = len(slots) == wish.replica and set(slots.values()) == {1}
+    return "" if once else f"{wish.replica} are to run, there are {slots}"
 
 
 def untold(jobs: Sequence[JobOverview], people: People) -> str:
@@ -63,13 +63,21 @@ def untold(jobs: Sequence[JobOverview], people: People) -> str:
         if by_name[wish.name] > 1:
             return f"{wish.name} was submitted once and is there {by_name[wish.name]} times"
         told = overviews.get(wish.job_id)
-        if wish.ended:
-            continue
-        if told is None:
+        if told is None and not wish.ended:
             return f"{wish.name} was acknowledged as {wish.job_id}, and is not there"
-        if wish.kind == kBatch:
-            if told.state not in {kJobFinished, kJobFailed}:
-                return f"{wish.name} has not ended: {told.finished} and {told.failed} have"
-        elif told.running != wish.replica:
-            return f"{wish.name} is said to have {told.running} running of {wish.replica}"
+        if told is not None and not wish.ended and (problem := _differs(wish, told)):
+            return f"{wish.name} {problem}"
+    return ""
+
+
+def _differs(wish: Wish, told: JobOverview) -> str:
+    if wish.kind == kBatch:
+        if told.state not in {kJobFinished, kJobFailed}:
+            return f"has not ended: {told.finished} and {told.failed} have"
+    elif told.update_state not in {kUpdateNone, kUpdateSuspend}:
+        return "is being updated still"
+    elif told.update_state == kUpdateNone and told.version != wish.version:
+        return f"is at {told.version}, and {wish.version} was acknowledged"
+    elif told.running != wish.replica:
+        return f"is said to have {told.running} running of {wish.replica}"
     return ""

@@ -17,12 +17,14 @@ from twisted.internet.task import deferLater
 from galaxy.protocol.master_pb2 import (
     JobOverview,
     ListJobsRequest,
+    ScaleJobRequest,
     SubmitJobRequest,
     TerminateJobRequest,
+    UpdateJobRequest,
 )
 from galaxy.protocol.services import MasterStub
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import JobType, Status, kBatch, kLongRun
+from galaxy.protocol.types_pb2 import JobDescriptor, JobType, Status, kBatch, kLongRun
 from galaxy.protocol.wire_pb2 import Hello
 from tests.scenario.jobs import job
 from tests.simulation.world import ENDLESS, MILLICORES, World
@@ -31,6 +33,9 @@ T = TypeVar("T")
 
 PATIENCE_S = 3.0  # with one call
 PAUSE_S = 0.5
+ODDS_OF_AN_END = 0.2
+ODDS_OF_A_CHANGE = 0.5
+ODDS_OF_A_SCALE = 0.5
 SHARE = 0.6  # of the machines, that all jobs together may ask for
 DEFINITE = frozenset({Status.kInputError, Status.kJobNotFound, Status.kJobUpdateFail})
 
@@ -47,7 +52,20 @@ class Wish:
     job_id: str = ""
     doomed: bool = False  # its end was asked for
     ended: bool = False  # and acknowledged
+    version: str = "v1"
+    scaled: bool = False  # once only: the repeat of a call may be late, and undo a later one
     open: int = 0  # questions without an answer
+
+    def described(self) -> JobDescriptor:
+        """The job as its owner writes it down."""
+        return job(
+            self.name,
+            replica=self.replica,
+            kind=self.kind,
+            command=self.command,
+            millicores=self.millicores,
+            version=self.version,
+        )
 
     @property
     def whole(self) -> int:
@@ -65,9 +83,12 @@ class People:
 
     def act(self) -> None:
         """Somebody does something."""
-        live = [wish for wish in self.wishes if wish.job_id and not wish.doomed]
-        if live and self.rng.random() < 0.25:
+        live = [wish for wish in self.wishes if wish.job_id and not wish.doomed and not wish.open]
+        chance = self.rng.random()
+        if live and chance < ODDS_OF_AN_END:
             self.end(self.rng.choice(live))
+        elif live and chance < ODDS_OF_A_CHANGE:
+            self.change(self.rng.choice(live))
         else:
             self.submit()
 
@@ -89,6 +110,20 @@ class People:
         self.world.millicores[wish.name] = wish.millicores
         self._note(f"submit {wish.name}: {wish.replica} of {wish.command!r}")
         self._begin(wish, self._submit(wish))
+
+    def change(self, wish: Wish) -> None:
+        """Scale a job, or bring it to another version; never the former after the latter."""
+        if wish.kind != kLongRun or wish.version != "v1":
+            return
+        if not wish.scaled and self.rng.random() < ODDS_OF_A_SCALE:
+            wish.scaled = True
+            wish.replica = self.rng.randint(1, wish.replica + 1)
+            self._note(f"scale {wish.name} to {wish.replica}")
+            self._begin(wish, self._scale(wish))
+        else:
+            wish.version = "v2"
+            self._note(f"update {wish.name}")
+            self._begin(wish, self._update(wish))
 
     def end(self, wish: Wish) -> None:
         """Terminate a job."""
@@ -113,17 +148,20 @@ class People:
         Deferred.fromCoroutine(asked())
 
     async def _submit(self, wish: Wish) -> None:
-        descriptor = job(
-            wish.name,
-            replica=wish.replica,
-            kind=wish.kind,
-            command=wish.command,
-            millicores=wish.millicores,
-        )
-        request = SubmitJobRequest(job=descriptor, request_id=f"the one of {wish.name}")
+        request = SubmitJobRequest(job=wish.described(), request_id=f"the one of {wish.name}")
         answer = await self._ask(lambda master: master.submit_job(request))
         wish.job_id = answer.job_id
         self._note(f"{wish.name} is {wish.job_id}")
+
+    async def _scale(self, wish: Wish) -> None:
+        request = ScaleJobRequest(job_id=wish.job_id, replica=wish.replica)
+        await self._ask(lambda master: master.scale_job(request))
+        self._note(f"{wish.name} is scaled")
+
+    async def _update(self, wish: Wish) -> None:
+        request = UpdateJobRequest(job_id=wish.job_id, job=wish.described())
+        await self._ask(lambda master: master.update_job(request))
+        self._note(f"{wish.name} is updated")
 
     async def _end(self, wish: Wish) -> None:
         request = TerminateJobRequest(job_id=wish.job_id)

@@ -218,7 +218,11 @@ class WatchedAgent:
 
     async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
         """As the agent does; what it took is remembered."""
+        self.look()
         highest = self.seen.epoch
+        if call.epoch >= highest:
+            for key in launched(request):
+                self._replaced(key)
         response: RunPodsResponse = await self.answers.run_pods(request, call)
         refused = {(each.job_id, each.index, each.incarnation) for each in response.refusals}
         for each in response.refusals:
@@ -275,18 +279,18 @@ class WatchedAgent:
         """As the agent does."""
         await self.answers.read_log(request, call, send)
 
+    def _replaced(self, key: PodKey) -> None:
+        """An attempt is ordered: earlier ones at its slot are to be stopped for it."""
+        seen = self.seen
+        for other in {*seen.taken, *map(attempt_of, seen.begun)}:
+            if (other.job_id, other.index) == (key.job_id, key.index) and other < key:
+                seen.killed.add(other)
+                seen.taken.pop(other, None)
+
     def _took(self, key: PodKey) -> None:
-        taken = self.seen.taken
-        for other in [
-            each for each in taken if (each.job_id, each.index) == (key.job_id, key.index)
-        ]:
-            if other.incarnation < key.incarnation:
-                del taken[other]
-                self.seen.killed.add(other)
-        if key in taken or key in self.seen.killed:
-            return
-        self.witness.history.note("take", f"{key.name} by {self.seen.endpoint}")
-        taken[key] = self.witness.now()
+        if key not in self.seen.taken and key not in self.seen.killed:
+            self.witness.history.note("take", f"{key.name} by {self.seen.endpoint}")
+            self.seen.taken[key] = self.witness.now()
 
 
 @implementer(INetwork)
