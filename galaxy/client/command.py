@@ -15,7 +15,7 @@ from galaxy.client import exits
 from galaxy.client.layout import FORMATS, Listing, Sheet, laid_out
 from galaxy.client.leader import Unreachable
 from galaxy.client.session import Session
-from galaxy.client.whereabouts import Nowhere
+from galaxy.client.whereabouts import NoAddress, Nowhere
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.settings import SettingsError
 
@@ -34,6 +34,13 @@ class Failure(Exception):
         super().__init__(code, sentence)
         self.code = code
         self.sentence = sentence
+
+
+def named(text: str) -> str:
+    """An option's type: the id or name of something. An empty one is a variable never set."""
+    if not text.strip():
+        raise click.BadParameter("it is empty: give an id or a name")
+    return text
 
 
 class Command(click.Command):
@@ -63,7 +70,7 @@ def failure_of(error: Exception) -> Failure:
             return error
         case GalaxyError():
             return Failure(exits.exit_code(error.status), str(error))
-        case SettingsError():
+        case SettingsError() | NoAddress():
             return Failure(exits.USAGE, str(error))
         case _:
             return Failure(exits.UNREACHABLE, str(error))

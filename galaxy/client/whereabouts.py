@@ -19,6 +19,10 @@ class Nowhere(Exception):
     """No setting says where the cluster is, or the one that does cannot be used."""
 
 
+class NoAddress(Nowhere):
+    """What should be an address is none."""
+
+
 @frozen
 class Flags:
     """What the command line said; None: nothing."""
@@ -85,10 +89,12 @@ def settings_files(cwd: Path, home: Path) -> tuple[Path, ...]:
 
 def _addresses(value: str, origin: str) -> tuple[str, ...]:
     addresses = tuple(address.strip() for address in value.split(",") if address.strip())
+    if not addresses:
+        raise NoAddress(f"{origin}: {value!r} names no address: write HOST:PORT")
     for address in addresses:
         host, _, port = address.rpartition(":")
-        if not (host and port.isdecimal()):
-            raise Nowhere(f"{origin}: {address!r} is not an address: write HOST:PORT")
+        if not (host and port.isdecimal() and 0 < int(port) < 65536):
+            raise NoAddress(f"{origin}: {address!r} is not an address: write HOST:PORT")
     return addresses
 
 

@@ -7,13 +7,14 @@ import json
 import click
 
 from galaxy.client import happenings
-from galaxy.client.command import ClusterCommand, Output, reads, told
+from galaxy.client.command import ClusterCommand, Output, named, reads, told
 from galaxy.client.layout import Row, laid_out
 from galaxy.client.leader import Unreachable
 from galaxy.client.moments import moment_in
 from galaxy.client.session import Session
+from galaxy.names import parse_pod_id
 from galaxy.protocol import types_pb2 as pb
-from galaxy.protocol.master_pb2 import Events, WatchEventsRequest
+from galaxy.protocol.master_pb2 import Events, ShowJobRequest, WatchEventsRequest
 from galaxy.protocol.services import BlockingMasterStub
 from galaxy.protocol.statuses import GalaxyError
 
@@ -24,9 +25,11 @@ _LOST = "galaxy: earlier events are not kept"
 
 
 @click.command("events", cls=ClusterCommand)
-@click.option("-j", "--job", metavar="JOB", help="Of this job: an id, its beginning, or a name.")
-@click.option("-p", "--pod", metavar="POD", help="Of this pod.")
-@click.option("-e", "--agent", metavar="AGENT", help="Of this agent.")
+@click.option(
+    "-j", "--job", type=named, metavar="JOB", help="Of this job: an id, its beginning, or a name."
+)
+@click.option("-p", "--pod", type=named, metavar="POD", help="Of this pod.")
+@click.option("-e", "--agent", type=named, metavar="AGENT", help="Of this agent.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens; json: one a line.")
 @click.option(
     "--since", metavar="T", help="Not before: seconds since the epoch, or as 90s, 10m, 2h, 1d."
@@ -54,7 +57,7 @@ def events_command(
     if follow:
         _follow(session, request, output.form)
     else:
-        output.show(session, happenings.EVENTS, lambda: kept_events(session, request))
+        output.show(session, happenings.EVENTS, lambda: _events_of_somebody(session, request))
 
 
 def kept_events(session: Session, request: WatchEventsRequest) -> list[Row]:
@@ -68,6 +71,34 @@ def kept_events(session: Session, request: WatchEventsRequest) -> list[Row]:
         told(_LOST)
     events = [event for answer in answers for event in answer.events]
     return list(happenings.rows(events, request.pod_id))
+
+
+def _events_of_somebody(session: Session, request: WatchEventsRequest) -> list[Row]:
+    """
+    The rows; GalaxyError(kJobNotFound) if neither the master nor any event knows the job.
+
+    Events outlive their job, so that it need not be there to be asked about.
+    """
+    rows = kept_events(session, request)
+    if rows or not (word := request.job_id or _job_of(request.pod_id)):
+        return rows
+    leader = session.leader()
+    try:
+        leader.ask(lambda master: master.show_job(ShowJobRequest(job_id=word)))
+    except GalaxyError as error:
+        if error.status != pb.kJobNotFound:
+            raise
+        ever = WatchEventsRequest(job_id=request.job_id, pod_id=request.pod_id)
+        if not kept_events(session, ever):
+            raise
+    return rows
+
+
+def _job_of(pod: str) -> str:
+    try:
+        return parse_pod_id(pod)[0]
+    except ValueError:
+        return ""
 
 
 def _follow(session: Session, request: WatchEventsRequest, form: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from galaxy.client import exits, sentences
 from galaxy.client.agentlist import agents_in
-from galaxy.client.command import ClusterCommand, Failure, Output, shaped, told
+from galaxy.client.command import ClusterCommand, Failure, Output, named, shaped, told
 from galaxy.client.commands.files import mistakes, read_text
 from galaxy.client.draining import Drain, drain
 from galaxy.client.session import Session
@@ -29,9 +29,11 @@ _POLL_S = 0.5
 @click.option(
     "-f", "--file", "path", type=click.Path(path_type=Path), help="Names agents, one a line."
 )
-@click.option("-e", "--agent", "agents", multiple=True, metavar="AGENT", help="These agents.")
+@click.option(
+    "-e", "--agent", "agents", type=named, multiple=True, metavar="AGENT", help="These agents."
+)
 @click.option("--remove", is_flag=True, help="Take the label from them; none named: from all.")
-@click.argument("more", nargs=-1, metavar="[AGENT]...")
+@click.argument("more", type=named, nargs=-1, metavar="[AGENT]...")
 @shaped
 @click.pass_obj
 def label_command(
@@ -71,7 +73,7 @@ def _named_in(path: Path) -> tuple[str, ...]:
 
 
 @click.command("offline", cls=ClusterCommand)
-@click.option("-e", "--agent", metavar="AGENT", required=True)
+@click.option("-e", "--agent", type=named, metavar="AGENT", required=True)
 @click.option("--wait", is_flag=True, help="Until all its pods have left.")
 @click.option(
     "--timeout",
@@ -116,7 +118,7 @@ def wait_until_empty(session: Session, endpoint: str, timeout_s: float | None) -
 
 
 @click.command("online", cls=ClusterCommand)
-@click.option("-e", "--agent", metavar="AGENT", required=True)
+@click.option("-e", "--agent", type=named, metavar="AGENT", required=True)
 @shaped
 @click.pass_obj
 def online_command(session: Session, output: Output, agent: str) -> None:

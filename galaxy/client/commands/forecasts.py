@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from galaxy.client.command import ClusterCommand, Output, reads, shaped
+from galaxy.client.command import ClusterCommand, Output, named, reads, shaped
 from galaxy.client.commands.files import read_sound, the_files_fault
 from galaxy.client.forecast import PLAN, WHY, explained, planned
 from galaxy.client.session import Session
@@ -17,7 +17,7 @@ _CHANGES = 1
 
 
 @click.command("why", cls=ClusterCommand)
-@click.argument("job_or_pod")
+@click.argument("job_or_pod", type=named)
 @reads
 @click.pass_obj
 def why_command(session: Session, output: Output, job_or_pod: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from galaxy.client import exits, sentences, tables, views
-from galaxy.client.command import ClusterCommand, Failure, Output, reads, shaped, told
+from galaxy.client.command import ClusterCommand, Failure, Output, named, reads, shaped, told
 from galaxy.client.commands.events import kept_events
 from galaxy.client.commands.files import read_sound, the_files_fault
 from galaxy.client.commands.pods import warn_of_silence
@@ -75,13 +75,13 @@ def wait_until_healthy(session: Session, job_id: str, timeout_s: float) -> None:
     while True:
         job = _overview(session, job_id)
         now = progress(job)
+        if now.state is Progress.FAILED:
+            raise Failure(exits.NOT_HEALTHY, now.text)
         if now.text != last_told:
             told(now.text)
             last_told = now.text
         if now.state is Progress.DONE:
             return
-        if now.state is Progress.FAILED:
-            raise Failure(exits.NOT_HEALTHY, now.text)
         if session.clock() >= deadline:
             reasons = "".join(f"\n  {reason}" for reason in _reasons(session, job_id))
             raise Failure(exits.NOT_HEALTHY, f"not after {timeout_s:g} s: {now.text}{reasons}")
@@ -116,7 +116,7 @@ def jobs_command(session: Session, output: Output) -> None:
 
 
 @click.command("show", cls=ClusterCommand)
-@click.argument("job")
+@click.argument("job", type=named)
 @reads
 @click.pass_obj
 def show_command(session: Session, output: Output, job: str) -> None:
@@ -135,8 +135,15 @@ def show_command(session: Session, output: Output, job: str) -> None:
 
 
 @click.command("kill", cls=ClusterCommand)
-@click.option("-j", "--job", "option", metavar="JOB", help="The job: an id, its beginning, a name.")
-@click.argument("job", required=False)
+@click.option(
+    "-j",
+    "--job",
+    "option",
+    type=named,
+    metavar="JOB",
+    help="The job: an id, its beginning, a name.",
+)
+@click.argument("job", type=named, required=False)
 @shaped
 @click.pass_obj
 def kill_command(session: Session, output: Output, option: str | None, job: str | None) -> None:

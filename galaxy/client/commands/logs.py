@@ -15,7 +15,7 @@ import click
 from attrs import frozen
 
 from galaxy.client import exits
-from galaxy.client.command import ClusterCommand, Failure, told
+from galaxy.client.command import ClusterCommand, Failure, named, told
 from galaxy.client.lines import Prefixed
 from galaxy.client.session import Session
 from galaxy.names import parse_pod_id
@@ -38,7 +38,7 @@ class _Source:
 @frozen
 class _Broken:
     source: _Source
-    reason: str
+    error: GalaxyError
 
 
 @click.command("logs", cls=ClusterCommand)
@@ -50,7 +50,7 @@ class _Broken:
     metavar="N",
     help="Only the last N lines of each task.",
 )
-@click.argument("job_or_pod")
+@click.argument("job_or_pod", type=named)
 @click.argument("task", required=False, default="")
 @click.pass_obj
 def logs_command(
@@ -77,17 +77,19 @@ def logs_command(
         for pod in placed
     ]
     out = sys.stdout.buffer
-    failed = False
+    codes = set()
     together = several and follow
     for event in _together(session, sources) if together else _in_turn(session, sources):
         if isinstance(event, _Broken):
-            told(f"galaxy: {event.source.request.pod_id}: {event.reason}")
-            failed = True
+            told(f"galaxy: {event.source.request.pod_id}: {event.error}")
+            codes.add(exits.exit_code(event.error.status))
         else:
             out.write(event)
             out.flush()
-    if failed:
-        raise Failure(exits.FAILED, "not all logs could be read to their end")
+    if codes:
+        # A task that no pod has is not there; anything else is half an answer.
+        code = exits.NOT_FOUND if codes == {exits.NOT_FOUND} else exits.FAILED
+        raise Failure(code, "not all logs could be read to their end")
 
 
 def _pods(session: Session, wanted: str) -> list[PodOverview]:
@@ -116,7 +118,7 @@ def _in_turn(session: Session, sources: list[_Source]) -> Iterator[bytes | _Brok
         try:
             yield from _written(session, source)
         except GalaxyError as error:
-            yield _Broken(source, str(error))
+            yield _Broken(source, error)
 
 
 def _written(session: Session, source: _Source) -> Iterator[bytes]:

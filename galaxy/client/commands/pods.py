@@ -7,15 +7,17 @@ from collections.abc import Iterable
 import click
 
 from galaxy.client import tables, views
-from galaxy.client.command import ClusterCommand, Output, reads, told
+from galaxy.client.command import ClusterCommand, Output, named, reads, told
 from galaxy.client.session import Session
 from galaxy.protocol.master_pb2 import ShowPodRequest, ShowTaskRequest
 
 
 @click.command("pods", cls=ClusterCommand)
-@click.option("-j", "--job", metavar="JOB", help="Of this job: an id, its beginning, or a name.")
-@click.option("-n", "--name", metavar="NAME", help="Of the jobs of this name.")
-@click.option("-e", "--agent", metavar="AGENT", help="On this agent.")
+@click.option(
+    "-j", "--job", type=named, metavar="JOB", help="Of this job: an id, its beginning, or a name."
+)
+@click.option("-n", "--name", type=named, metavar="NAME", help="Of the jobs of this name.")
+@click.option("-e", "--agent", type=named, metavar="AGENT", help="On this agent.")
 @reads
 @click.pass_obj
 def pods_command(
@@ -35,9 +37,11 @@ def pods_command(
 
 
 @click.command("tasks", cls=ClusterCommand)
-@click.option("-j", "--job", metavar="JOB", help="Of this job: an id, its beginning, or a name.")
-@click.option("-e", "--agent", metavar="AGENT", help="On this agent.")
-@click.option("-p", "--pod", metavar="POD", help="Of this pod.")
+@click.option(
+    "-j", "--job", type=named, metavar="JOB", help="Of this job: an id, its beginning, or a name."
+)
+@click.option("-e", "--agent", type=named, metavar="AGENT", help="On this agent.")
+@click.option("-p", "--pod", type=named, metavar="POD", help="Of this pod.")
 @reads
 @click.pass_obj
 def tasks_command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from galaxy.client import sentences
-from galaxy.client.command import ClusterCommand, Output, shaped
+from galaxy.client.command import ClusterCommand, Output, named, shaped
 from galaxy.client.session import Session
 from galaxy.protocol.master_pb2 import (
     RestartJobRequest,
@@ -16,7 +16,7 @@ from galaxy.protocol.master_pb2 import (
 
 
 @click.command("scale", cls=ClusterCommand)
-@click.argument("job")
+@click.argument("job", type=named)
 @click.argument("replica", type=click.IntRange(min=0), metavar="N")
 @shaped
 @click.pass_obj
@@ -29,7 +29,7 @@ def scale_command(session: Session, output: Output, job: str, replica: int) -> N
 
 
 @click.command("suspend", cls=ClusterCommand)
-@click.argument("job")
+@click.argument("job", type=named)
 @shaped
 @click.pass_obj
 def suspend_command(session: Session, output: Output, job: str) -> None:
@@ -41,7 +41,7 @@ def suspend_command(session: Session, output: Output, job: str) -> None:
 
 
 @click.command("resume", cls=ClusterCommand)
-@click.argument("job")
+@click.argument("job", type=named)
 @shaped
 @click.pass_obj
 def resume_command(session: Session, output: Output, job: str) -> None:
@@ -53,7 +53,7 @@ def resume_command(session: Session, output: Output, job: str) -> None:
 
 
 @click.command("restart", cls=ClusterCommand)
-@click.argument("job")
+@click.argument("job", type=named)
 @click.option(
     "--step",
     type=click.IntRange(min=1),

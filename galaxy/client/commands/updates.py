@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from galaxy.client import sentences
-from galaxy.client.command import ClusterCommand, Output, shaped
+from galaxy.client.command import ClusterCommand, Output, named, shaped
 from galaxy.client.commands.files import read_sound
 from galaxy.client.session import Session
 from galaxy.protocol import master_pb2 as pb
@@ -17,7 +17,9 @@ _DEADLINE_S = 30.0
 
 
 @click.command("update", cls=ClusterCommand)
-@click.option("-j", "--job", metavar="JOB", required=True, help="An id, its beginning, or a name.")
+@click.option(
+    "-j", "--job", type=named, metavar="JOB", required=True, help="An id, its beginning, or a name."
+)
 @click.option("-f", "--file", "path", type=click.Path(path_type=Path), help="What it is to be.")
 @click.option(
     "--breakpoint",

@@ -87,6 +87,25 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual((result.exit_code, cluster.now), (130, 1010.0))
         self.assertEqual(result.stdout.count("[]"), 2)
 
+    def test_an_empty_name_is_two_and_nobody_is_asked(self) -> None:
+        """Safety: `kill -j $JOB` with a variable that is not set means no job, not any."""
+        for words in (
+            *("show", "why", "logs", "suspend", "resume", "restart", "kill -j", "kill"),
+            *("pods -j", "pods -e", "tasks -p", "events -j", "update --pause -j", "offline -e"),
+        ):
+            with self.subTest(words=words):
+                cluster = MemoryCluster()
+                self.assertEqual(cluster.run(*words.split(), "").exit_code, 2)
+                self.assertEqual(cluster.dialled, [])
+
+    def test_an_address_that_is_none_is_two(self) -> None:
+        for address in ("garbage", "host:", "host:99999", ":1", ","):
+            with self.subTest(address=address):
+                result = MemoryCluster().run("jobs", GALAXY_MASTER=address)
+                self.assertEqual(result.exit_code, 2)
+                self.assertIn("GALAXY_MASTER", result.stderr)
+                self.assertIn("HOST:PORT", result.stderr)
+
     def test_a_refusal_is_a_sentence_and_a_code(self) -> None:
         cases = [(pb.kJobNotFound, 5), (pb.kPermission, 6), (pb.kSafeMode, 4), (pb.kDeadline, 9)]
         for status, code in cases:
@@ -191,8 +210,9 @@ class SubmitTests(SynchronousTestCase):
 
     def test_wait_for_a_job_that_failed_is_ten_at_once(self) -> None:
         cluster = self.cluster(JobOverview(job_id="x_1", state=pb.kJobFailed, reason="retries"))
-        self.assertEqual(self.submit(cluster, "--wait").exit_code, 10)
-        self.assertEqual(cluster.now, 1000.0)
+        result = self.submit(cluster, "--wait")
+        self.assertEqual((result.exit_code, cluster.now), (10, 1000.0))
+        self.assertEqual(result.stderr, "galaxy: x_1 is kJobFailed: retries\n")
 
     def test_a_faulty_file_is_three_and_nobody_is_asked(self) -> None:
         self.file.write_text(JOB.replace("64M", "64X"))
@@ -271,6 +291,16 @@ class LogsTests(SynchronousTestCase):
         self.assertEqual(result.stdout, "x_1.1 i am x_1.1\n")
         self.assertEqual(result.exit_code, 1)
         self.assertIn("x_1.0", result.stderr)
+
+    def test_a_task_that_no_pod_has_is_five(self) -> None:
+        cluster = self.cluster()
+        none = {"read_log": refuse(pb.kNotFound, "there is no task '7'")}
+        cluster.peers |= {address: MemoryPeer(none) for address in ("a:1", "b:1")}
+        result = cluster.run("logs", "x", "7")
+        self.assertEqual(result.exit_code, 5)
+        self.assertIn("no task '7'", result.stderr)
+        del cluster.peers["b:1"]
+        self.assertEqual(cluster.run("logs", "x", "7").exit_code, 1, "b:1 may have it")
 
     def test_what_is_not_there_is_five(self) -> None:
         for name in ("none", "none.0", "x.7", "x.2"):

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.master_pb2 import Event, Events, WatchEventsRequest
 from galaxy.protocol.statuses import GalaxyError
-from tests.client.memory import MemoryCluster, MemoryPeer, in_turn
+from tests.client.memory import MemoryCluster, MemoryPeer, in_turn, refuse
 
 
 def event(number: int, *indexes: int, time: float = 1000.0) -> Event:
@@ -43,6 +43,29 @@ class Returning(MemoryCluster):
 class KeptTests(SynchronousTestCase):
     """What happened."""
 
+    def test_a_job_that_nobody_knows_is_five(self) -> None:
+        cluster = MemoryCluster.with_master(
+            watch_events=in_turn([]), show_job=refuse(pb.kJobNotFound, "there is no job x")
+        )
+        for words in ("-j x", "-p x.0", "-j x --since 10m"):
+            with self.subTest(words=words):
+                result = cluster.run("events", *words.split())
+                self.assertEqual((result.exit_code, result.stdout), (5, ""))
+        self.assertEqual(cluster.run("events").exit_code, 0)
+
+    def test_a_job_that_is_gone_has_its_events(self) -> None:
+        """The master forgets a job before it forgets what happened to it."""
+
+        def kept(request: WatchEventsRequest) -> list[Events]:
+            return [] if request.since else [Events(events=[event(1, 0)])]
+
+        cluster = MemoryCluster.with_master(
+            watch_events=kept, show_job=refuse(pb.kJobNotFound, "there is no job x")
+        )
+        self.assertIn("x_1.0", cluster.run("events", "-j", "x").stdout)
+        late = cluster.run("events", "-j", "x", "--since", "10m", "-o", "json")
+        self.assertEqual((late.exit_code, late.stdout), (0, "[]\n"))
+
     def test_json_has_a_row_for_each_pod(self) -> None:
         answers = [Events(events=[event(1, 0, 1)]), Events(events=[event(2, 5)])]
         cluster = MemoryCluster.with_master(watch_events=in_turn(answers))
@@ -51,7 +74,7 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual((rows[0]["from"], rows[0]["to"]), ("kStagePending", "kStageRunning"))
 
     def test_the_selectors(self) -> None:
-        cluster = MemoryCluster.with_master(watch_events=in_turn([]))
+        cluster = MemoryCluster.with_master(watch_events=in_turn([Events(events=[event(1, 0)])]))
         cases = [
             ("", WatchEventsRequest()),
             ("-j x -e a:1", WatchEventsRequest(job_id="x", endpoint="a:1")),
