@@ -62,8 +62,8 @@ class Agent:
     # What it has, and what it is to be told.
     pods: set[Pod] = field(factory=set)
     untold: set[Pod] = field(factory=set)  # placed here, not yet taken by the agent
-    # Those of them that take over in place, and the first incarnation that may be there still.
-    takeovers: dict[Pod, int] = field(factory=dict)
+    # Those of them that take over in place, and the incarnations that may be there still.
+    takeovers: dict[Pod, tuple[int, ...]] = field(factory=dict)
     claims: dict[Claim, None] = field(factory=dict)  # room is being made here
     kills: set[Attempt] = field(factory=set)
     strangers: set[Attempt] = field(factory=set)

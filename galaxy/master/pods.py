@@ -190,11 +190,11 @@ def renew(journal: Journal, pod: Pod, reason: str, now: float) -> None:
     """
     job, agent = pod.job, pod.agent
     assert agent is not None
-    agent.takeovers.setdefault(pod, pod.incarnation)
+    agent.takeovers[pod] = (*agent.takeovers.get(pod, ()), pod.incarnation)
     agent.regrant(pod, job.latest)
     pod.version = job.latest
     pod.generation = job.generation
-    pod.incarnation = max(pod.incarnation, job.highest) + 1
+    pod.incarnation = max(pod.incarnation, job.highest, job.earlier) + 1
     pod.sched_time = now
     change(journal, pod, Event.RENEWED, reason, now)
     journal.moved[agent] = None
@@ -288,8 +288,8 @@ def _stop(journal: Journal, pod: Pod, agent: Agent) -> None:
     agent.kills.add((pod.job.job_id, pod.index, pod.incarnation))
     if agent.takeovers:
         # It may go before its machine took it over: what was there before is to go too.
-        first = agent.takeovers.pop(pod, pod.incarnation)
-        earlier = {(pod.job.job_id, pod.index, each) for each in range(first, pod.incarnation)}
+        before = agent.takeovers.pop(pod, ())
+        earlier = {(pod.job.job_id, pod.index, each) for each in before}
         agent.kills |= earlier
         agent.strangers |= earlier
     journal.outgoing[agent] = None

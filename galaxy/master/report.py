@@ -119,10 +119,10 @@ def refuse(cluster: Cluster, agent: Agent, pod: Pod, reason: str, now: float) ->
     If it was to take it over in place, what was there goes on: that is to leave.
     """
     why = f"agent {agent.endpoint} refused it: {reason}"
-    there = agent.takeovers.get(pod)
-    if there == pod.incarnation - 1:
+    there = agent.takeovers.get(pod, ())
+    if len(there) == 1:
         del agent.takeovers[pod]
-        pod.incarnation = there
+        (pod.incarnation,) = there
         change(cluster.journal, pod, Event.LEAVES, why, now)
     else:
         vanish(cluster.journal, pod, why, now)

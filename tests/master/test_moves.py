@@ -163,7 +163,7 @@ class MoveTests(SynchronousTestCase):
         self.cluster.settle(NOW)
         pod = self.job.pods[0]
         self.assertEqual((pod.stage, pod.incarnation, pod.version.name), (kStageRunning, 2, "v2"))
-        self.assertEqual(self.agent.takeovers[pod], 1)
+        self.assertEqual(self.agent.takeovers[pod], (1,))
         self.assertEqual((len(self.agent.untold), self.agent.kills), (3, set()))
         check_counts(self, self.cluster)
 

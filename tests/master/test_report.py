@@ -11,7 +11,7 @@ from galaxy.master.cluster import Cluster, last_incarnation_before
 from galaxy.master.copies import RULES
 from galaxy.master.ends import finish
 from galaxy.master.jobs import Job, turn
-from galaxy.master.pods import Event, change
+from galaxy.master.pods import Event, change, renew
 from galaxy.master.report import LOST, is_sound, merge, remove
 from galaxy.protocol.agent_pb2 import JobUsage, QueryResponse
 from galaxy.protocol.types_pb2 import (
@@ -386,6 +386,14 @@ class CopyTests(SynchronousTestCase):
         cluster.settle(NOW)
         placed(cluster, self.job, other, 3)
         self.assertGreater(self.job.pods[0].incarnation, last_incarnation_before(cluster.epoch))
+
+    def test_so_is_what_takes_its_place_where_it_is(self) -> None:
+        cluster = self.reign()
+        one = self.report(cluster, "a:1", 0, 1)
+        pod = self.job.pods[0]
+        renew(cluster.journal, pod, "another version", NOW)
+        self.assertGreater(pod.incarnation, last_incarnation_before(cluster.epoch))
+        self.assertEqual(one.takeovers, {pod: (1,)})
 
     def test_a_pod_of_an_unknown_job_is_stopped(self) -> None:
         cluster = self.reign(())
