@@ -9,18 +9,19 @@ whoever asks for what lies before them is told everything.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from galaxy.agent.pods import Summary
 from galaxy.agent.records import PodKey
-from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
+from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse, TaskChange
 from galaxy.protocol.types_pb2 import kPodStateUnset
 
 T = TypeVar("T")
 
 MOST_TOMBSTONES = 10_000
+MOST_CHANGES = 1_000
 
 
 class Ledger:
@@ -33,6 +34,7 @@ class Ledger:
         self._forgotten_up_to = 0
         self._said: OrderedDict[PodKey, tuple[int, Summary]] = OrderedDict()
         self._gone: OrderedDict[PodKey, tuple[int, str]] = OrderedDict()
+        self._changes: deque[tuple[int, TaskChange]] = deque(maxlen=MOST_CHANGES)
 
     def say(self, key: PodKey, summary: Summary) -> bool:
         """Note how a pod stands; whether that is news."""
@@ -44,6 +46,12 @@ class Ledger:
         self._said.move_to_end(key)
         self._gone.pop(key, None)
         return True
+
+    def note(self, changes: Iterable[TaskChange]) -> None:
+        """Trouble with tasks, for the next who asks; only the latest is kept."""
+        for change in changes:
+            self.revision += 1
+            self._changes.append((self.revision, change))
 
     def supersede(self, key: PodKey) -> None:
         """Tell no more of a pod, since there is a later one of its slot, until it is gone."""
@@ -68,6 +76,7 @@ class Ledger:
             full=full,
             groups=_groups(_after(self._said, since)),
             removed=_groups((key, Summary(version, kPodStateUnset)) for key, version in gone),
+            task_changes=[] if full else [c for revision, c in self._changes if revision > since],
         )
 
 

@@ -39,6 +39,7 @@ from galaxy.agent.steps import Process, Sight
 from galaxy.agent.store import AgentStore
 from galaxy.agent.strays import Strays
 from galaxy.agent.tasks import process_name
+from galaxy.agent.trouble import task_changes
 from galaxy.nexus.interfaces import NexusError
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kPersistenceError, kStaleEpoch
@@ -238,11 +239,13 @@ class Runner:
     def _adopt(self, draft: Draft, plans: Sequence[Plan]) -> None:
         before = self.ledger.revision
         forgotten = draft.forgotten()
+        earlier = {key: self.book.pods.get(key) for key in draft.pods}
         self.book.adopt(draft)
         now = self._clock.seconds()
         for pod in draft.pods.values():
             if pod is not None:
                 self._enter(pod, now)
+                self.ledger.note(task_changes(earlier[pod.key], pod))
         for plan in plans:
             if plan.known:
                 self._follow(plan)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define, field, frozen
 
+from galaxy import names
 from galaxy.master.events import Happening
 from galaxy.protocol.master_pb2 import Event
 
@@ -30,6 +31,8 @@ LEVELS: dict[tuple[str, str], str] = {
     ("pod", "kStageDeath"): "warning",
     ("pod", "kPodError"): "error",
     ("pod", "kPodSuspend"): "warning",
+    ("task", "kTaskError"): "error",
+    ("task", "kTaskSuspend"): "warning",
 }
 """By kind and what it has become; all else is "info"."""
 
@@ -66,6 +69,7 @@ def _event(number: int, happening: Happening, endpoint: str, indexes: list[int])
         kind=happening.kind,
         job_id=happening.job_id,
         indexes=indexes,
+        task_id=_task_id(happening, indexes),
         endpoint=endpoint,
         before=happening.before,
         after=happening.after,
@@ -73,6 +77,13 @@ def _event(number: int, happening: Happening, endpoint: str, indexes: list[int])
         actor=happening.actor,
         level=LEVELS.get((happening.kind, happening.after), "info"),
     )
+
+
+def _task_id(happening: Happening, indexes: Iterable[int]) -> str:
+    if happening.task is None:
+        return ""
+    (index,) = indexes
+    return names.task_id(names.pod_id(happening.job_id, index), happening.task)
 
 
 @define(eq=False)

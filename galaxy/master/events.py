@@ -16,12 +16,20 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from galaxy.protocol.types_pb2 import AgentState, JobState, JobUpdateState, PodStage, PodState
+from galaxy.protocol.types_pb2 import (
+    AgentState,
+    JobState,
+    JobUpdateState,
+    PodStage,
+    PodState,
+    TaskState,
+)
 
 if TYPE_CHECKING:
     from galaxy.master.agents import Agent
     from galaxy.master.jobs import Job
     from galaxy.master.pods import Pod
+    from galaxy.protocol.agent_pb2 import TaskChange
 
 
 @define
@@ -55,7 +63,7 @@ class Happening:
     `before` and `after` are names of stages or states.
     """
 
-    kind: str  # "cluster", "agent", "job", "pod"
+    kind: str  # "cluster", "agent", "job", "pod", "task"
     time: float
     before: str
     after: str
@@ -64,6 +72,7 @@ class Happening:
     job_id: str = ""
     endpoint: str = ""
     pods: Pods = field(factory=Pods)
+    task: int | None = None  # its number in the one pod
 
 
 _PodKey = tuple["Job", PodStage, PodStage, str, str]
@@ -110,6 +119,24 @@ class Journal:
         if alike is None:
             alike = self._states[key] = Pods()
         alike.add(pod.index, pod.agent)
+
+    def task(self, agent: Agent, change: TaskChange, now: float) -> None:
+        """An agent says that a task got into trouble, or out of it."""
+        pods = Pods()
+        pods.add(change.index, agent)
+        self._others.append(
+            Happening(
+                "task",
+                now,
+                TaskState.Name(change.before),
+                TaskState.Name(change.after),
+                change.reason,
+                "agent",
+                job_id=change.job_id,
+                pods=pods,
+                task=change.task,
+            )
+        )
 
     def job(self, job: Job, before: JobState | None, reason: str, actor: str, now: float) -> None:
         """A job has gone from state `before` (None: it is new) to the one it has now."""

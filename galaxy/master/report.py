@@ -68,6 +68,9 @@ def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> 
         agent.kills &= agent.strangers | {
             (pod.job.job_id, pod.index, pod.incarnation) for pod in agent.pods
         }
+    for told in report.task_changes:
+        if cluster.jobs.get(told.job_id) is not None:
+            cluster.journal.task(agent, told, now)
     cluster.count_usage(agent, report)
     if not agent.instance:
         cluster.journal.room = True

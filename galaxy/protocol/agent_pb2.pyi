@@ -45,8 +45,24 @@ class JobUsage(_message.Message):
     memory: int
     def __init__(self, job_id: _Optional[str] = ..., millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
+class TaskChange(_message.Message):
+    __slots__ = ("job_id", "index", "task", "before", "after", "reason")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    index: int
+    task: int
+    before: _types_pb2.TaskState
+    after: _types_pb2.TaskState
+    reason: str
+    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., task: _Optional[int] = ..., before: _Optional[_Union[_types_pb2.TaskState, str]] = ..., after: _Optional[_Union[_types_pb2.TaskState, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class QueryResponse(_message.Message):
-    __slots__ = ("instance", "revision", "full", "groups", "removed", "used_millicores", "used_memory", "usage")
+    __slots__ = ("instance", "revision", "full", "groups", "removed", "used_millicores", "used_memory", "usage", "task_changes")
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +71,7 @@ class QueryResponse(_message.Message):
     USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
     USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    TASK_CHANGES_FIELD_NUMBER: _ClassVar[int]
     instance: str
     revision: int
     full: bool
@@ -63,7 +80,8 @@ class QueryResponse(_message.Message):
     used_millicores: int
     used_memory: int
     usage: _containers.RepeatedCompositeFieldContainer[JobUsage]
-    def __init__(self, instance: _Optional[str] = ..., revision: _Optional[int] = ..., full: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., removed: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[JobUsage, _Mapping]]] = ...) -> None: ...
+    task_changes: _containers.RepeatedCompositeFieldContainer[TaskChange]
+    def __init__(self, instance: _Optional[str] = ..., revision: _Optional[int] = ..., full: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., removed: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[JobUsage, _Mapping]]] = ..., task_changes: _Optional[_Iterable[_Union[TaskChange, _Mapping]]] = ...) -> None: ...
 
 class Description(_message.Message):
     __slots__ = ("job_id", "version", "pod", "job_name", "user", "type", "restart", "retries", "replica", "priority", "min_healthy_s")
