@@ -199,7 +199,9 @@ class Scribe:
 
     def try_again(self) -> None:
         """What could not be written a while ago."""
-        unrecorded, self._unrecorded = self._unrecorded, {}
+        # The very dict stays: writes that are on their way will note in it that they failed.
+        unrecorded = tuple(self._unrecorded)
+        self._unrecorded.clear()
         for job in unrecorded:
             self.slots_ended(job)
         self._cluster.journal.jobs.update(self._unended)
