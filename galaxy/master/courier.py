@@ -102,6 +102,8 @@ class Courier:
                 endpoint=agent.endpoint,
                 error=error,
             )
+            for pod in agent.untold:
+                pod.reason = f"agent {agent.endpoint} has not taken it yet: {error}"
             if error.status == Status.kStaleEpoch:
                 self._stale(error.reason)
 

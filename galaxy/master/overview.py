@@ -90,7 +90,6 @@ def job_in_full(job: Job) -> ShowJobResponse:
 def pod_overview(pod: Pod, status: PodStatus | None) -> PodOverview:
     """One line about a pod, with what its agent says of it, if it does."""
     requirement = pod.version.requirement
-    waits = pod.stage == kStagePending and pod.index not in pod.version.claimed
     return PodOverview(
         pod_id=names.pod_id(pod.job.job_id, pod.index),
         job_id=pod.job.job_id,
@@ -102,13 +101,21 @@ def pod_overview(pod: Pod, status: PodStatus | None) -> PodOverview:
         healthy=pod.healthy,
         version=pod.version.name,
         endpoint=pod.agent.endpoint if pod.agent is not None else "",
-        reason=(pod.version.unplaced if waits else "") or pod.reason,
+        reason=_word_about_pod(pod),
         cpu_assigned_millicores=requirement.millicores,
         memory_assigned_bytes=requirement.memory_bytes,
         pending_time=pod.pending_time,
         sched_time=pod.sched_time,
         status=status,
     )
+
+
+def _word_about_pod(pod: Pod) -> str:
+    """Why it is not as it should be; of one that is, there is nothing to say."""
+    if pod.stage == kStageRunning and pod.healthy:
+        return ""
+    waits = pod.stage == kStagePending and pod.index not in pod.version.claimed
+    return (pod.version.unplaced if waits else "") or pod.reason
 
 
 def agent_overview(agent: Agent) -> AgentOverview:
@@ -130,7 +137,7 @@ def agent_overview(agent: Agent) -> AgentOverview:
 
 def _word_about(agent: Agent) -> str:
     if not agent.draining or agent.state == kDead:
-        return agent.reason
+        return "" if agent.state == kAlive and not agent.missed else agent.reason
     return f"draining: {len(agent.pods)} left" if agent.pods else "drained"
 
 

@@ -94,6 +94,17 @@ class OverviewTests(SynchronousTestCase):
         self.assertEqual((shown.endpoint, shown.sched_time), ("a:1", NOW))
         self.assertFalse(shown.HasField("status"))
 
+    def test_of_what_is_well_there_is_nothing_to_say(self) -> None:
+        """Neither of a healthy pod that was found after a restart, nor of a living agent."""
+        placed(self.cluster, self.job, self.agent, 1)
+        run(self.cluster, self.agent, self.job)
+        (pod,) = self.agent.pods
+        pod.reason, self.agent.reason = "its agent has it", "its heartbeat came"
+        self.assertEqual(pod_overview(pod, None).reason, "")
+        self.assertEqual(agent_overview(self.agent).reason, "")
+        merged(self.cluster, self.agent, delta(group(self.job, [pod.index], state=kPodDeploying)))
+        self.assertEqual(pod_overview(pod, None).reason, "its agent has it")
+
     def test_an_agent_says_what_it_granted(self) -> None:
         placed(self.cluster, self.job, self.agent, 3)
         shown = agent_overview(self.agent)

@@ -407,6 +407,9 @@ class AgentTests(MasterTests):
         self.world.submit()
         self.world.schedule()
         self.assertEqual(a.pods, {})
+        self.world.advance(12)
+        pods = self.world.do(self.world.stub.show_pod(ShowPodRequest(job_id="web"))).pods
+        self.assertIn("has not taken it yet", pods[0].reason)
         a.deaf.clear()
         self.world.advance(15)
         self.assertEqual(len(a.pods), 3)
