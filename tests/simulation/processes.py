@@ -63,9 +63,6 @@ class ProcessClock:
     def die(self) -> None:
         """Nothing rings any more."""
         self._alive = False
-        for call in self._calls:
-            if call.active():
-                call.cancel()
 
     def stop(self) -> None:
         """Nothing rings until `go_on`."""

@@ -127,7 +127,10 @@ def simulate(seed: int, build: Build = GENUINE) -> History:
     gc.disable()  # Note [The dead], in `tests.simulation.world`
     try:
         with tempfile.TemporaryDirectory(prefix="galaxy-simulation-") as directory:
-            return _history(Run.of(seed, Path(directory), build))
+            run = Run.of(seed, Path(directory), build)
+            history = _history(run)
+            run.world.bury()
+            return history
     finally:
         gc.enable()
 

@@ -44,7 +44,7 @@ from tests.simulation.witness import Seen, WatchedAgent, WatchedEnsemble, Watche
 # Note [The dead]: a process that was killed leaves objects in this one. When Python
 # collects them their coroutines are closed, and what those then do and log is no part of
 # the simulation, nor does it happen at the same time in every run. So they are kept to
-# the end, and the collector rests meanwhile.
+# the end, and the collector rests meanwhile. Agents, which wait for much, let go at once.
 
 GIB = 1 << 30
 MILLICORES = 4000
@@ -215,8 +215,15 @@ class World:
         process.clock.die()
         self.ensemble.crash(process.nexus)
         self.network.crash(process.name)
+        if isinstance(process.service, Agent):
+            process.service.stopService()  # it can do nothing any more; it lets go of its memory
         self.graves.append(process.service)
         process.clock = process.nexus = process.service = None
+
+    def bury(self) -> None:
+        """The run is over: kill who lives."""
+        for process in self.processes():
+            self.kill(process)
 
     def stop(self, process: Process) -> None:
         """SIGSTOP."""
