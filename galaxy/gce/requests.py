@@ -86,17 +86,17 @@ def spec(request: ExecuteRequest, rights: Rights) -> Spec:
     )
 
 
-def rights_of(user: str) -> Rights:
-    """A user's rights on this machine; `kInputError`, `kPermission`."""
+def rights_of(user: str, own_uid: int) -> Rights:
+    """A user's rights on this machine, for an engine of `own_uid`; `kInputError`, `kPermission`."""
     if not user:
         return ENGINES_OWN
     try:
         entry = pwd.getpwnam(user)
     except (KeyError, ValueError):
         raise GalaxyError(kInputError, f"this machine has no user {user!r}") from None
-    if os.geteuid() == 0:
+    if own_uid == 0:
         groups = tuple(os.getgrouplist(user, entry.pw_gid))
         return Rights(entry.pw_uid, entry.pw_gid, groups)
-    if entry.pw_uid == os.geteuid():
+    if entry.pw_uid == own_uid:
         return ENGINES_OWN
     raise GalaxyError(kPermission, f"without root nothing can be run as {user}: leave the user out")

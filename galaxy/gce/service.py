@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -38,10 +39,10 @@ class GceService:
         supervisor: Supervisor,
         clock: IReactorTime,
         build: str,
-        rights: Callable[[str], Rights] = rights_of,
+        rights: Callable[[str], Rights] | None = None,
     ) -> None:
-        """`rights` finds what a user may do, by the user's name."""
-        self._rights = rights
+        """`rights` finds what a user may do, by the user's name; default: as the machine says."""
+        self._rights = rights or partial(rights_of, own_uid=os.geteuid())
         self._supervisor = supervisor
         self._clock = clock
         self._build = build

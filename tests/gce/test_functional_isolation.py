@@ -30,7 +30,7 @@ from galaxy.protocol.gce_pb2 import (
     kProcessFailed,
 )
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermission
+from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError
 from tests.gce.contract import NO_CALL, Watching
 from tests.gce.engines import (
     CGROUP,
@@ -358,15 +358,6 @@ class TaskTests(Isolated):
             self.assertIn("no-such-user", error.reason)
         else:
             self.fail("it was accepted")
-
-    async def test_another_user_without_root(self) -> None:
-        """Only root can run a process as somebody else."""
-        if NO_ROOT is None:
-            self.skipTest("this is root")
-        try:
-            await self.execute("true", user="root")
-        except GalaxyError as error:
-            self.assertEqual(kPermission, error.status)
 
 
 class UserTests(Isolated):
