@@ -135,7 +135,7 @@ class KeeperLoop:
 
     def _ask(self, process: ProcessId) -> None:
         entrance = self._cgroups.create(process.container, Allowance(MILLICORES, MEMORY, PIDS))
-        rights = rights_of(USER)
+        rights = rights_of(USER, os.geteuid())
         spec = Spec(
             boot=self._boot,
             command="exit 0",
