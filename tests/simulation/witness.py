@@ -288,6 +288,8 @@ class WatchedAgent:
                 seen.taken.pop(other, None)
 
     def _took(self, key: PodKey) -> None:
+        # Again: an earlier attempt may have been acknowledged after this one was ordered.
+        self._replaced(key)
         if key not in self.seen.taken and key not in self.seen.killed:
             self.witness.history.note("take", f"{key.name} by {self.seen.endpoint}")
             self.seen.taken[key] = self.witness.now()
