@@ -192,7 +192,7 @@ class NamedPort(_message.Message):
     def __init__(self, name: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
 
 class TaskStatus(_message.Message):
-    __slots__ = ("task_id", "state", "stage", "pid", "ended", "exit_code", "signal", "oom_killed", "restarts", "cgroup", "deploy_time", "start_time", "end_time", "command", "used_millicores", "used_memory", "reason", "next_try_time")
+    __slots__ = ("task_id", "state", "stage", "pid", "ended", "exit_code", "signal", "oom_killed", "restarts", "cgroup", "deploy_time", "start_time", "end_time", "command", "used_millicores", "used_memory", "reason", "next_try_time", "progress", "said", "core_dumped", "used_memory_with_cache", "read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps", "pids")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -211,6 +211,15 @@ class TaskStatus(_message.Message):
     USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     NEXT_TRY_TIME_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SAID_FIELD_NUMBER: _ClassVar[int]
+    CORE_DUMPED_FIELD_NUMBER: _ClassVar[int]
+    USED_MEMORY_WITH_CACHE_FIELD_NUMBER: _ClassVar[int]
+    READ_BYTES_PS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_BYTES_PS_FIELD_NUMBER: _ClassVar[int]
+    READ_IO_PS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_IO_PS_FIELD_NUMBER: _ClassVar[int]
+    PIDS_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     state: _types_pb2.TaskState
     stage: str
@@ -229,7 +238,16 @@ class TaskStatus(_message.Message):
     used_memory: int
     reason: str
     next_try_time: float
-    def __init__(self, task_id: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.TaskState, str]] = ..., stage: _Optional[str] = ..., pid: _Optional[int] = ..., ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., oom_killed: _Optional[bool] = ..., restarts: _Optional[int] = ..., cgroup: _Optional[str] = ..., deploy_time: _Optional[float] = ..., start_time: _Optional[float] = ..., end_time: _Optional[float] = ..., command: _Optional[str] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., reason: _Optional[str] = ..., next_try_time: _Optional[float] = ...) -> None: ...
+    progress: str
+    said: _containers.RepeatedScalarFieldContainer[str]
+    core_dumped: bool
+    used_memory_with_cache: int
+    read_bytes_ps: int
+    write_bytes_ps: int
+    read_io_ps: int
+    write_io_ps: int
+    pids: int
+    def __init__(self, task_id: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.TaskState, str]] = ..., stage: _Optional[str] = ..., pid: _Optional[int] = ..., ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., oom_killed: _Optional[bool] = ..., restarts: _Optional[int] = ..., cgroup: _Optional[str] = ..., deploy_time: _Optional[float] = ..., start_time: _Optional[float] = ..., end_time: _Optional[float] = ..., command: _Optional[str] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., reason: _Optional[str] = ..., next_try_time: _Optional[float] = ..., progress: _Optional[str] = ..., said: _Optional[_Iterable[str]] = ..., core_dumped: _Optional[bool] = ..., used_memory_with_cache: _Optional[int] = ..., read_bytes_ps: _Optional[int] = ..., write_bytes_ps: _Optional[int] = ..., read_io_ps: _Optional[int] = ..., write_io_ps: _Optional[int] = ..., pids: _Optional[int] = ...) -> None: ...
 
 class PodStatus(_message.Message):
     __slots__ = ("pod_id", "job_id", "index", "incarnation", "state", "healthy", "version", "reason", "ports", "start_time", "path", "tasks", "used_millicores", "used_memory")
@@ -270,18 +288,20 @@ class ShowPodsResponse(_message.Message):
     def __init__(self, pods: _Optional[_Iterable[_Union[PodStatus, _Mapping]]] = ...) -> None: ...
 
 class ReadLogRequest(_message.Message):
-    __slots__ = ("pod_id", "task", "stderr", "follow", "tail_lines")
+    __slots__ = ("pod_id", "task", "stderr", "follow", "tail_lines", "previous")
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     STDERR_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
     task: str
     stderr: bool
     follow: bool
     tail_lines: int
-    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., stderr: _Optional[bool] = ..., follow: _Optional[bool] = ..., tail_lines: _Optional[int] = ...) -> None: ...
+    previous: bool
+    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., stderr: _Optional[bool] = ..., follow: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ...) -> None: ...
 
 class LogChunk(_message.Message):
     __slots__ = ("task_id", "data")
@@ -290,3 +310,105 @@ class LogChunk(_message.Message):
     task_id: str
     data: bytes
     def __init__(self, task_id: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class ExecRequest(_message.Message):
+    __slots__ = ("pod_id", "task", "command", "interactive", "terminal", "rows", "columns", "term", "actor", "session")
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    INTERACTIVE_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    pod_id: str
+    task: str
+    command: _containers.RepeatedScalarFieldContainer[str]
+    interactive: bool
+    terminal: bool
+    rows: int
+    columns: int
+    term: str
+    actor: str
+    session: str
+    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., interactive: _Optional[bool] = ..., terminal: _Optional[bool] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., term: _Optional[str] = ..., actor: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
+
+class ExecItem(_message.Message):
+    __slots__ = ("stdout", "stderr", "ended", "exit_code", "signal", "reason")
+    STDOUT_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    EXIT_CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    stdout: bytes
+    stderr: bytes
+    ended: bool
+    exit_code: int
+    signal: int
+    reason: str
+    def __init__(self, stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ..., ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class FeedExecRequest(_message.Message):
+    __slots__ = ("session", "stdin", "eof", "rows", "columns")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    STDIN_FIELD_NUMBER: _ClassVar[int]
+    EOF_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    stdin: bytes
+    eof: bool
+    rows: int
+    columns: int
+    def __init__(self, session: _Optional[str] = ..., stdin: _Optional[bytes] = ..., eof: _Optional[bool] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
+
+class FeedExecResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListFilesRequest(_message.Message):
+    __slots__ = ("pod_id", "path")
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    pod_id: str
+    path: str
+    def __init__(self, pod_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+
+class FileEntry(_message.Message):
+    __slots__ = ("name", "kind", "size", "modified", "mode", "owner")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    MODIFIED_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: str
+    size: int
+    modified: float
+    mode: int
+    owner: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., size: _Optional[int] = ..., modified: _Optional[float] = ..., mode: _Optional[int] = ..., owner: _Optional[str] = ...) -> None: ...
+
+class ListFilesResponse(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[FileEntry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[FileEntry, _Mapping]]] = ...) -> None: ...
+
+class ReadFileRequest(_message.Message):
+    __slots__ = ("pod_id", "path")
+    POD_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    pod_id: str
+    path: str
+    def __init__(self, pod_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+
+class FileChunk(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...

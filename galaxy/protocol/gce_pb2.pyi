@@ -22,16 +22,48 @@ kProcessEnded: ProcessState
 kProcessFailed: ProcessState
 
 class Limits(_message.Message):
-    __slots__ = ("millicores", "memory", "cpu_isolation_type", "pids")
+    __slots__ = ("millicores", "memory", "cpu_isolation_type", "pids", "cpuset", "read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps", "io_weight")
     MILLICORES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     CPU_ISOLATION_TYPE_FIELD_NUMBER: _ClassVar[int]
     PIDS_FIELD_NUMBER: _ClassVar[int]
+    CPUSET_FIELD_NUMBER: _ClassVar[int]
+    READ_BYTES_PS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_BYTES_PS_FIELD_NUMBER: _ClassVar[int]
+    READ_IO_PS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_IO_PS_FIELD_NUMBER: _ClassVar[int]
+    IO_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     millicores: int
     memory: int
     cpu_isolation_type: _types_pb2.CpuIsolationType
     pids: int
-    def __init__(self, millicores: _Optional[int] = ..., memory: _Optional[int] = ..., cpu_isolation_type: _Optional[_Union[_types_pb2.CpuIsolationType, str]] = ..., pids: _Optional[int] = ...) -> None: ...
+    cpuset: str
+    read_bytes_ps: int
+    write_bytes_ps: int
+    read_io_ps: int
+    write_io_ps: int
+    io_weight: int
+    def __init__(self, millicores: _Optional[int] = ..., memory: _Optional[int] = ..., cpu_isolation_type: _Optional[_Union[_types_pb2.CpuIsolationType, str]] = ..., pids: _Optional[int] = ..., cpuset: _Optional[str] = ..., read_bytes_ps: _Optional[int] = ..., write_bytes_ps: _Optional[int] = ..., read_io_ps: _Optional[int] = ..., write_io_ps: _Optional[int] = ..., io_weight: _Optional[int] = ...) -> None: ...
+
+class Bind(_message.Message):
+    __slots__ = ("source", "target", "writable")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    WRITABLE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    target: str
+    writable: bool
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ..., writable: _Optional[bool] = ...) -> None: ...
+
+class Box(_message.Message):
+    __slots__ = ("hostname", "binds", "private_network")
+    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    BINDS_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_NETWORK_FIELD_NUMBER: _ClassVar[int]
+    hostname: str
+    binds: _containers.RepeatedCompositeFieldContainer[Bind]
+    private_network: bool
+    def __init__(self, hostname: _Optional[str] = ..., binds: _Optional[_Iterable[_Union[Bind, _Mapping]]] = ..., private_network: _Optional[bool] = ...) -> None: ...
 
 class DescribeRequest(_message.Message):
     __slots__ = ()
@@ -50,7 +82,7 @@ class DescribeResponse(_message.Message):
     def __init__(self, pid: _Optional[int] = ..., build: _Optional[str] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ...) -> None: ...
 
 class ExecuteRequest(_message.Message):
-    __slots__ = ("container", "name", "command", "envs", "cwd", "user", "stdout_path", "stderr_path", "limits")
+    __slots__ = ("container", "name", "command", "envs", "cwd", "user", "stdout_path", "stderr_path", "limits", "box", "join", "seccomp", "stdin_path", "terminal")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     COMMAND_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +92,11 @@ class ExecuteRequest(_message.Message):
     STDOUT_PATH_FIELD_NUMBER: _ClassVar[int]
     STDERR_PATH_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    JOIN_FIELD_NUMBER: _ClassVar[int]
+    SECCOMP_FIELD_NUMBER: _ClassVar[int]
+    STDIN_PATH_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_FIELD_NUMBER: _ClassVar[int]
     container: str
     name: str
     command: str
@@ -69,7 +106,12 @@ class ExecuteRequest(_message.Message):
     stdout_path: str
     stderr_path: str
     limits: Limits
-    def __init__(self, container: _Optional[str] = ..., name: _Optional[str] = ..., command: _Optional[str] = ..., envs: _Optional[_Iterable[str]] = ..., cwd: _Optional[str] = ..., user: _Optional[str] = ..., stdout_path: _Optional[str] = ..., stderr_path: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    box: Box
+    join: str
+    seccomp: str
+    stdin_path: str
+    terminal: str
+    def __init__(self, container: _Optional[str] = ..., name: _Optional[str] = ..., command: _Optional[str] = ..., envs: _Optional[_Iterable[str]] = ..., cwd: _Optional[str] = ..., user: _Optional[str] = ..., stdout_path: _Optional[str] = ..., stderr_path: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., box: _Optional[_Union[Box, _Mapping]] = ..., join: _Optional[str] = ..., seccomp: _Optional[str] = ..., stdin_path: _Optional[str] = ..., terminal: _Optional[str] = ...) -> None: ...
 
 class ProcessStatus(_message.Message):
     __slots__ = ("container", "name", "state", "pid", "exit_code", "signal", "core_dumped", "oom_killed", "start_time", "end_time", "user_cpu_s", "system_cpu_s", "max_rss", "reason", "cgroup")
@@ -156,18 +198,26 @@ class UsageRequest(_message.Message):
     def __init__(self, containers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ContainerUsage(_message.Message):
-    __slots__ = ("container", "cpu_ns", "memory", "memory_with_cache", "pids")
+    __slots__ = ("container", "cpu_ns", "memory", "memory_with_cache", "pids", "read_bytes", "write_bytes", "read_ios", "write_ios")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     CPU_NS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     MEMORY_WITH_CACHE_FIELD_NUMBER: _ClassVar[int]
     PIDS_FIELD_NUMBER: _ClassVar[int]
+    READ_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WRITE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    READ_IOS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_IOS_FIELD_NUMBER: _ClassVar[int]
     container: str
     cpu_ns: int
     memory: int
     memory_with_cache: int
     pids: int
-    def __init__(self, container: _Optional[str] = ..., cpu_ns: _Optional[int] = ..., memory: _Optional[int] = ..., memory_with_cache: _Optional[int] = ..., pids: _Optional[int] = ...) -> None: ...
+    read_bytes: int
+    write_bytes: int
+    read_ios: int
+    write_ios: int
+    def __init__(self, container: _Optional[str] = ..., cpu_ns: _Optional[int] = ..., memory: _Optional[int] = ..., memory_with_cache: _Optional[int] = ..., pids: _Optional[int] = ..., read_bytes: _Optional[int] = ..., write_bytes: _Optional[int] = ..., read_ios: _Optional[int] = ..., write_ios: _Optional[int] = ...) -> None: ...
 
 class UsageResponse(_message.Message):
     __slots__ = ("usages", "time")

@@ -120,6 +120,11 @@ class RestartPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     kRestartAlways: _ClassVar[RestartPolicy]
     kRestartOnFailure: _ClassVar[RestartPolicy]
     kRestartNever: _ClassVar[RestartPolicy]
+
+class Network(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    kNetworkHost: _ClassVar[Network]
+    kNetworkPrivate: _ClassVar[Network]
 kUnset: Status
 kOk: Status
 kUnknown: Status
@@ -198,6 +203,8 @@ kRestartByType: RestartPolicy
 kRestartAlways: RestartPolicy
 kRestartOnFailure: RestartPolicy
 kRestartNever: RestartPolicy
+kNetworkHost: Network
+kNetworkPrivate: Network
 
 class Volume(_message.Message):
     __slots__ = ("quota", "path")
@@ -226,7 +233,7 @@ class Port(_message.Message):
     def __init__(self, name: _Optional[str] = ..., port: _Optional[int] = ..., dynamic: _Optional[bool] = ...) -> None: ...
 
 class Resource(_message.Message):
-    __slots__ = ("millicores", "memory", "ports", "disks", "ssds", "read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps", "io_weight", "tmpfs")
+    __slots__ = ("millicores", "memory", "ports", "disks", "ssds", "read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps", "io_weight", "tmpfs", "cpuset", "workspace", "pids")
     MILLICORES_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     PORTS_FIELD_NUMBER: _ClassVar[int]
@@ -238,6 +245,9 @@ class Resource(_message.Message):
     WRITE_IO_PS_FIELD_NUMBER: _ClassVar[int]
     IO_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     TMPFS_FIELD_NUMBER: _ClassVar[int]
+    CPUSET_FIELD_NUMBER: _ClassVar[int]
+    WORKSPACE_FIELD_NUMBER: _ClassVar[int]
+    PIDS_FIELD_NUMBER: _ClassVar[int]
     millicores: int
     memory: int
     ports: _containers.RepeatedCompositeFieldContainer[Port]
@@ -249,7 +259,10 @@ class Resource(_message.Message):
     write_io_ps: int
     io_weight: int
     tmpfs: Tmpfs
-    def __init__(self, millicores: _Optional[int] = ..., memory: _Optional[int] = ..., ports: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., disks: _Optional[_Iterable[_Union[Volume, _Mapping]]] = ..., ssds: _Optional[_Iterable[_Union[Volume, _Mapping]]] = ..., read_bytes_ps: _Optional[int] = ..., write_bytes_ps: _Optional[int] = ..., read_io_ps: _Optional[int] = ..., write_io_ps: _Optional[int] = ..., io_weight: _Optional[int] = ..., tmpfs: _Optional[_Union[Tmpfs, _Mapping]] = ...) -> None: ...
+    cpuset: str
+    workspace: int
+    pids: int
+    def __init__(self, millicores: _Optional[int] = ..., memory: _Optional[int] = ..., ports: _Optional[_Iterable[_Union[Port, _Mapping]]] = ..., disks: _Optional[_Iterable[_Union[Volume, _Mapping]]] = ..., ssds: _Optional[_Iterable[_Union[Volume, _Mapping]]] = ..., read_bytes_ps: _Optional[int] = ..., write_bytes_ps: _Optional[int] = ..., read_io_ps: _Optional[int] = ..., write_io_ps: _Optional[int] = ..., io_weight: _Optional[int] = ..., tmpfs: _Optional[_Union[Tmpfs, _Mapping]] = ..., cpuset: _Optional[str] = ..., workspace: _Optional[int] = ..., pids: _Optional[int] = ...) -> None: ...
 
 class HealthCheck(_message.Message):
     __slots__ = ("command", "tcp_port", "http_port", "http_path", "interval_s", "timeout_s", "grace_s", "failures")
@@ -272,7 +285,7 @@ class HealthCheck(_message.Message):
     def __init__(self, command: _Optional[str] = ..., tcp_port: _Optional[str] = ..., http_port: _Optional[str] = ..., http_path: _Optional[str] = ..., interval_s: _Optional[float] = ..., timeout_s: _Optional[float] = ..., grace_s: _Optional[float] = ..., failures: _Optional[int] = ...) -> None: ...
 
 class TaskDescriptor(_message.Message):
-    __slots__ = ("binary", "source_type", "start_command", "stop_command", "requirement", "envs", "mem_isolation_type", "cpu_isolation_type", "namespace_isolation", "sha256", "stop_timeout_s", "health")
+    __slots__ = ("binary", "source_type", "start_command", "stop_command", "requirement", "envs", "mem_isolation_type", "cpu_isolation_type", "namespace_isolation", "sha256", "stop_timeout_s", "health", "seccomp", "deploy_timeout_s", "log_bytes")
     BINARY_FIELD_NUMBER: _ClassVar[int]
     SOURCE_TYPE_FIELD_NUMBER: _ClassVar[int]
     START_COMMAND_FIELD_NUMBER: _ClassVar[int]
@@ -285,6 +298,9 @@ class TaskDescriptor(_message.Message):
     SHA256_FIELD_NUMBER: _ClassVar[int]
     STOP_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
     HEALTH_FIELD_NUMBER: _ClassVar[int]
+    SECCOMP_FIELD_NUMBER: _ClassVar[int]
+    DEPLOY_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    LOG_BYTES_FIELD_NUMBER: _ClassVar[int]
     binary: bytes
     source_type: SourceType
     start_command: str
@@ -297,23 +313,28 @@ class TaskDescriptor(_message.Message):
     sha256: str
     stop_timeout_s: float
     health: HealthCheck
-    def __init__(self, binary: _Optional[bytes] = ..., source_type: _Optional[_Union[SourceType, str]] = ..., start_command: _Optional[str] = ..., stop_command: _Optional[str] = ..., requirement: _Optional[_Union[Resource, _Mapping]] = ..., envs: _Optional[_Iterable[str]] = ..., mem_isolation_type: _Optional[_Union[MemIsolationType, str]] = ..., cpu_isolation_type: _Optional[_Union[CpuIsolationType, str]] = ..., namespace_isolation: _Optional[bool] = ..., sha256: _Optional[str] = ..., stop_timeout_s: _Optional[float] = ..., health: _Optional[_Union[HealthCheck, _Mapping]] = ...) -> None: ...
+    seccomp: str
+    deploy_timeout_s: float
+    log_bytes: int
+    def __init__(self, binary: _Optional[bytes] = ..., source_type: _Optional[_Union[SourceType, str]] = ..., start_command: _Optional[str] = ..., stop_command: _Optional[str] = ..., requirement: _Optional[_Union[Resource, _Mapping]] = ..., envs: _Optional[_Iterable[str]] = ..., mem_isolation_type: _Optional[_Union[MemIsolationType, str]] = ..., cpu_isolation_type: _Optional[_Union[CpuIsolationType, str]] = ..., namespace_isolation: _Optional[bool] = ..., sha256: _Optional[str] = ..., stop_timeout_s: _Optional[float] = ..., health: _Optional[_Union[HealthCheck, _Mapping]] = ..., seccomp: _Optional[str] = ..., deploy_timeout_s: _Optional[float] = ..., log_bytes: _Optional[int] = ...) -> None: ...
 
 class PodDescriptor(_message.Message):
-    __slots__ = ("tasks", "requirement", "labels", "version", "namespace_isolation", "require_isolation")
+    __slots__ = ("tasks", "requirement", "labels", "version", "namespace_isolation", "require_isolation", "network")
     TASKS_FIELD_NUMBER: _ClassVar[int]
     REQUIREMENT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_ISOLATION_FIELD_NUMBER: _ClassVar[int]
     REQUIRE_ISOLATION_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
     tasks: _containers.RepeatedCompositeFieldContainer[TaskDescriptor]
     requirement: Resource
     labels: _containers.RepeatedScalarFieldContainer[str]
     version: str
     namespace_isolation: bool
     require_isolation: bool
-    def __init__(self, tasks: _Optional[_Iterable[_Union[TaskDescriptor, _Mapping]]] = ..., requirement: _Optional[_Union[Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., namespace_isolation: _Optional[bool] = ..., require_isolation: _Optional[bool] = ...) -> None: ...
+    network: Network
+    def __init__(self, tasks: _Optional[_Iterable[_Union[TaskDescriptor, _Mapping]]] = ..., requirement: _Optional[_Union[Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., namespace_isolation: _Optional[bool] = ..., require_isolation: _Optional[bool] = ..., network: _Optional[_Union[Network, str]] = ...) -> None: ...
 
 class UpdatePolicy(_message.Message):
     __slots__ = ("min_healthy_s", "healthy_deadline_s", "auto_revert")
@@ -352,17 +373,21 @@ class JobDescriptor(_message.Message):
     def __init__(self, name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[JobType, str]] = ..., priority: _Optional[int] = ..., pod: _Optional[_Union[PodDescriptor, _Mapping]] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., max_per_host: _Optional[int] = ..., restart: _Optional[_Union[RestartPolicy, str]] = ..., retries: _Optional[int] = ..., update: _Optional[_Union[UpdatePolicy, _Mapping]] = ...) -> None: ...
 
 class AgentFacts(_message.Message):
-    __slots__ = ("hostname", "total", "isolation", "isolation_reason", "build", "labels")
+    __slots__ = ("hostname", "total", "isolation", "isolation_reason", "build", "labels", "unhealthy", "drain")
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_REASON_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    UNHEALTHY_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
     hostname: str
     total: Resource
     isolation: str
     isolation_reason: str
     build: str
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, hostname: _Optional[str] = ..., total: _Optional[_Union[Resource, _Mapping]] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ..., build: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    unhealthy: str
+    drain: bool
+    def __init__(self, hostname: _Optional[str] = ..., total: _Optional[_Union[Resource, _Mapping]] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ..., build: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., unhealthy: _Optional[str] = ..., drain: _Optional[bool] = ...) -> None: ...
