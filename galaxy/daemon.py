@@ -58,6 +58,13 @@ class DaemonOptions(usage.Options):
 
     settings: Settings
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Take what is said; a mistake is one sentence and status 78, as other mistakes are."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            refuse_to_start(str(error))
+
     def postOptions(self) -> None:
         """Read the settings file; a mistake in it is an error of usage."""
         super().postOptions()
@@ -76,8 +83,11 @@ def with_manhole(
         return
     from galaxy.manhole import manhole_factory
 
+    keys = Path(options["manhole-keys"]).expanduser()
+    if not keys.is_file():
+        _log.warn("nobody can enter the manhole yet: there is no file {keys}", keys=keys)
     factory = manhole_factory(
-        Path(options["manhole-keys"]).expanduser(),
+        keys,
         Path(options["manhole-dir"]).expanduser(),
         namespace,
     )

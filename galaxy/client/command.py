@@ -51,7 +51,8 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo(err=True)
+            if sys.stderr.isatty():
+                click.echo(err=True)  # past the ^C
             ctx.exit(exits.INTERRUPTED)
         except FAILURES as error:
             failure = failure_of(error)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from pathlib import Path
 
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.daemon import UNUSABLE
 from galaxy.master.service import Master
 from galaxy.master.tap import Options, makeService
+from tests.refusals import refusal
 
 
 class TapTests(SynchronousTestCase):
@@ -28,18 +25,18 @@ class TapTests(SynchronousTestCase):
         options = self.options("--config", str(path), "--listen", "10.0.0.2:2")
         self.assertEqual((options["listen"], options["nexus"]), ("10.0.0.2:2", "leveldb:n"))
 
-    def test_an_address_that_is_none_is_an_error_of_usage(self) -> None:
-        with self.assertRaisesRegex(UsageError, "nonsense"):
-            self.options("--listen", "nonsense")
+    def test_an_address_that_is_none_is_refused(self) -> None:
+        self.assertIn("nonsense", refusal(lambda: self.options("--listen", "nonsense")))
+
+    def test_so_is_a_setting_that_there_is_not(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text("[master]\nbeat = 1\n", encoding="utf-8")
+        said = refusal(lambda: self.options("--config", str(path)))
+        self.assertIn("there is no setting 'master.beat'", said)
 
     def test_a_nexus_is_needed(self) -> None:
         """Exit status 78, and a sentence."""
-        said = io.StringIO()
-        self.patch(sys, "stderr", said)
-        with self.assertRaises(SystemExit) as caught:
-            makeService(self.options())
-        self.assertEqual(caught.exception.code, UNUSABLE)
-        self.assertIn("nexus", said.getvalue())
+        self.assertIn("nexus", refusal(lambda: makeService(self.options())))
 
     def test_its_parts(self) -> None:
         """The nexus is opened when the master starts, not before twistd has forked."""
