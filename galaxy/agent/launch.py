@@ -125,6 +125,7 @@ def environment(
         "GALAXY_JOB_NAME": description.job_name,
         "GALAXY_POD_ID": pod_id,
         "GALAXY_POD_INDEX": str(pod.key.index),
+        "GALAXY_POD_INCARNATION": str(pod.key.incarnation),
         "GALAXY_TASK_ID": task_id,
         "GALAXY_VERSION": pod.version,
         "GALAXY_AGENT": agent,

@@ -50,6 +50,7 @@ class EnvironmentTests(SynchronousTestCase):
             "GALAXY_JOB_NAME": "web",
             "GALAXY_POD_ID": "web_1.0",
             "GALAXY_POD_INDEX": "0",
+            "GALAXY_POD_INCARNATION": "2",
             "GALAXY_TASK_ID": "web_1.0.0",
             "GALAXY_VERSION": "v1",
             "GALAXY_AGENT": "a:1",
