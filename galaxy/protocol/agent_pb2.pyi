@@ -46,20 +46,22 @@ class JobUsage(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
 class TaskChange(_message.Message):
-    __slots__ = ("job_id", "index", "task", "before", "after", "reason")
+    __slots__ = ("job_id", "index", "task", "before", "after", "reason", "actor")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     index: int
     task: int
     before: _types_pb2.TaskState
     after: _types_pb2.TaskState
     reason: str
-    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., task: _Optional[int] = ..., before: _Optional[_Union[_types_pb2.TaskState, str]] = ..., after: _Optional[_Union[_types_pb2.TaskState, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    actor: str
+    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., task: _Optional[int] = ..., before: _Optional[_Union[_types_pb2.TaskState, str]] = ..., after: _Optional[_Union[_types_pb2.TaskState, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
     __slots__ = ("instance", "revision", "full", "groups", "removed", "used_millicores", "used_memory", "usage", "task_changes")
@@ -374,24 +376,26 @@ class ListFilesRequest(_message.Message):
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
-    path: str
-    def __init__(self, pod_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+    path: bytes
+    def __init__(self, pod_id: _Optional[str] = ..., path: _Optional[bytes] = ...) -> None: ...
 
 class FileEntry(_message.Message):
-    __slots__ = ("name", "kind", "size", "modified", "mode", "owner")
+    __slots__ = ("name", "kind", "size", "modified", "mode", "owner", "target")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     MODIFIED_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
-    name: str
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    name: bytes
     kind: str
     size: int
     modified: float
     mode: int
     owner: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., size: _Optional[int] = ..., modified: _Optional[float] = ..., mode: _Optional[int] = ..., owner: _Optional[str] = ...) -> None: ...
+    target: bytes
+    def __init__(self, name: _Optional[bytes] = ..., kind: _Optional[str] = ..., size: _Optional[int] = ..., modified: _Optional[float] = ..., mode: _Optional[int] = ..., owner: _Optional[str] = ..., target: _Optional[bytes] = ...) -> None: ...
 
 class ListFilesResponse(_message.Message):
     __slots__ = ("entries",)
@@ -404,8 +408,8 @@ class ReadFileRequest(_message.Message):
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
-    path: str
-    def __init__(self, pod_id: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+    path: bytes
+    def __init__(self, pod_id: _Optional[str] = ..., path: _Optional[bytes] = ...) -> None: ...
 
 class FileChunk(_message.Message):
     __slots__ = ("data",)

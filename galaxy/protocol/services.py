@@ -15,11 +15,19 @@ from typing import TYPE_CHECKING
 from zope.interface import Interface
 
 from galaxy.protocol.agent_pb2 import (
+    ExecItem,
+    ExecRequest,
+    FeedExecRequest,
+    FeedExecResponse,
+    FileChunk,
     KillPodsRequest,
     KillPodsResponse,
+    ListFilesRequest,
+    ListFilesResponse,
     LogChunk,
     QueryRequest,
     QueryResponse,
+    ReadFileRequest,
     ReadLogRequest,
     RunPodsRequest,
     RunPodsResponse,
@@ -216,6 +224,103 @@ class BlockingAgentStub:
 
     def read_log(self, request: ReadLogRequest, *, epoch: int = 0) -> BlockingStream[LogChunk]:
         return self._peer.stream(AGENT_READ_LOG, request, epoch=epoch)
+
+
+CONSOLE_EXEC = Method("Console.Exec", "exec", ExecRequest, ExecItem, streams=True)
+CONSOLE_FEED_EXEC = Method("Console.FeedExec", "feed_exec", FeedExecRequest, FeedExecResponse)
+CONSOLE_LIST_FILES = Method(
+    "Console.ListFiles", "list_files", ListFilesRequest, ListFilesResponse, streams=True
+)
+CONSOLE_READ_FILE = Method(
+    "Console.ReadFile", "read_file", ReadFileRequest, FileChunk, streams=True
+)
+CONSOLE = Service(
+    "Console",
+    (
+        CONSOLE_EXEC,
+        CONSOLE_FEED_EXEC,
+        CONSOLE_LIST_FILES,
+        CONSOLE_READ_FILE,
+    ),
+)
+
+
+class IConsole(Interface):
+    """Answers for the service Console."""
+
+    async def exec(
+        request: ExecRequest, call: Call, send: Callable[[ExecItem], Awaitable[None]]
+    ) -> None:
+        """
+        A command in a running task: its output, item by item, the last of which says how it
+        ended. When the caller goes, so does the command.
+        """
+
+    async def feed_exec(request: FeedExecRequest, call: Call) -> FeedExecResponse:
+        """
+        Input of a command that was begun over the same connection. Answers when the command has
+        room for more; kNotFound: it takes no more.
+        """
+
+    async def list_files(
+        request: ListFilesRequest, call: Call, send: Callable[[ListFilesResponse], Awaitable[None]]
+    ) -> None:
+        """
+        Files below the directory of a pod, also of one that is dead and still kept. Paths are
+        relative to it; nothing outside is reached.
+        """
+
+    async def read_file(
+        request: ReadFileRequest, call: Call, send: Callable[[FileChunk], Awaitable[None]]
+    ) -> None:
+        """Answer Console.ReadFile."""
+
+
+class ConsoleStub:
+    """Calls Console at the other end of a connection."""
+
+    def __init__(self, peer: IPeer) -> None:
+        self._peer = peer
+
+    def exec(self, request: ExecRequest, *, epoch: int = 0) -> Stream[ExecItem]:
+        return self._peer.stream(CONSOLE_EXEC, request, epoch=epoch)
+
+    def feed_exec(
+        self, request: FeedExecRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[FeedExecResponse]:
+        return self._peer.call(CONSOLE_FEED_EXEC, request, deadline_s=deadline_s, epoch=epoch)
+
+    def list_files(self, request: ListFilesRequest, *, epoch: int = 0) -> Stream[ListFilesResponse]:
+        return self._peer.stream(CONSOLE_LIST_FILES, request, epoch=epoch)
+
+    def read_file(self, request: ReadFileRequest, *, epoch: int = 0) -> Stream[FileChunk]:
+        return self._peer.stream(CONSOLE_READ_FILE, request, epoch=epoch)
+
+
+class BlockingConsoleStub:
+    """Calls Console and waits for the answer."""
+
+    def __init__(self, peer: IBlockingPeer) -> None:
+        self._peer = peer
+
+    def exec(self, request: ExecRequest, *, epoch: int = 0) -> BlockingStream[ExecItem]:
+        return self._peer.stream(CONSOLE_EXEC, request, epoch=epoch)
+
+    def feed_exec(
+        self, request: FeedExecRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> FeedExecResponse:
+        answer: FeedExecResponse = self._peer.call(
+            CONSOLE_FEED_EXEC, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def list_files(
+        self, request: ListFilesRequest, *, epoch: int = 0
+    ) -> BlockingStream[ListFilesResponse]:
+        return self._peer.stream(CONSOLE_LIST_FILES, request, epoch=epoch)
+
+    def read_file(self, request: ReadFileRequest, *, epoch: int = 0) -> BlockingStream[FileChunk]:
+        return self._peer.stream(CONSOLE_READ_FILE, request, epoch=epoch)
 
 
 GCE_DESCRIBE = Method("Gce.Describe", "describe", DescribeRequest, DescribeResponse)
