@@ -14,6 +14,7 @@ from galaxy.protocol import types_pb2 as pb
 
 _PRIORITIES: dict[int, int] = {pb.kLongRun: 70, pb.kSystem: 100, pb.kBatch: 25}
 _STOP_TIMEOUT_S = 10.0
+_DEPLOY_TIMEOUT_S = 300.0
 _IO_WEIGHT = 500
 
 
@@ -57,6 +58,7 @@ def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
         _name_ports(task.requirement.ports)
         task.requirement.io_weight = task.requirement.io_weight or _IO_WEIGHT
         task.stop_timeout_s = task.stop_timeout_s or _STOP_TIMEOUT_S
+        task.deploy_timeout_s = task.deploy_timeout_s or _DEPLOY_TIMEOUT_S
         _fill_health(task)
         known = {port.port or port.name for port in pod.requirement.ports}
         pod.requirement.ports.extend(

@@ -201,6 +201,7 @@ def _task_problems(
     if task.cpu_isolation_type not in pb.CpuIsolationType.values():
         yield Problem(f"{path}.cpu_isolation_type", "there is no such type")
     yield from _duration(f"{path}.stop_timeout", task.stop_timeout_s)
+    yield from _duration(f"{path}.deploy_timeout", task.deploy_timeout_s)
     for position, entry in enumerate(task.envs):
         name, equals, value = entry.partition("=")
         if not (equals and _ENV_NAME.fullmatch(name)) or "\0" in value:

@@ -96,8 +96,8 @@ class Task:
     says that the one of the phase was observed alive, so that its absence
     means it is lost, and not that it has yet to be started. `streak` counts
     restarts without a quiet time between them, `restarts` all of them. Of the
-    present attempt `passed` says that its health check does, and `unwell` why it
-    is to be ended for its health's sake.
+    present attempt `passed` says that its health check does, and `unwell` why its
+    process is to be ended: for its health's sake, or because it deploys for too long.
     """
 
     phase: Phase = Phase.NEW
@@ -115,6 +115,7 @@ class Task:
     reason: str = ""
     passed: bool = False
     unwell: str = ""
+    deploy_deadline: float = 0.0  # of the present try, fetching included
 
     @property
     def at_rest(self) -> bool:

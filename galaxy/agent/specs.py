@@ -23,6 +23,7 @@ from galaxy.protocol.types_pb2 import (
 )
 
 DEFAULT_STOP_TIMEOUT_S = 30.0
+DEFAULT_DEPLOY_TIMEOUT_S = 300.0
 
 
 class Deploying(Enum):
@@ -51,6 +52,7 @@ class TaskSpec:
     has_stop_command: bool = False
     stop_timeout_s: float = DEFAULT_STOP_TIMEOUT_S
     health: HealthSpec | None = None
+    deploy_timeout_s: float = DEFAULT_DEPLOY_TIMEOUT_S
 
 
 @frozen
@@ -77,6 +79,7 @@ def _task_spec(description: Description, task: TaskDescriptor) -> TaskSpec:
         has_stop_command=bool(task.stop_command.strip()),
         stop_timeout_s=task.stop_timeout_s or DEFAULT_STOP_TIMEOUT_S,
         health=_health(task.health) if task.HasField("health") else None,
+        deploy_timeout_s=task.deploy_timeout_s or DEFAULT_DEPLOY_TIMEOUT_S,
     )
 
 

@@ -41,6 +41,7 @@ from galaxy.agent.steps import (
 )
 
 STOP_PROCESS = "stop"
+DEPLOY_GRACE_S = 2.0  # from TERM to KILL, for what has had its time
 
 
 @frozen
@@ -102,6 +103,8 @@ def wake_at(task: Task) -> float | None:
     """When the task must be looked at again though nothing happened; None: never."""
     if task.phase in (Phase.WAITING, Phase.RETRYING):
         return task.next_try
+    if task.phase in _BOUNDED and not task.unwell:
+        return task.deploy_deadline
     return task.stop_deadline if task.phase is Phase.STOPPING else None
 
 
@@ -109,6 +112,8 @@ def _next(task: Task, around: Around) -> Task:
     """The task after at most one move."""
     if not task.swept and around.done(Sweep(around.number, task.attempt)):
         return evolve(task, swept=True)
+    if task.phase in _BOUNDED and not task.deploy_deadline:  # an earlier release wrote none
+        return evolve(task, deploy_deadline=around.now + around.spec.deploy_timeout_s)
     if around.stopping and task.phase not in _LEAVING:
         return _leave(task, around)
     return _IN_PHASE[task.phase](task, around)
@@ -117,7 +122,12 @@ def _next(task: Task, around: Around) -> Task:
 def _begin(task: Task, around: Around) -> Task:
     if around.spec.deploying is Deploying.NOTHING:
         return _start(task, Event.RUN)
-    task = evolve(task, tries=task.tries + 1, deploy_time=task.deploy_time or around.now)
+    task = evolve(
+        task,
+        tries=task.tries + 1,
+        deploy_time=task.deploy_time or around.now,
+        deploy_deadline=around.now + around.spec.deploy_timeout_s,
+    )
     packaged = around.spec.deploying is Deploying.PACKAGE
     return _start(task, Event.FETCH if packaged else Event.DEPLOY)
 
@@ -128,6 +138,8 @@ def _start(task: Task, event: Event) -> Task:
 
 def _fetching(task: Task, around: Around) -> Task:
     outcome = around.sight.outcomes.get(Fetch(around.number))
+    if outcome is None and around.now >= task.deploy_deadline:
+        outcome = Failed(f"could not be deployed: {_too_long(around)} to fetch")
     if outcome is None:
         return task
     if isinstance(outcome, Done):
@@ -140,15 +152,28 @@ def _deploying(task: Task, around: Around) -> Task:
     if process is None:
         return task
     if process.end is None:
-        return evolve(task, seen=True)
+        return _hurried(evolve(task, seen=True), around)
     if process.end.well:
-        return _start(task, Event.RUN)
-    failure = Failed(_quoting(f"could not be deployed: it {process.end}", process.end))
-    return _after_failed_deploy(evolve(task, end=process.end), around, failure)
+        return _start(evolve(task, unwell=""), Event.RUN)
+    told = task.unwell or _quoting(f"it {process.end}", process.end)
+    task = evolve(task, end=process.end, swept=False, unwell="")
+    return _after_failed_deploy(task, around, Failed(f"could not be deployed: {told}"))
+
+
+def _hurried(task: Task, around: Around) -> Task:
+    """The task whose deployment goes on, after a look at the time."""
+    if task.unwell or around.now < task.deploy_deadline:
+        return task
+    late = _too_long(around)
+    return evolve(task, unwell=late, reason=late, stop_deadline=around.now + DEPLOY_GRACE_S)
+
+
+def _too_long(around: Around) -> str:
+    return f"it took longer than the {around.spec.deploy_timeout_s:g} s it has"
 
 
 def _retrying(task: Task, around: Around) -> Task:
-    return _begin(task, around) if around.now >= task.next_try else task
+    return _begin(task, around) if around.now >= task.next_try and task.swept else task
 
 
 def _running(task: Task, around: Around) -> Task:
@@ -241,6 +266,7 @@ _IN_PHASE: Mapping[Phase, Callable[[Task, Around], Task]] = {
 }
 
 _LEAVING = frozenset({Phase.STOPPING, Phase.KILLING, Phase.REMOVING, Phase.GONE})
+_BOUNDED = frozenset({Phase.FETCHING, Phase.DEPLOYING})
 
 
 def _leave(task: Task, around: Around) -> Task:

@@ -195,6 +195,26 @@ class RunTests(MachineTests):
         self.machine.advance(5)
         self.assertEqual(self.machine.pod().state, kPodRunning)
 
+    def test_deploy_deadline_outlives_the_agent(self) -> None:
+        """A deployment is ended when its time is over, counted from when an earlier agent began."""
+        task = TaskDescriptor(
+            start_command="serve",
+            source_type=kSourceTypeCommand,
+            binary=b"sleep 500",
+            deploy_timeout_s=20.0,
+        )
+        self.machine.run(run_request(description(task), 0))
+        self.machine.advance(15)
+        self.machine.restart()
+        self.assertEqual(self.machine.pod().tasks[0].stage, "deploy")
+        self.machine.advance(4.5)
+        self.assertEqual(self.machine.gce.machine.live, {})
+        self.assertIn("longer than the 20 s it has", self.machine.pod().reason)
+        self.machine.advance(120)
+        self.assertEqual(self.machine.pod().state, kPodError)
+        deploys = [process.name for process in self.machine.gce.machine.launched]
+        self.assertEqual(deploys, ["deploy.1", "deploy.2", "deploy.3"])
+
     def test_package(self) -> None:
         """A package given inline is put in the cache and unpacked from there."""
         task = TaskDescriptor(

@@ -24,6 +24,7 @@ from galaxy.agent.steps import (
     Sweep,
 )
 from galaxy.agent.tasks import (
+    DEPLOY_GRACE_S,
     Around,
     advance,
     next_step,
@@ -104,6 +105,55 @@ class StartTests(SynchronousTestCase):
         outcomes: dict[Step, Outcome] = {Execute(0, "main.0"): Failed("no such user")}
         task = advance(Task(Phase.RUNNING), around(outcomes=outcomes))
         self.assertEqual((task.phase, task.reason), (Phase.WAITING, "no such user"))
+
+
+class DeadlineTests(SynchronousTestCase):
+    """A deployment has so much time, for fetching and unpacking together."""
+
+    HASTY = evolve(PACKAGED, deploy_timeout_s=30.0)
+
+    def test_fetching_too_long(self) -> None:
+        """A fetch that goes on at the deadline is a failed try; nothing is to be fetched then."""
+        fetching = advance(Task(), around(self.HASTY, now=100.0))
+        self.assertEqual((fetching.phase, wake_at(fetching)), (Phase.FETCHING, 130.0))
+        self.assertEqual(advance(fetching, around(self.HASTY, now=129.9)), fetching)
+        late = advance(fetching, around(self.HASTY, now=130.0))
+        self.assertEqual(late.phase, Phase.RETRYING)
+        self.assertIn("longer than the 30 s it has to fetch", late.reason)
+        self.assertIsNone(next_step(late, 0, Sight()))
+
+    def test_unpacking_too_long(self) -> None:
+        """The process is ended, and only when it is gone is the try over, with that reason."""
+        fetching = advance(Task(), around(self.HASTY, now=100.0))
+        deploying = advance(fetching, around(self.HASTY, outcomes={Fetch(0): Done()}, now=120.0))
+        alive = around(self.HASTY, {"deploy.1": ALIVE}, now=130.0)
+        late = advance(deploying, alive)
+        self.assertEqual(late.phase, Phase.DEPLOYING)
+        stop = next_step(late, 0, alive.sight)
+        self.assertEqual(stop, Stop(0, 130.0 + DEPLOY_GRACE_S))
+        self.assertEqual(advance(late, alive), late)
+        ended = around(self.HASTY, {"deploy.1": BADLY}, now=131.0)
+        after = advance(late, ended)
+        self.assertEqual(after.phase, Phase.RETRYING)
+        self.assertEqual(after.reason, "could not be deployed: it took longer than the 30 s it has")
+        self.assertEqual(next_step(after, 0, ended.sight), Sweep(0, 0))
+
+    def test_each_try(self) -> None:
+        """Each try has the whole time, and begins when nothing of the last is left."""
+        task = Task(Phase.RETRYING, tries=1, next_try=110.0, deploy_deadline=90.0, swept=False)
+        self.assertEqual(advance(task, around(self.HASTY, now=111.0)), task)
+        swept = around(self.HASTY, outcomes={Sweep(0, 0): Done()}, now=111.0)
+        self.assertEqual(advance(task, swept).deploy_deadline, 141.0)
+
+    def test_in_time_after_all(self) -> None:
+        """A deployment that has ended well, however late, has."""
+        task = Task(Phase.DEPLOYING, tries=1, seen=True, deploy_deadline=90.0)
+        self.assertEqual(advance(task, around(self.HASTY, {"deploy.1": WELL})).phase, Phase.RUNNING)
+
+    def test_of_an_earlier_release(self) -> None:
+        """A record without a deadline gets one when it is looked at."""
+        task = advance(Task(Phase.FETCHING, tries=1), around(self.HASTY, now=100.0))
+        self.assertEqual((task.phase, task.deploy_deadline), (Phase.FETCHING, 130.0))
 
 
 class EndTests(SynchronousTestCase):

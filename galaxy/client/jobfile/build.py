@@ -66,6 +66,7 @@ def _task(number: int, keys: TaskKeys, job: JobKeys, package: Package) -> pb.Tas
         start_command=keys.start_command,
         stop_command=keys.stop_command,
         stop_timeout_s=keys.stop_timeout,
+        deploy_timeout_s=keys.deploy_timeout,
         envs=keys.envs,
         sha256=keys.sha256,
         mem_isolation_type=keys.mem_isolation_type,

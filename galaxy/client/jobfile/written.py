@@ -72,6 +72,7 @@ def _task(task: pb.TaskDescriptor) -> Keys:
             "start_command": task.start_command,
             "stop_command": task.stop_command,
             "stop_timeout": task.stop_timeout_s,
+            "deploy_timeout": task.deploy_timeout_s,
             "envs": list(task.envs),
             "mem_isolation_type": memory.Name(task.mem_isolation_type),
             "cpu_isolation_type": cpu.Name(task.cpu_isolation_type),

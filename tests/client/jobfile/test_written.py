@@ -46,6 +46,7 @@ TASKS = keys(
     {
         "start_command": WORDS,
         "stop_timeout": st.floats(0, 100),
+        "deploy_timeout": st.floats(0, 100),
         "envs": st.lists(WORDS, max_size=2),
         "requirement": REQUIREMENTS,
         "health": HEALTH,
