@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,9 +22,10 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IReactorCore, IReactorTCP
 from twisted.logger import Logger
 from twisted.python import usage
+from zope.interface import implementer
 
-from galaxy.nexus.interfaces import CannotOpen, IDiscovery
-from galaxy.nexus.urls import open_discovery
+from galaxy.nexus.interfaces import CannotOpen, IDiscovery, IWatch, Leader
+from galaxy.nexus.urls import open_discovery, parse_nexus_url
 from galaxy.settings import Settings, SettingsError, read_settings
 
 UNUSABLE = 78
@@ -106,22 +107,48 @@ def build() -> str:
         return "not installed"
 
 
-class OpenDiscovery(Service):
-    """A discovery among a daemon's parts: closed when the daemon stops."""
+@implementer(IDiscovery)
+class LaterDiscovery(Service):
+    """
+    How a daemon finds who leads, among its parts: before those that watch.
 
-    def __init__(self, discovery: IDiscovery) -> None:
+    Opened when it starts, not before: kazoo's threads do not survive twistd's fork.
+    """
+
+    discovery: IDiscovery
+
+    def __init__(self, url: str, known: Sequence[str], reactor: Any) -> None:
         self.setName("discovery")
-        self.discovery = discovery
+        self._url = url
+        self._known = known
+        self._reactor = reactor
+
+    def startService(self) -> None:
+        """Open it."""
+        super().startService()
+        self.discovery = open_discovery(self._url, self._known, self._reactor)
 
     def stopService(self) -> Deferred[None]:
         """Close it."""
         super().stopService()
         return self.discovery.close()
 
+    def watch_leader(self, changed: Callable[[Leader | None], None]) -> IWatch:
+        """Tell of the leader."""
+        return self.discovery.watch_leader(changed)
+
+    def unreachable(self, endpoint: str) -> None:
+        """Say that it did not answer, or does not lead."""
+        self.discovery.unreachable(endpoint)
+
+    def close(self) -> Deferred[None]:
+        """Close it; the service does so when it stops."""
+        return self.discovery.close()
+
 
 def find_masters(
     settings: Settings, masters: Sequence[str], nexus: str | None, reactor: Any
-) -> OpenDiscovery:
+) -> LaterDiscovery:
     """
     How a daemon finds who leads: the masters that flags name, else the nexus of a flag or the
     settings, else the masters of the settings. Leaves with status 78 if that cannot be.
@@ -129,9 +156,11 @@ def find_masters(
     url = "" if masters else nexus or settings.nexus
     known = tuple(masters) or settings.masters or (settings.master.listen,)
     try:
-        return OpenDiscovery(open_discovery(url, known, reactor))
+        if url:
+            parse_nexus_url(url)
     except CannotOpen as error:
         refuse_to_start(str(error))
+    return LaterDiscovery(url, known, reactor)
 
 
 def claim_directory(path: Path, purpose: str) -> None:

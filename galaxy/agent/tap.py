@@ -118,7 +118,7 @@ def makeService(options: Options) -> MultiService:
                 machine=Machine.here(),
                 users=_users(settings),
                 network=network,
-                discovery=masters.discovery,
+                discovery=masters,
                 open_database=lambda: open_database(data / "store"),
                 disk=DiskThread(clock, "agent-store"),
                 in_thread=deferToThread,

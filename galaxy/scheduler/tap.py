@@ -48,7 +48,7 @@ def makeService(options: Options) -> MultiService:
     scheduler = Scheduler(
         clock,
         network,
-        masters.discovery,
+        masters,
         policy=POLICIES[options["policy"]],
         rng=random.Random(),  # noqa: S311 -- ties are no secrets
         name=f"{socket.gethostname()}:{os.getpid()}",
