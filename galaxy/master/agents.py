@@ -48,7 +48,8 @@ class Agent:
     interval_s: float = 0.0  # as it was told last
     connected: bool = False
     missed: bool = False  # silent for longer than it may, and not given up because of safe mode
-    draining: bool = False  # an operator wants it empty: it takes no pods, those it has move
+    offline: bool = False  # an operator wants it empty: it takes no pods, those it has move
+    ailing: bool = False  # it is unwell, and its pods move (`ailments`)
     pause_until: float = 0.0  # it refused what should have fitted; takes nothing until then
     revision: int = 0  # of the fleet, when schedulers should last have heard of it
     # Its report.
@@ -71,6 +72,8 @@ class Agent:
     assigned_millicores: int = 0
     assigned_memory: int = 0
     assigned_dynamic: int = 0
+    assigned_disk: int = 0
+    assigned_ssd: int = 0
     ports: dict[int, int] = field(factory=dict)  # taken ports, and by how many pods
 
     def take(self, pod: Pod) -> None:
@@ -93,6 +96,8 @@ class Agent:
         self.assigned_millicores += sign * amount.millicores
         self.assigned_memory += sign * amount.memory_bytes
         self.assigned_dynamic += sign * amount.dynamic_ports
+        self.assigned_disk += sign * amount.disk_bytes
+        self.assigned_ssd += sign * amount.ssd_bytes
         for port in amount.ports:
             # Two pods may hold one for a moment: the one that leaves was not reported gone yet.
             holders = self.ports.get(port, 0) + sign
@@ -109,6 +114,8 @@ class Agent:
             self.assigned_memory,
             frozenset(self.ports),
             self.assigned_dynamic,
+            self.assigned_disk,
+            self.assigned_ssd,
         )
 
     @property
@@ -128,20 +135,30 @@ class Agent:
     def _without(self, pods: Iterable[Pod]) -> Resources:
         millicores, memory = self.assigned_millicores, self.assigned_memory
         dynamic, ports = self.assigned_dynamic, Counter(self.ports)
+        disk, ssd = self.assigned_disk, self.assigned_ssd
         for pod in pods:
             amount = pod.version.requirement
             millicores -= amount.millicores
             memory -= amount.memory_bytes
             dynamic -= amount.dynamic_ports
+            disk -= amount.disk_bytes
+            ssd -= amount.ssd_bytes
             ports.subtract(amount.ports)
         for claim in self.claims:
             amount, count = claim.version.requirement, len(claim.indexes)
             millicores += amount.millicores * count
             memory += amount.memory_bytes * count
             dynamic += amount.dynamic_ports * count
+            disk += amount.disk_bytes * count
+            ssd += amount.ssd_bytes * count
             ports.update(amount.ports)
         taken = frozenset(port for port, holders in ports.items() if holders > 0)
-        return Resources(millicores, memory, taken, dynamic)
+        return Resources(millicores, memory, taken, dynamic, disk, ssd)
+
+    @property
+    def draining(self) -> bool:
+        """Whether its pods are to run elsewhere."""
+        return self.offline or self.ailing
 
     @property
     def isolated(self) -> bool:
@@ -150,17 +167,17 @@ class Agent:
 
     def unfit(self, now: float) -> str:
         """Why it takes no pods at the moment; empty: it takes them."""
-        if self.state != kAlive or self.draining:
-            return f"the agent is {AgentState.Name(kOffline if self.draining else self.state)}"
-        if not self.connected:
-            return "the agent is not connected"
-        if not self.instance:
-            return "the agent has not reported yet"
-        if self.strangers:
-            return "the agent is still stopping pods that should not be there"
-        if now < self.pause_until:
-            return "the agent refused a pod a moment ago"
-        return ""
+        if self.state != kAlive or self.offline:
+            return f"the agent is {AgentState.Name(kOffline if self.offline else self.state)}"
+        if self.facts.unhealthy:
+            return f"the machine is unwell: {self.facts.unhealthy}"
+        hindrances = (
+            (not self.connected, "the agent is not connected"),
+            (not self.instance, "the agent has not reported yet"),
+            (self.strangers, "the agent is still stopping pods that should not be there"),
+            (now < self.pause_until, "the agent refused a pod a moment ago"),
+        )
+        return next((reason for hinders, reason in hindrances if hinders), "")
 
     def snapshot(self, now: float) -> AgentSnapshot:
         """The agent as schedulers see it; what is claimed counts as granted."""
@@ -179,4 +196,8 @@ class Agent:
             schedulable=not self.unfit(now),
             isolated=self.isolated,
             pods=len(self.pods),
+            total_disk=self.total.disk_bytes,
+            assigned_disk=committed.disk_bytes,
+            total_ssd=self.total.ssd_bytes,
+            assigned_ssd=committed.ssd_bytes,
         )

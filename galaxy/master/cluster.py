@@ -15,6 +15,7 @@ from attrs import define, field, frozen
 
 from galaxy.master import safemode
 from galaxy.master.agents import Agent
+from galaxy.master.ailments import Ailments
 from galaxy.master.amend import Amendment, amend
 from galaxy.master.claims import Claims
 from galaxy.master.directory import Directory
@@ -75,6 +76,7 @@ class Cluster:
     fleet: Fleet
     queue: Queue
     losses: Losses
+    ailments: Ailments
     claims: Claims = field(factory=Claims)
     movements: Movements = field(factory=Movements)
     jobs: Directory = field(factory=Directory)
@@ -102,7 +104,8 @@ class Cluster:
         """The picture at the beginning of a reign: what the nexus knows, and nothing else."""
         fleet = Fleet(settings.agent_timeout_s, settings.heartbeat_s)
         losses = Losses(settings.agent_timeout_s, settings.mass_loss_share)
-        cluster = cls(epoch, reign, settings, now, fleet, Queue(epoch), losses)
+        ailments = Ailments(settings.mass_loss_share)
+        cluster = cls(epoch, reign, settings, now, fleet, Queue(epoch), losses, ailments)
         for job in jobs:
             cluster.jobs.add(job)
             job.earlier = last_incarnation_before(epoch)
@@ -113,7 +116,7 @@ class Cluster:
             fleet.labels.put(label.label, label.endpoints)
         for stored in agents:
             agent = fleet.admit(stored.endpoint, now, stored.admit_time)
-            agent.draining = stored.offline
+            agent.offline = stored.offline
             fleet.turn(cluster.journal, agent, kInit, "known from the nexus", now)
             cluster.awaited.add(agent)
         cluster.known = len(fleet)
@@ -218,7 +221,7 @@ class Cluster:
 
     def bury(self, agent: Agent, reason: str, now: float) -> None:
         """Give a machine up: what ran there is to run elsewhere, what was leaving has left."""
-        if agent.state == kAlive and not agent.draining:
+        if agent.state == kAlive and not agent.offline:
             self.losses.buried(agent)
         agent.missed = False
         self.fleet.turn(self.journal, agent, kDead, reason, now)
@@ -286,7 +289,11 @@ class Cluster:
     def _heed_machines(self) -> None:
         """What has changed of machines may change what jobs want."""
         systems = self.jobs.systems
-        for agent in self.journal.moved:
+        alive = self.fleet.count(kAlive)
+        for agent in list(self.journal.moved):
+            for ailing in self.ailments.heed(agent, alive):
+                self.journal.moved[ailing] = None
+                self.movements.heed(self.journal, ailing)
             self.movements.heed(self.journal, agent)
             for job in systems:
                 if settle_home(job, agent):

@@ -47,6 +47,10 @@ AGENT_STATES: dict[AgentState, frozenset[AgentState]] = {
 """The states that may follow each."""
 
 
+_HEALTH = {(False, True): ("well", "unwell"), (True, False): ("unwell", "well")}
+"""How an agent's health was, and how it is, where that is news."""
+
+
 class IllegalAgentState(Exception):
     """An agent cannot go from its state to that one: a mistake in the master's code."""
 
@@ -157,11 +161,16 @@ class Fleet:
         for agent in self._beats:
             agent.heard = max(agent.heard, now)
 
-    def learn(self, journal: Journal, agent: Agent, facts: AgentFacts) -> None:
+    def learn(self, journal: Journal, agent: Agent, facts: AgentFacts, now: float) -> None:
         """What an agent says of its machine."""
         if facts == agent.facts:
             return
+        health = bool(agent.facts.unhealthy), bool(facts.unhealthy)
         agent.facts = facts
+        if health[0] != health[1]:
+            said = (*_HEALTH[health], facts.unhealthy or "it is well again", "agent")
+            journal.marked(agent, *said, now)
+            journal.room |= not facts.unhealthy
         agent.total = from_message(facts.total)
         agent.labels = self.labels.carried(agent.endpoint) | frozenset(facts.labels)
         journal.moved[agent] = None
@@ -193,9 +202,9 @@ class Fleet:
         The mark outlives the machine's death and return: an agent that is heard of
         is kOffline as long as it is there.
         """
-        if agent.draining == draining:
+        if agent.offline == draining:
             return
-        agent.draining = draining
+        agent.offline = draining
         reason = f"{actor} took it offline" if draining else f"{actor} brought it online"
         state = kOffline if draining else kAlive
         if agent.state in {kAlive, kOffline}:

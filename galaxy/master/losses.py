@@ -78,7 +78,7 @@ class Losses:
     def _counts(self, agent: Agent) -> bool:
         return (
             agent.state == kAlive
-            and not agent.draining
+            and not agent.offline
             and agent.heard >= self.forgiven
             and agent.instance != ""
         )

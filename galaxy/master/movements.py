@@ -13,7 +13,7 @@ from galaxy.master.agents import Agent
 from galaxy.master.events import Journal
 from galaxy.master.jobs import Job
 from galaxy.master.moves import moves
-from galaxy.master.pods import Event, change, renew, retarget
+from galaxy.master.pods import Event, Pod, change, renew, retarget
 from galaxy.master.progress import overdue
 from galaxy.master.rollout import MOVING
 
@@ -67,9 +67,7 @@ class Movements:
             renew(journal, job.pods[index], onwards, now)
         for index in todo.leave:
             pod = job.pods[index]
-            drained = pod.agent is not None and pod.agent.draining
-            why = "its machine is being emptied" if drained else onwards
-            change(journal, pod, Event.LEAVES, why, now)
+            change(journal, pod, Event.LEAVES, _why_it_leaves(pod, onwards), now)
 
     def _is_resting(self, job: Job, now: float) -> bool:
         """Each of its pods may change at any time; not each time are all of them looked at."""
@@ -88,3 +86,12 @@ class Movements:
         for job in self._updating:
             job.complaint = job.complaint or overdue(job, now)
             journal.jobs[job] = None
+
+
+def _why_it_leaves(pod: Pod, otherwise: str) -> str:
+    if pod.agent is None or not pod.agent.draining:
+        return otherwise
+    unwell = pod.agent.facts.unhealthy
+    if pod.agent.ailing and unwell:
+        return f"its machine is unwell: {unwell}"
+    return "its machine is being emptied"

@@ -130,15 +130,22 @@ def agent_overview(agent: Agent) -> AgentOverview:
         cpu_used_millicores=agent.used_millicores,
         memory_assigned_bytes=agent.assigned_memory,
         memory_used_bytes=agent.used_memory,
+        disk_assigned_bytes=agent.assigned_disk,
+        ssd_assigned_bytes=agent.assigned_ssd,
         reason=_word_about(agent),
         heartbeat_time=agent.heard,
     )
 
 
 def _word_about(agent: Agent) -> str:
-    if not agent.draining or agent.state == kDead:
-        return "" if agent.state == kAlive and not agent.missed else agent.reason
-    return f"draining: {len(agent.pods)} left" if agent.pods else "drained"
+    if agent.state == kDead or (agent.missed and not agent.offline):
+        return agent.reason
+    left = f"draining: {len(agent.pods)} left" if agent.pods else "drained"
+    if agent.offline:
+        return left
+    if agent.facts.unhealthy:
+        return f"unwell: {agent.facts.unhealthy}" + (f"; {left}" if agent.ailing else "")
+    return "" if agent.state == kAlive else agent.reason
 
 
 def status(cluster: Cluster, leader: str, build: str) -> GetStatusResponse:

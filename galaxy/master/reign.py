@@ -134,7 +134,7 @@ class Reign:
             agent = await self.scribe.admit(request.endpoint)
         cluster, now = self.cluster, self._clock.seconds()
         if agent.state in {kAgentStateUnset, kInit, kDead}:
-            state = kOffline if agent.draining else kAlive
+            state = kOffline if agent.offline else kAlive
             cluster.fleet.turn(cluster.journal, agent, state, "its heartbeat came", now)
             self.changed()
         if agent.missed:
@@ -143,7 +143,7 @@ class Reign:
         interval_s = cluster.fleet.beat(agent, now)
         self.lines.heard(agent, peer)
         if request.HasField("facts"):
-            cluster.fleet.learn(cluster.journal, agent, request.facts)
+            cluster.fleet.learn(cluster.journal, agent, request.facts, now)
             self.changed()
         agent.announced = (request.instance, request.revision)
         if not self.suspended and not self.over:

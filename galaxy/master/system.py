@@ -26,7 +26,7 @@ def is_home(job: Job, agent: Agent) -> bool:
     version = job.latest
     return (
         agent.state == kAlive
-        and not agent.draining
+        and not agent.offline
         and bool(agent.instance)
         and agent.labels.issuperset(version.labels)
         and (agent.isolated or not version.pod.require_isolation)

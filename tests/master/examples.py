@@ -132,7 +132,7 @@ def machine(
     if agent.state != kAlive:
         cluster.fleet.turn(cluster.journal, agent, kAlive, "", now)
     cluster.fleet.beat(agent, now)
-    cluster.fleet.learn(cluster.journal, agent, said or facts())
+    cluster.fleet.learn(cluster.journal, agent, said or facts(), 0.0)
     agent.connected = True
     merge(cluster, agent, report or full_report(), now)
     cluster.settle(now)

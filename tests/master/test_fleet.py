@@ -90,7 +90,7 @@ class DeltaTests(SynchronousTestCase):
         self.assertEqual(set(self.cluster.fleet.changed_since(0)), set(self.agents))
 
     def test_facts_that_are_the_same_are_no_change(self) -> None:
-        self.cluster.fleet.learn(self.cluster.journal, self.agents[0], facts())
+        self.cluster.fleet.learn(self.cluster.journal, self.agents[0], facts(), 0.0)
         self.assertEqual(self.cluster.journal.moved, {})
 
     def test_numbers_name_agents(self) -> None:

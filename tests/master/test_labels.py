@@ -78,7 +78,7 @@ class AgentLabelTests(SynchronousTestCase):
         agent = machine(self.cluster, said=facts(labels=("gpu",)))
         self.label("a:1")
         self.assertEqual(agent.labels, {"gpu", "ssd"})
-        self.fleet.learn(self.cluster.journal, agent, facts(labels=("arm",)))
+        self.fleet.learn(self.cluster.journal, agent, facts(labels=("arm",)), 0.0)
         self.assertEqual(agent.labels, {"arm", "ssd"})
         self.label("b:1")
         self.assertEqual(agent.labels, {"arm"})

@@ -63,7 +63,7 @@ class MovementTests(SynchronousTestCase):
         placed(cluster, job, agent, 4)
         run(cluster, agent, job)
         for draining in (True, False):
-            agent.draining = draining
+            agent.offline = draining
             cluster.journal.moved[agent] = None
             cluster.settle(NOW)
         cluster.journal.jobs[job] = None

@@ -130,7 +130,7 @@ class MoveTests(SynchronousTestCase):
         self.assertEqual(self.moves(), NONE)
 
     def test_a_machine_that_is_drained_is_left_by_steps(self) -> None:
-        self.agent.draining = True
+        self.agent.offline = True
         self.assertEqual(self.moves(), Moves(leave=(0, 1, 2)))
 
     def test_a_held_update_moves_nothing_and_a_drain_goes_on(self) -> None:
@@ -139,7 +139,7 @@ class MoveTests(SynchronousTestCase):
         assert paused is not None
         self.cluster.amend(self.job, paused, "ada", NOW)
         self.assertEqual(self.moves(), NONE)
-        self.agent.draining = True
+        self.agent.offline = True
         self.assertEqual(len(self.moves().leave), 3)
 
     def test_a_breakpoint_bounds_what_moves(self) -> None:
@@ -222,7 +222,7 @@ class MoveLaws(SynchronousTestCase):
             amendment = restarted(job, data.draw(st.integers(0, 3)), NOW)
             cluster.amend(job, amendment, "ada", NOW)
         for agent in agents:
-            agent.draining = data.draw(st.sampled_from([False, False, True]))
+            agent.offline = data.draw(st.sampled_from([False, False, True]))
             cluster.journal.moved[agent] = None
         return cluster, job, agents
 

@@ -68,7 +68,7 @@ class ProposalTests(SynchronousTestCase):
 
     def test_a_machine_that_cannot_isolate_takes_no_pod_that_demands_it(self) -> None:
         said = AgentFacts(isolation="none", isolation_reason="not root", total=facts().total)
-        self.cluster.fleet.learn(self.cluster.journal, self.agent, said)
+        self.cluster.fleet.learn(self.cluster.journal, self.agent, said, 0.0)
         _, answer = self.propose(descriptor(require_isolation=True), 1)
         self.assert_refused(answer, Status.kInputError, "not root")
 

@@ -46,7 +46,7 @@ class HomeTests(SynchronousTestCase):
         """That very one, though as many are wanted as before."""
         placed(self.cluster, self.job, self.agent, 1)
         (pod,) = self.agent.pods
-        self.cluster.fleet.learn(self.cluster.journal, self.agent, facts())
+        self.cluster.fleet.learn(self.cluster.journal, self.agent, facts(), 0.0)
         other = machine(self.cluster, "b:1", said=facts(labels=["ssd"]))
         self.assertEqual(self.job.homes, {other})
         self.assertEqual(pod.stage, kStageRemoved)
