@@ -31,19 +31,26 @@ from galaxy.protocol.wire_pb2 import Hello
 
 _CHUNK = 1 << 18
 _FOREVER = float("inf")
+_KEEPALIVE_IDLE_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_PROBES = 20, 5, 4
 
 
 class _Reply:
-    """What became of one call so far."""
+    """What became of one call so far. `then` is called when it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: Callable[[_Reply], None] | None = None) -> None:
         self.items: deque[Message] = deque()
         self.over = False
         self.response: Message | None = None
         self.error: GalaxyError | None = None
+        self._then = then
 
     def something(self) -> bool:
         return self.over or bool(self.items)
+
+    def end(self, response: Message | None, error: GalaxyError | None) -> None:
+        self.response, self.error, self.over = response, error, True
+        if self._then is not None:
+            self._then(self)
 
 
 class BlockingItems:
@@ -100,6 +107,7 @@ class BlockingPeer:
         self._now = now
         self._ended: str | None = None
         self._writing = memoryview(b"")
+        self._attended: dict[int, Callable[[], None]] = {}
         self._table = CallTable(
             hello, {}, limits=limits or Limits(), counters=counters or WireCounters(), now=now()
         )
@@ -134,6 +142,29 @@ class BlockingPeer:
         """Call a streaming method; iterate over its items."""
         reply = _Reply()
         return BlockingItems(self, self._ask(method, request, _FOREVER, epoch, reply), reply)
+
+    def begin(
+        self,
+        method: Method,
+        request: Message,
+        answered: Callable[[Message | GalaxyError], None],
+    ) -> None:
+        """Call the other end; `answered` is told the outcome while something else is waited for."""
+
+        def over(reply: _Reply) -> None:
+            outcome = reply.response if reply.error is None else reply.error
+            assert outcome is not None
+            answered(outcome)
+
+        self._ask(method, request, _FOREVER, 0, _Reply(over))
+
+    def attend(self, descriptor: int, ready: Callable[[], None]) -> None:
+        """Call `ready` whenever there is something to read, while something is waited for."""
+        self._attended[descriptor] = ready
+
+    def ignore(self, descriptor: int) -> None:
+        """Attend to it no more; harmless if nobody did."""
+        self._attended.pop(descriptor, None)
 
     def close(self) -> None:
         """End the connection."""
@@ -178,13 +209,20 @@ class BlockingPeer:
             self._writing = memoryview(self._table.outbox.take())
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._writing else 0))
-        ready = poll.poll(None if seconds == _FOREVER else max(0.0, seconds) * 1000)
+        for descriptor in self._attended:
+            poll.register(descriptor, select.POLLIN)
+        ready = dict(poll.poll(None if seconds == _FOREVER else max(0.0, seconds) * 1000))
+        self._transfer(ready.pop(self._socket.fileno(), 0))
+        for descriptor in ready:
+            if descriptor in self._attended:
+                self._attended[descriptor]()
+
+    def _transfer(self, what: int) -> None:
         try:
-            for _, what in ready:
-                if what & select.POLLOUT:
-                    self._writing = self._writing[self._socket.send(self._writing) :]
-                if what & ~select.POLLOUT:
-                    self._read()
+            if what & select.POLLOUT:
+                self._writing = self._writing[self._socket.send(self._writing) :]
+            if what & ~select.POLLOUT:
+                self._read()
         except BlockingIOError:
             return
         except OSError as problem:
@@ -201,13 +239,11 @@ class BlockingPeer:
         for event in events:
             match event:
                 case Answered(reply, response):
-                    reply.response = response
-                    reply.over = True
+                    reply.end(response, None)
                 case ItemCame(reply, item):
                     reply.items.append(item)
                 case Failed(reply, error):
-                    reply.error = error
-                    reply.over = True
+                    reply.end(None, error)
                 case Greeted(hello):
                     self.hello = hello
                 case Ended(reason):
@@ -237,4 +273,9 @@ def _connected(text: str, timeout_s: float) -> socket.socket:
         return connection
     connection = socket.create_connection((address.host, address.port), timeout=timeout_s)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A machine that vanished is noticed within a minute.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_EVERY_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
     return connection

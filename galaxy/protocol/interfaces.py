@@ -7,13 +7,14 @@ cluster can run in one process on one clock (`galaxy.protocol.loopback`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from google.protobuf.message import Message
 from zope.interface import Attribute, Interface
 
 from galaxy.protocol.methods import Method, Served
+from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.wire_pb2 import Hello
 
 if TYPE_CHECKING:  # the command line imports this, and not Twisted
@@ -104,6 +105,24 @@ class IBlockingPeer(Interface):
 
     def stream(method: Method, request: Message, *, epoch: int = 0) -> BlockingStream[Any]:
         """Call a streaming method; iterate over its items."""
+
+    def begin(
+        method: Method, request: Message, answered: Callable[[Message | GalaxyError], None]
+    ) -> None:
+        """
+        Call the other end, and do not wait: `answered` is told the outcome while something
+        else is waited for.
+        """
+
+    def attend(descriptor: int, ready: Callable[[], None]) -> None:
+        """
+        While something is waited for, call `ready` whenever the descriptor can be read.
+
+        What `ready` raises comes out of the wait.
+        """
+
+    def ignore(descriptor: int) -> None:
+        """Attend to a descriptor no more; harmless if nobody did."""
 
     def close() -> None:
         """End the connection. Closing twice is harmless."""

@@ -66,6 +66,7 @@ class MemoryPeer:
     asked: list[tuple[str, Message]] = field(factory=list)
     hello: Hello = field(factory=Hello)
     closed: int = 0
+    attended: dict[int, Callable[[], None]] = field(factory=dict)
 
     def call(self, method: Method, request: Message, *, deadline_s: float, epoch: int = 0) -> Any:
         self.asked.append((method.python_name, request))
@@ -75,6 +76,20 @@ class MemoryPeer:
 
     def stream(self, method: Method, request: Message, *, epoch: int = 0) -> Items:
         return Items(self.call(method, request, deadline_s=0, epoch=epoch))
+
+    def begin(
+        self, method: Method, request: Message, answered: Callable[[Message | GalaxyError], None]
+    ) -> None:
+        try:
+            answered(self.call(method, request, deadline_s=0))
+        except GalaxyError as error:
+            answered(error)
+
+    def attend(self, descriptor: int, ready: Callable[[], None]) -> None:
+        self.attended[descriptor] = ready
+
+    def ignore(self, descriptor: int) -> None:
+        self.attended.pop(descriptor, None)
 
     def close(self) -> None:
         self.closed += 1

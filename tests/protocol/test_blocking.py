@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from google.protobuf.message import Message
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -15,13 +18,14 @@ from zope.interface.verify import verifyObject
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
     QueryRequest,
+    QueryResponse,
     ReadLogRequest,
     RunPodsRequest,
 )
 from galaxy.protocol.blocking import BlockingPeer
 from galaxy.protocol.interfaces import IBlockingPeer
 from galaxy.protocol.limits import Limits
-from galaxy.protocol.services import BlockingAgentStub
+from galaxy.protocol.services import AGENT_KILL_PODS, AGENT_QUERY, BlockingAgentStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.tcp import TcpNetwork
 from galaxy.protocol.types_pb2 import Status
@@ -113,6 +117,57 @@ class BlockingTests(TestCase):
 
         assert await self.run_client(client) == 4
         await self.agent.cancelled
+
+    async def test_calls_during_a_stream(self) -> None:
+        """Calls are begun between its items, and answered while the next is waited for."""
+
+        def client(stub: BlockingAgentStub) -> list[int | Status]:
+            peer = stub._peer
+            outcomes: list[int | Status] = []
+
+            def answered(outcome: Message | GalaxyError) -> None:
+                if isinstance(outcome, GalaxyError):
+                    outcomes.append(outcome.status)
+                else:
+                    assert isinstance(outcome, QueryResponse)
+                    outcomes.append(outcome.revision)
+
+            stream = stub.read_log(ReadLogRequest(follow=True))
+            peer.begin(AGENT_QUERY, QueryRequest(since_revision=7), answered)
+            peer.begin(AGENT_KILL_PODS, KillPodsRequest(reason="no"), answered)
+            while len(outcomes) < 2:
+                next(stream)
+            stream.close()
+            return outcomes
+
+        assert await self.run_client(client) == [7, Status.kStaleEpoch]
+        await self.agent.cancelled
+
+    async def test_other_descriptors(self) -> None:
+        """What can be read is told during a wait, until nobody attends to it; errors come out."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+
+        def client(stub: BlockingAgentStub) -> list[bytes]:
+            peer = stub._peer
+            read = []
+
+            def ready() -> None:
+                read.append(os.read(reader, 1))
+                if read[-1] == b"3":
+                    raise KeyboardInterrupt
+
+            peer.attend(reader, ready)
+            os.write(writer, b"1234")
+            with contextlib.suppress(KeyboardInterrupt):
+                stub.run_pods(RunPodsRequest())
+            peer.ignore(reader)
+            peer.ignore(reader)
+            stub.query(QueryRequest())
+            return read
+
+        assert await self.run_client(client) == [b"1", b"2", b"3"]
 
     async def test_server_that_goes(self) -> None:
         """A call fails with kRpcError and the reason; so does the next."""

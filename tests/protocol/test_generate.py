@@ -43,7 +43,8 @@ class GenerateTests(SynchronousTestCase):
         """Constants, interface, both stubs and the wire agree."""
         found = [value for value in vars(services).values() if isinstance(value, Service)]
         self.assertEqual(
-            {service.name for service in found}, {"Agent", "Gce", "Master", "Scheduler"}
+            {service.name for service in found},
+            {"Agent", "Console", "Gce", "Master", "Scheduler"},
         )
         for service in found:
             interface = getattr(services, f"I{service.name}")
