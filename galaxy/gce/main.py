@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from galaxy.gce.options import parse_options
-from galaxy.gce.spawn import spawn_cradle
+from galaxy.gce.spawn import Spawn, spawn_cradle
 
 _LOCK = "gce.lock"
 EX_TEMPFAIL, EX_CONFIG = 75, 78
 
 
-def main() -> NoReturn:
+def main(spawn: Spawn = spawn_cradle) -> NoReturn:
     """Run until SIGTERM."""
     options = parse_options(sys.argv[1:])
     os.umask(0o077)
@@ -46,11 +46,11 @@ def main() -> NoReturn:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         _leave(EX_TEMPFAIL, f"another gce serves {options.directory} already.")
-    cradle = spawn_cradle(options.directory)
+    cradle = spawn(options.directory)
 
     from galaxy.gce.run import run
 
-    sys.exit(run(options, cradle))
+    sys.exit(run(options, cradle, spawn))
 
 
 def _try_to_write(path: Path) -> None:

@@ -21,7 +21,7 @@ from galaxy.gce.options import Options
 from galaxy.gce.procfs import boot_id
 from galaxy.gce.records import Records
 from galaxy.gce.service import GceService
-from galaxy.gce.spawn import Cradle, spawn_cradle
+from galaxy.gce.spawn import Cradle, Spawn, spawn_cradle
 from galaxy.gce.supervisor import Supervisor
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import GCE
@@ -38,7 +38,7 @@ class _Outcome:
     exit_code: int = 0
 
 
-def run(options: Options, cradle: Cradle) -> int:
+def run(options: Options, cradle: Cradle, spawn: Spawn = spawn_cradle) -> int:
     """Serve until SIGTERM; the exit code."""
     from twisted.internet import reactor
 
@@ -48,7 +48,7 @@ def run(options: Options, cradle: Cradle) -> int:
     outcome = _Outcome()
 
     def begin() -> None:
-        serving = Deferred.fromCoroutine(_serve(reactor, options, cradle))
+        serving = Deferred.fromCoroutine(_serve(reactor, options, cradle, spawn))
         serving.addErrback(_give_up, reactor, outcome)
 
     reactor.callWhenRunning(begin)
@@ -56,8 +56,8 @@ def run(options: Options, cradle: Cradle) -> int:
     return outcome.exit_code
 
 
-async def _serve(reactor: Any, options: Options, cradle: Cradle) -> None:
-    supervisor = make_supervisor(reactor, options, find_cgroups(options.cgroup), cradle)
+async def _serve(reactor: Any, options: Options, cradle: Cradle, spawn: Spawn) -> None:
+    supervisor = make_supervisor(reactor, options, find_cgroups(options.cgroup), cradle, spawn)
     reactor.addSystemEventTrigger("before", "shutdown", supervisor.stop)
     await supervisor.start()
     build = _build()
@@ -81,13 +81,17 @@ async def _serve(reactor: Any, options: Options, cradle: Cradle) -> None:
 
 
 def make_supervisor(
-    reactor: Any, options: Options, cgroups: ICgroups, cradle: Cradle | None = None
+    reactor: Any,
+    options: Options,
+    cgroups: ICgroups,
+    cradle: Cradle | None = None,
+    spawn: Spawn = spawn_cradle,
 ) -> Supervisor:
     """A supervisor of real processes; without a cradle it starts one."""
     return Supervisor(
         records=Records(options.directory),
         cgroups=cgroups,
-        launcher=CradleLauncher(reactor, partial(spawn_cradle, options.directory), cradle),
+        launcher=CradleLauncher(reactor, partial(spawn, options.directory), cradle),
         keepers=PidfdKeepers(reactor),
         clock=reactor,
         boot=boot_id(),

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 from attrs import frozen
 
@@ -27,9 +28,16 @@ class Cradle:
     socket: socket.socket
 
 
-def spawn_cradle(directory: Path) -> Cradle:
+class Spawn(Protocol):
+    """Starts a cradle."""
+
+    def __call__(self, directory: Path) -> Cradle:
+        """Start one for the records in `directory`. Raises `OSError`."""
+
+
+def spawn_cradle(directory: Path, module: str = "galaxy.gce.cradle") -> Cradle:
     """
-    Start a cradle for the records in `directory`.
+    Start a cradle, which is this module's program, for the records in `directory`.
 
     It has a session of its own, nothing of our environment, and none of our
     descriptors but standard error, where it could only write a traceback.
@@ -41,7 +49,7 @@ def spawn_cradle(directory: Path) -> Cradle:
                 sys.executable,
                 "-S",
                 "-m",
-                "galaxy.gce.cradle",
+                module,
                 str(directory / "containers"),
                 str(directory / LOCK),
                 str(theirs.fileno()),
