@@ -54,6 +54,9 @@ class ILauncher(Interface):
 class IKeeperWatch(Interface):
     """A keeper that is watched."""
 
+    def signal(number: int) -> None:
+        """Send a signal to its process, and to all that this began."""
+
     def stop() -> None:
         """Look no more."""
 

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch
-from galaxy.gce.procfs import start_time
+from galaxy.gce.procfs import descendants, send_signal, start_time
 from galaxy.gce.record import Claim
 
 
@@ -35,16 +35,20 @@ class PidfdKeepers:
         if start_time(claim.pid) != claim.start:
             os.close(fd)
             return None
-        return _Watch(self._reactor, fd, gone)
+        return _Watch(self._reactor, fd, claim.pid, gone)
 
 
 @implementer(IKeeperWatch, IReadDescriptor)
 class _Watch:
-    def __init__(self, reactor: IReactorFDSet, fd: int, gone: Callable[[], None]) -> None:
+    def __init__(self, reactor: IReactorFDSet, fd: int, pid: int, gone: Callable[[], None]) -> None:
         self._reactor = reactor
         self._fd = fd
+        self._pid = pid
         self._gone = gone
         reactor.addReader(self)
+
+    def signal(self, number: int) -> None:
+        send_signal(descendants({self._pid}), number)
 
     def stop(self) -> None:
         if self._fd >= 0:

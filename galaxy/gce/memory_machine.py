@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 
 from attrs import define, evolve, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -62,8 +63,12 @@ class _Live:
 
     process: ProcessId
     behaviour: Behaviour
+    signalled: Callable[[int], None]
     gone: Callable[[], None] | None = None
     end: IDelayedCall | None = None
+
+    def signal(self, number: int) -> None:
+        self.signalled(number)
 
     def stop(self) -> None:
         self.gone = None
@@ -151,7 +156,7 @@ class MemoryMachine:
             record = evolve(record, claim=claim, ended=Ended(now, failed=behaviour.failed))
         else:
             record = evolve(record, claim=claim, started=Started(pid, pid, now))
-            live = self.live[pid] = _Live(process, behaviour)
+            live = self.live[pid] = _Live(process, behaviour, partial(self._signal, pid))
             if behaviour.run_s is not None:
                 ended = Ended(0.0, behaviour.exit_code, behaviour.signal, oom=behaviour.oom)
                 live.end = self._clock.callLater(behaviour.run_s, self.end, pid, ended)
@@ -194,14 +199,12 @@ class MemoryMachine:
     def terminate(self, container: str, keepers: Collection[int]) -> None:
         """Whoever obeys ends after its time, by the signal."""
         for pid in self.pids(container, keepers):
-            term_s = self.live[pid].behaviour.term_s
-            if term_s is not None:
-                self._end_later(pid, term_s, signal.SIGTERM)
+            self._signal(pid, signal.SIGTERM)
 
     def kill_all(self, container: str, keepers: Collection[int]) -> None:
         """All end, as soon as the clock moves."""
         for pid in self.pids(container, keepers):
-            self._end_later(pid, 0.0, signal.SIGKILL)
+            self._signal(pid, signal.SIGKILL)
 
     def freeze(self, container: str) -> None:
         """Behaviours do not freeze."""
@@ -223,6 +226,11 @@ class MemoryMachine:
 
     def close(self) -> None:
         """Nothing to remove."""
+
+    def _signal(self, pid: int, number: int) -> None:
+        seconds = 0.0 if number == signal.SIGKILL else self.live[pid].behaviour.term_s
+        if seconds is not None:
+            self._end_later(pid, seconds, number)
 
     def _end_later(self, pid: int, seconds: float, number: int) -> None:
         live = self.live[pid]

@@ -9,6 +9,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from galaxy.gce.record import ProcessId
 from galaxy.gce.requests import Rights, allowance, checked_name, process_id, rights_of, spec
 from galaxy.gce.supervisor import Supervisor
 from galaxy.protocol.calls import Call
@@ -16,6 +17,8 @@ from galaxy.protocol.gce_pb2 import (
     ContainerUsage,
     DescribeRequest,
     DescribeResponse,
+    EndRequest,
+    EndResponse,
     ExecuteRequest,
     ExecuteResponse,
     ProcessChange,
@@ -82,6 +85,14 @@ class GceService:
         name = checked_name("container", request.container)
         await self._supervisor.stop_container(name, request.grace_s)
         return StopResponse()
+
+    async def end_process(self, request: EndRequest, call: Call) -> EndResponse:
+        """Answers when nothing lives of the process."""
+        name = ProcessId(
+            checked_name("container", request.container), checked_name("name", request.name)
+        )
+        await self._supervisor.end_process(name, request.grace_s)
+        return EndResponse()
 
     async def remove(self, request: RemoveRequest, call: Call) -> RemoveResponse:
         """Answers when nothing of the container remains."""

@@ -7,15 +7,27 @@ as long as this gce: who asked a gce that was killed asks the next one again.
 
 from __future__ import annotations
 
+import signal
+
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from galaxy.gce.cgroups import CgroupError, ICgroups
-from galaxy.gce.container import Container
+from galaxy.gce.container import Container, Process
 from galaxy.gce.interfaces import IRecords
-from galaxy.gce.lifecycle import Life, Step, Stopping, begin_stop, look_again_in, stop_step
+from galaxy.gce.lifecycle import (
+    OVER,
+    Life,
+    Step,
+    Stopping,
+    Verdict,
+    begin_stop,
+    look_again_in,
+    stop_step,
+)
 
 
 class Stops:
@@ -89,3 +101,21 @@ class Stops:
         if container.look is not None and container.look.active():
             container.look.cancel()
         container.look = None
+
+
+async def end_process(process: Process, grace_s: float, clock: IReactorTime) -> None:
+    """
+    SIGTERM to a process and all that it began, after the grace SIGKILL; until none lives.
+
+    A process about to begin is waited for.
+    """
+    stopping = begin_stop(None, grace_s, clock.seconds())
+    while process.verdict not in OVER:
+        alive = process.verdict is Verdict.RUNNING and process.watch is not None
+        step = stop_step(stopping, Life(not alive, alive), clock.seconds())
+        if process.watch is not None and step is Step.TERM:
+            stopping = evolve(stopping, termed=True)
+            process.watch.signal(signal.SIGTERM)
+        elif process.watch is not None and step is Step.KILL:
+            process.watch.signal(signal.SIGKILL)
+        await deferLater(clock, look_again_in(stopping, clock.seconds()))

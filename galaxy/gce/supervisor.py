@@ -23,7 +23,7 @@ from galaxy.gce.feed import Feed, News
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
 from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, not_less, status, superfluous, verdict
 from galaxy.gce.record import Claim, ProcessId, Record, Spec
-from galaxy.gce.stops import Stops
+from galaxy.gce.stops import Stops, end_process
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kConflict, kPersistenceError
@@ -93,6 +93,12 @@ class Supervisor:
         container = self._containers.get(name)
         if container is not None:
             await self._stops.stop(container, grace_s)
+
+    async def end_process(self, process_id: ProcessId, grace_s: float) -> None:
+        """The same for one process, and what it began."""
+        process = self._find(process_id)
+        if process is not None:
+            await end_process(process, grace_s, self._clock)
 
     async def remove(self, name: str) -> None:
         """Kill what lives, remove the groups, forget the records."""

@@ -46,14 +46,16 @@ class Limits(_message.Message):
     def __init__(self, millicores: _Optional[int] = ..., memory: _Optional[int] = ..., cpu_isolation_type: _Optional[_Union[_types_pb2.CpuIsolationType, str]] = ..., pids: _Optional[int] = ..., cpuset: _Optional[str] = ..., read_bytes_ps: _Optional[int] = ..., write_bytes_ps: _Optional[int] = ..., read_io_ps: _Optional[int] = ..., write_io_ps: _Optional[int] = ..., io_weight: _Optional[int] = ...) -> None: ...
 
 class Bind(_message.Message):
-    __slots__ = ("source", "target", "writable")
+    __slots__ = ("source", "target", "writable", "tmpfs")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     WRITABLE_FIELD_NUMBER: _ClassVar[int]
+    TMPFS_FIELD_NUMBER: _ClassVar[int]
     source: str
     target: str
     writable: bool
-    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ..., writable: _Optional[bool] = ...) -> None: ...
+    tmpfs: int
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ..., writable: _Optional[bool] = ..., tmpfs: _Optional[int] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("hostname", "binds", "private_network")
@@ -178,6 +180,20 @@ class StopRequest(_message.Message):
     def __init__(self, container: _Optional[str] = ..., grace_s: _Optional[float] = ...) -> None: ...
 
 class StopResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class EndRequest(_message.Message):
+    __slots__ = ("container", "name", "grace_s")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    GRACE_S_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    name: str
+    grace_s: float
+    def __init__(self, container: _Optional[str] = ..., name: _Optional[str] = ..., grace_s: _Optional[float] = ...) -> None: ...
+
+class EndResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 

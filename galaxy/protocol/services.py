@@ -37,6 +37,8 @@ from galaxy.protocol.agent_pb2 import (
 from galaxy.protocol.gce_pb2 import (
     DescribeRequest,
     DescribeResponse,
+    EndRequest,
+    EndResponse,
     ExecuteRequest,
     ExecuteResponse,
     ProcessChange,
@@ -92,6 +94,8 @@ from galaxy.protocol.master_pb2 import (
     ShowTaskResponse,
     SteerUpdateRequest,
     SteerUpdateResponse,
+    StepDownRequest,
+    StepDownResponse,
     SubmitJobRequest,
     SubmitJobResponse,
     SuspendJobRequest,
@@ -327,6 +331,7 @@ GCE_DESCRIBE = Method("Gce.Describe", "describe", DescribeRequest, DescribeRespo
 GCE_EXECUTE = Method("Gce.Execute", "execute", ExecuteRequest, ExecuteResponse)
 GCE_WATCH = Method("Gce.Watch", "watch", WatchRequest, ProcessChange, streams=True)
 GCE_STOP = Method("Gce.Stop", "stop", StopRequest, StopResponse)
+GCE_END_PROCESS = Method("Gce.EndProcess", "end_process", EndRequest, EndResponse)
 GCE_REMOVE = Method("Gce.Remove", "remove", RemoveRequest, RemoveResponse)
 GCE_USAGE = Method("Gce.Usage", "usage", UsageRequest, UsageResponse)
 GCE = Service(
@@ -336,6 +341,7 @@ GCE = Service(
         GCE_EXECUTE,
         GCE_WATCH,
         GCE_STOP,
+        GCE_END_PROCESS,
         GCE_REMOVE,
         GCE_USAGE,
     ),
@@ -361,6 +367,9 @@ class IGce(Interface):
         SIGTERM to all in the container, and after grace_s SIGKILL to all that is left. Answers
         when nothing lives in it. Nothing there: answers at once.
         """
+
+    async def end_process(request: EndRequest, call: Call) -> EndResponse:
+        """The same for one process and what it began. Unknown: answers at once."""
 
     async def remove(request: RemoveRequest, call: Call) -> RemoveResponse:
         """
@@ -395,6 +404,11 @@ class GceStub:
         self, request: StopRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[StopResponse]:
         return self._peer.call(GCE_STOP, request, deadline_s=deadline_s, epoch=epoch)
+
+    def end_process(
+        self, request: EndRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[EndResponse]:
+        return self._peer.call(GCE_END_PROCESS, request, deadline_s=deadline_s, epoch=epoch)
 
     def remove(
         self, request: RemoveRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -437,6 +451,14 @@ class BlockingGceStub:
     ) -> StopResponse:
         answer: StopResponse = self._peer.call(
             GCE_STOP, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def end_process(
+        self, request: EndRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> EndResponse:
+        answer: EndResponse = self._peer.call(
+            GCE_END_PROCESS, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 
@@ -494,6 +516,7 @@ MASTER_SWITCH_SAFE_MODE = Method(
 )
 MASTER_PREEMPT = Method("Master.Preempt", "preempt", PreemptRequest, PreemptResponse)
 MASTER_GET_STATUS = Method("Master.GetStatus", "get_status", GetStatusRequest, GetStatusResponse)
+MASTER_STEP_DOWN = Method("Master.StepDown", "step_down", StepDownRequest, StepDownResponse)
 MASTER_WATCH_EVENTS = Method(
     "Master.WatchEvents", "watch_events", WatchEventsRequest, Events, streams=True
 )
@@ -535,6 +558,7 @@ MASTER = Service(
         MASTER_SWITCH_SAFE_MODE,
         MASTER_PREEMPT,
         MASTER_GET_STATUS,
+        MASTER_STEP_DOWN,
         MASTER_WATCH_EVENTS,
         MASTER_EXPLAIN,
         MASTER_PLAN_JOB,
@@ -608,6 +632,9 @@ class IMaster(Interface):
 
     async def get_status(request: GetStatusRequest, call: Call) -> GetStatusResponse:
         """Answer Master.GetStatus."""
+
+    async def step_down(request: StepDownRequest, call: Call) -> StepDownResponse:
+        """The leader lets another master lead; answered when one does."""
 
     async def watch_events(
         request: WatchEventsRequest, call: Call, send: Callable[[Events], Awaitable[None]]
@@ -740,6 +767,11 @@ class MasterStub:
         self, request: GetStatusRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[GetStatusResponse]:
         return self._peer.call(MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch)
+
+    def step_down(
+        self, request: StepDownRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[StepDownResponse]:
+        return self._peer.call(MASTER_STEP_DOWN, request, deadline_s=deadline_s, epoch=epoch)
 
     def watch_events(self, request: WatchEventsRequest, *, epoch: int = 0) -> Stream[Events]:
         return self._peer.stream(MASTER_WATCH_EVENTS, request, epoch=epoch)
@@ -937,6 +969,14 @@ class BlockingMasterStub:
     ) -> GetStatusResponse:
         answer: GetStatusResponse = self._peer.call(
             MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def step_down(
+        self, request: StepDownRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> StepDownResponse:
+        answer: StepDownResponse = self._peer.call(
+            MASTER_STEP_DOWN, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 

@@ -14,6 +14,7 @@ from zope.interface.verify import verifyObject
 from galaxy.protocol.calls import Call
 from galaxy.protocol.gce_pb2 import (
     DescribeRequest,
+    EndRequest,
     ExecuteRequest,
     ExecuteResponse,
     Limits,
@@ -122,6 +123,10 @@ class GceContract(TestCase):
     def stop(self, container: str, grace_s: float) -> Deferred[Any]:
         request = StopRequest(container=container, grace_s=grace_s)
         return Deferred.fromCoroutine(self.gce.stop(request, NO_CALL))
+
+    async def end(self, container: str, name: str, grace_s: float) -> None:
+        request = EndRequest(container=container, name=name, grace_s=grace_s)
+        await self.gce.end_process(request, NO_CALL)
 
     async def remove(self, container: str) -> None:
         await self.gce.remove(RemoveRequest(container=container), NO_CALL)
@@ -251,6 +256,30 @@ class GceContract(TestCase):
         await self.execute("c", "main.0", EXITS_137)
         await self.watching.ended("c", "main.0")
         await self.stop("c", 50)
+
+    async def test_end_of_one_process(self) -> None:
+        """It gets SIGTERM; what else lives in the container is left alone."""
+        await self.execute("c", "main.0", FOR_EVER)
+        await self.execute("c", "exec.0", FOR_EVER)
+        await self.end("c", "exec.0", 50)
+        ended = await self.watching.ended("c", "exec.0")
+        self.assertEqual((0, 15), (ended.exit_code, ended.signal))
+        self.assertEqual(kProcessRunning, self.watching.processes["c", "main.0"].state)
+
+    async def test_end_of_a_process_that_ignores_sigterm(self) -> None:
+        """After the grace comes SIGKILL."""
+        await self.execute("c", "exec.0", IGNORES_TERM)
+        await deferLater(cast("Any", reactor), 0.2)  # the shell sets its trap
+        await self.end("c", "exec.0", 0.2)
+        self.assertEqual(9, (await self.watching.ended("c", "exec.0")).signal)
+
+    async def test_end_of_nothing(self) -> None:
+        """What is unknown, and what has ended, is answered at once."""
+        await self.end("c", "exec.0", 50)
+        await self.execute("c", "exec.0", EXITS_137)
+        await self.watching.ended("c", "exec.0")
+        await self.end("c", "exec.0", 50)
+        await self.end("c", "exec.1", 50)
 
     async def test_remove_forgets(self) -> None:
         """What lived is killed, and the names are free again. Removing twice is harmless."""
