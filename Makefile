@@ -6,7 +6,7 @@ TRIAL := $(BIN)/python -m twisted.trial
 UNIT := $(filter-out tests.integration,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))))
 UNIT += $(subst /,.,$(patsubst %.py,%,$(wildcard tests/test_*.py)))
 
-.PHONY: setup up down test lint types layers unit functional simulate proto bench
+.PHONY: setup up down test lint types layers unit functional test-v2 simulate proto bench
 
 setup: .venv/ready
 
@@ -48,6 +48,10 @@ unit:
 
 functional:
 	$(TRIAL) --temp-directory=_trial_temp.functional tests.integration
+
+# gce's tests on a kernel with version 2 of the control groups: Debian's, in a virtual machine.
+test-v2: setup
+	@$(BIN)/python -m tests.vm
 
 # More runs of the simulated cluster than `make test` has time for, in two processes.
 SEEDS ?= 1000

@@ -60,6 +60,13 @@ def why_no_unified() -> str | None:
     return None if os.access(unified(), os.W_OK) else f"{unified()} is not ours to write to"
 
 
+def groups(name: str) -> list[Path]:
+    """The control groups of a name, below every mount there is."""
+    mounts = parse_mountinfo(read_mountinfo())
+    places = [*(hierarchy.path for hierarchy in mounts.hierarchies), mounts.unified]
+    return [group for place in places if place and (group := Path(place, name)).exists()]
+
+
 def temporary_directory(test: TestCase) -> Path:
     """A directory that every user may enter, and that goes with the test."""
     directory = Path(tempfile.mkdtemp(prefix="galaxy-gce-"))
@@ -171,8 +178,7 @@ class Engine:
             await self.gce.remove(RemoveRequest(container=container))
         await self.terminate()
         if self._options.cgroup:
-            left = list(Path("/sys/fs/cgroup").glob(f"*/{self._options.cgroup}"))
-            assert not left, left
+            assert not groups(self._options.cgroup), groups(self._options.cgroup)
         log = self._log().read_text()
         assert "Traceback" not in log, log
 

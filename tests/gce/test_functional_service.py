@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from twisted.internet.defer import Deferred
 
 from galaxy.gce.cgroup_none import NoCgroups
@@ -15,6 +13,7 @@ from tests.gce import contract
 from tests.gce.engines import (
     CGROUP,
     engine_in,
+    groups,
     temporary_directory,
     unified,
     why_no_cgroups,
@@ -37,8 +36,7 @@ class CgroupContractTests(contract.GceContract):
         return Deferred.fromCoroutine(engine_in(self, directory, self.cgroups()))
 
     def no_group_is_left(self) -> None:
-        left = list(Path("/sys/fs/cgroup").glob(f"**/{CGROUP}"))
-        self.assertEqual([], left)
+        self.assertEqual([], groups(CGROUP))
 
 
 class UnifiedContractTests(CgroupContractTests):
