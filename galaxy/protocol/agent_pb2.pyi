@@ -46,7 +46,7 @@ class JobUsage(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
 class TaskChange(_message.Message):
-    __slots__ = ("job_id", "index", "task", "before", "after", "reason", "actor")
+    __slots__ = ("job_id", "index", "task", "before", "after", "reason", "actor", "said")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class TaskChange(_message.Message):
     AFTER_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    SAID_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     index: int
     task: int
@@ -61,10 +62,11 @@ class TaskChange(_message.Message):
     after: _types_pb2.TaskState
     reason: str
     actor: str
-    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., task: _Optional[int] = ..., before: _Optional[_Union[_types_pb2.TaskState, str]] = ..., after: _Optional[_Union[_types_pb2.TaskState, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    said: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., task: _Optional[int] = ..., before: _Optional[_Union[_types_pb2.TaskState, str]] = ..., after: _Optional[_Union[_types_pb2.TaskState, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., said: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
-    __slots__ = ("instance", "revision", "full", "groups", "removed", "used_millicores", "used_memory", "usage", "task_changes")
+    __slots__ = ("instance", "revision", "full", "groups", "removed", "used_millicores", "used_memory", "usage", "task_changes", "remains", "collected")
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +76,8 @@ class QueryResponse(_message.Message):
     USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     TASK_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    REMAINS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTED_FIELD_NUMBER: _ClassVar[int]
     instance: str
     revision: int
     full: bool
@@ -83,7 +87,19 @@ class QueryResponse(_message.Message):
     used_memory: int
     usage: _containers.RepeatedCompositeFieldContainer[JobUsage]
     task_changes: _containers.RepeatedCompositeFieldContainer[TaskChange]
-    def __init__(self, instance: _Optional[str] = ..., revision: _Optional[int] = ..., full: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., removed: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[JobUsage, _Mapping]]] = ..., task_changes: _Optional[_Iterable[_Union[TaskChange, _Mapping]]] = ...) -> None: ...
+    remains: _containers.RepeatedCompositeFieldContainer[Remains]
+    collected: _containers.RepeatedCompositeFieldContainer[Remains]
+    def __init__(self, instance: _Optional[str] = ..., revision: _Optional[int] = ..., full: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., removed: _Optional[_Iterable[_Union[PodGroup, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[JobUsage, _Mapping]]] = ..., task_changes: _Optional[_Iterable[_Union[TaskChange, _Mapping]]] = ..., remains: _Optional[_Iterable[_Union[Remains, _Mapping]]] = ..., collected: _Optional[_Iterable[_Union[Remains, _Mapping]]] = ...) -> None: ...
+
+class Remains(_message.Message):
+    __slots__ = ("job_id", "index", "incarnation")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    index: _containers.RepeatedScalarFieldContainer[int]
+    incarnation: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Description(_message.Message):
     __slots__ = ("job_id", "version", "pod", "job_name", "user", "type", "restart", "retries", "replica", "priority", "min_healthy_s")
@@ -178,12 +194,14 @@ class KillPodsResponse(_message.Message):
     def __init__(self, gone: _Optional[_Iterable[_Union[PodKill, _Mapping]]] = ...) -> None: ...
 
 class ShowPodsRequest(_message.Message):
-    __slots__ = ("job_ids", "pod_ids")
+    __slots__ = ("job_ids", "pod_ids", "dead")
     JOB_IDS_FIELD_NUMBER: _ClassVar[int]
     POD_IDS_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
     job_ids: _containers.RepeatedScalarFieldContainer[str]
     pod_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, job_ids: _Optional[_Iterable[str]] = ..., pod_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    dead: bool
+    def __init__(self, job_ids: _Optional[_Iterable[str]] = ..., pod_ids: _Optional[_Iterable[str]] = ..., dead: _Optional[bool] = ...) -> None: ...
 
 class NamedPort(_message.Message):
     __slots__ = ("name", "port")
@@ -252,7 +270,7 @@ class TaskStatus(_message.Message):
     def __init__(self, task_id: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.TaskState, str]] = ..., stage: _Optional[str] = ..., pid: _Optional[int] = ..., ended: _Optional[bool] = ..., exit_code: _Optional[int] = ..., signal: _Optional[int] = ..., oom_killed: _Optional[bool] = ..., restarts: _Optional[int] = ..., cgroup: _Optional[str] = ..., deploy_time: _Optional[float] = ..., start_time: _Optional[float] = ..., end_time: _Optional[float] = ..., command: _Optional[str] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., reason: _Optional[str] = ..., next_try_time: _Optional[float] = ..., progress: _Optional[str] = ..., said: _Optional[_Iterable[str]] = ..., core_dumped: _Optional[bool] = ..., used_memory_with_cache: _Optional[int] = ..., read_bytes_ps: _Optional[int] = ..., write_bytes_ps: _Optional[int] = ..., read_io_ps: _Optional[int] = ..., write_io_ps: _Optional[int] = ..., pids: _Optional[int] = ...) -> None: ...
 
 class PodStatus(_message.Message):
-    __slots__ = ("pod_id", "job_id", "index", "incarnation", "state", "healthy", "version", "reason", "ports", "start_time", "path", "tasks", "used_millicores", "used_memory")
+    __slots__ = ("pod_id", "job_id", "index", "incarnation", "state", "healthy", "version", "reason", "ports", "start_time", "path", "tasks", "used_millicores", "used_memory", "dead")
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -267,6 +285,7 @@ class PodStatus(_message.Message):
     TASKS_FIELD_NUMBER: _ClassVar[int]
     USED_MILLICORES_FIELD_NUMBER: _ClassVar[int]
     USED_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
     job_id: str
     index: int
@@ -281,7 +300,8 @@ class PodStatus(_message.Message):
     tasks: _containers.RepeatedCompositeFieldContainer[TaskStatus]
     used_millicores: int
     used_memory: int
-    def __init__(self, pod_id: _Optional[str] = ..., job_id: _Optional[str] = ..., index: _Optional[int] = ..., incarnation: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., version: _Optional[str] = ..., reason: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[NamedPort, _Mapping]]] = ..., start_time: _Optional[float] = ..., path: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[TaskStatus, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ...) -> None: ...
+    dead: bool
+    def __init__(self, pod_id: _Optional[str] = ..., job_id: _Optional[str] = ..., index: _Optional[int] = ..., incarnation: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., version: _Optional[str] = ..., reason: _Optional[str] = ..., ports: _Optional[_Iterable[_Union[NamedPort, _Mapping]]] = ..., start_time: _Optional[float] = ..., path: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[TaskStatus, _Mapping]]] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., dead: _Optional[bool] = ...) -> None: ...
 
 class ShowPodsResponse(_message.Message):
     __slots__ = ("pods",)
@@ -290,28 +310,32 @@ class ShowPodsResponse(_message.Message):
     def __init__(self, pods: _Optional[_Iterable[_Union[PodStatus, _Mapping]]] = ...) -> None: ...
 
 class ReadLogRequest(_message.Message):
-    __slots__ = ("pod_id", "task", "stderr", "follow", "tail_lines", "previous")
+    __slots__ = ("pod_id", "task", "stderr", "follow", "tail_lines", "previous", "since_incarnation")
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     STDERR_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_INCARNATION_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
     task: str
     stderr: bool
     follow: bool
     tail_lines: int
     previous: bool
-    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., stderr: _Optional[bool] = ..., follow: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ...) -> None: ...
+    since_incarnation: int
+    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., stderr: _Optional[bool] = ..., follow: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., since_incarnation: _Optional[int] = ...) -> None: ...
 
 class LogChunk(_message.Message):
-    __slots__ = ("task_id", "data")
+    __slots__ = ("task_id", "data", "skipped")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     data: bytes
-    def __init__(self, task_id: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+    skipped: int
+    def __init__(self, task_id: _Optional[str] = ..., data: _Optional[bytes] = ..., skipped: _Optional[int] = ...) -> None: ...
 
 class ExecRequest(_message.Message):
     __slots__ = ("pod_id", "task", "command", "interactive", "terminal", "rows", "columns", "term", "actor", "session")

@@ -78,14 +78,16 @@ class UpdateJobResponse(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., changed: _Optional[bool] = ...) -> None: ...
 
 class SteerUpdateRequest(_message.Message):
-    __slots__ = ("job_id", "steering", "version")
+    __slots__ = ("job_id", "steering", "version", "request_id")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     STEERING_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     steering: UpdateSteering
     version: str
-    def __init__(self, job_id: _Optional[str] = ..., steering: _Optional[_Union[UpdateSteering, str]] = ..., version: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, job_id: _Optional[str] = ..., steering: _Optional[_Union[UpdateSteering, str]] = ..., version: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SteerUpdateResponse(_message.Message):
     __slots__ = ("job_id", "version")
@@ -134,12 +136,14 @@ class ResumeJobResponse(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class RestartJobRequest(_message.Message):
-    __slots__ = ("job_id", "step")
+    __slots__ = ("job_id", "step", "request_id")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     step: int
-    def __init__(self, job_id: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, job_id: _Optional[str] = ..., step: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RestartJobResponse(_message.Message):
     __slots__ = ("job_id",)
@@ -280,7 +284,7 @@ class WatchEventsRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., pod_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., since: _Optional[float] = ..., follow: _Optional[bool] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("number", "time", "kind", "job_id", "indexes", "task_id", "endpoint", "before", "after", "reason", "actor", "level")
+    __slots__ = ("number", "time", "kind", "job_id", "indexes", "task_id", "endpoint", "before", "after", "reason", "actor", "level", "said")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -293,6 +297,7 @@ class Event(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
+    SAID_FIELD_NUMBER: _ClassVar[int]
     number: int
     time: float
     kind: str
@@ -305,7 +310,8 @@ class Event(_message.Message):
     reason: str
     actor: str
     level: str
-    def __init__(self, number: _Optional[int] = ..., time: _Optional[float] = ..., kind: _Optional[str] = ..., job_id: _Optional[str] = ..., indexes: _Optional[_Iterable[int]] = ..., task_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., level: _Optional[str] = ...) -> None: ...
+    said: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, number: _Optional[int] = ..., time: _Optional[float] = ..., kind: _Optional[str] = ..., job_id: _Optional[str] = ..., indexes: _Optional[_Iterable[int]] = ..., task_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., level: _Optional[str] = ..., said: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Events(_message.Message):
     __slots__ = ("events", "lost")
@@ -404,19 +410,23 @@ class ShowJobResponse(_message.Message):
     def __init__(self, job: _Optional[_Union[JobOverview, _Mapping]] = ..., spec: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., versions: _Optional[_Iterable[_Union[JobVersion, _Mapping]]] = ...) -> None: ...
 
 class ShowPodRequest(_message.Message):
-    __slots__ = ("job_id", "name", "endpoint", "pod_id")
+    __slots__ = ("job_id", "name", "endpoint", "pod_id", "dead", "brief")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     POD_ID_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
+    BRIEF_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     name: str
     endpoint: str
     pod_id: str
-    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ...) -> None: ...
+    dead: bool
+    brief: bool
+    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ..., dead: _Optional[bool] = ..., brief: _Optional[bool] = ...) -> None: ...
 
 class PodOverview(_message.Message):
-    __slots__ = ("pod_id", "job_id", "job_name", "index", "incarnation", "stage", "state", "healthy", "version", "endpoint", "reason", "cpu_assigned_millicores", "memory_assigned_bytes", "pending_time", "sched_time", "status")
+    __slots__ = ("pod_id", "job_id", "job_name", "index", "incarnation", "stage", "state", "healthy", "version", "endpoint", "reason", "cpu_assigned_millicores", "memory_assigned_bytes", "pending_time", "sched_time", "status", "dead")
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -433,6 +443,7 @@ class PodOverview(_message.Message):
     PENDING_TIME_FIELD_NUMBER: _ClassVar[int]
     SCHED_TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
     job_id: str
     job_name: str
@@ -449,7 +460,8 @@ class PodOverview(_message.Message):
     pending_time: float
     sched_time: float
     status: _agent_pb2.PodStatus
-    def __init__(self, pod_id: _Optional[str] = ..., job_id: _Optional[str] = ..., job_name: _Optional[str] = ..., index: _Optional[int] = ..., incarnation: _Optional[int] = ..., stage: _Optional[_Union[_types_pb2.PodStage, str]] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., version: _Optional[str] = ..., endpoint: _Optional[str] = ..., reason: _Optional[str] = ..., cpu_assigned_millicores: _Optional[int] = ..., memory_assigned_bytes: _Optional[int] = ..., pending_time: _Optional[float] = ..., sched_time: _Optional[float] = ..., status: _Optional[_Union[_agent_pb2.PodStatus, _Mapping]] = ...) -> None: ...
+    dead: bool
+    def __init__(self, pod_id: _Optional[str] = ..., job_id: _Optional[str] = ..., job_name: _Optional[str] = ..., index: _Optional[int] = ..., incarnation: _Optional[int] = ..., stage: _Optional[_Union[_types_pb2.PodStage, str]] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., version: _Optional[str] = ..., endpoint: _Optional[str] = ..., reason: _Optional[str] = ..., cpu_assigned_millicores: _Optional[int] = ..., memory_assigned_bytes: _Optional[int] = ..., pending_time: _Optional[float] = ..., sched_time: _Optional[float] = ..., status: _Optional[_Union[_agent_pb2.PodStatus, _Mapping]] = ..., dead: _Optional[bool] = ...) -> None: ...
 
 class ShowPodResponse(_message.Message):
     __slots__ = ("pods", "silent_agents")
@@ -460,14 +472,16 @@ class ShowPodResponse(_message.Message):
     def __init__(self, pods: _Optional[_Iterable[_Union[PodOverview, _Mapping]]] = ..., silent_agents: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ShowTaskRequest(_message.Message):
-    __slots__ = ("job_id", "endpoint", "pod_id")
+    __slots__ = ("job_id", "endpoint", "pod_id", "dead")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     POD_ID_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     endpoint: str
     pod_id: str
-    def __init__(self, job_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ...) -> None: ...
+    dead: bool
+    def __init__(self, job_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ..., dead: _Optional[bool] = ...) -> None: ...
 
 class TaskOverview(_message.Message):
     __slots__ = ("pod_id", "endpoint", "status")
@@ -492,7 +506,7 @@ class ListAgentsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class AgentOverview(_message.Message):
-    __slots__ = ("endpoint", "facts", "state", "labels", "pods", "cpu_assigned_millicores", "cpu_used_millicores", "memory_assigned_bytes", "memory_used_bytes", "reason", "heartbeat_time")
+    __slots__ = ("endpoint", "facts", "state", "labels", "pods", "cpu_assigned_millicores", "cpu_used_millicores", "memory_assigned_bytes", "memory_used_bytes", "reason", "heartbeat_time", "disk_assigned_bytes", "ssd_assigned_bytes")
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -504,6 +518,8 @@ class AgentOverview(_message.Message):
     MEMORY_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_TIME_FIELD_NUMBER: _ClassVar[int]
+    DISK_ASSIGNED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SSD_ASSIGNED_BYTES_FIELD_NUMBER: _ClassVar[int]
     endpoint: str
     facts: _types_pb2.AgentFacts
     state: _types_pb2.AgentState
@@ -515,7 +531,9 @@ class AgentOverview(_message.Message):
     memory_used_bytes: int
     reason: str
     heartbeat_time: float
-    def __init__(self, endpoint: _Optional[str] = ..., facts: _Optional[_Union[_types_pb2.AgentFacts, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.AgentState, str]] = ..., labels: _Optional[_Iterable[str]] = ..., pods: _Optional[int] = ..., cpu_assigned_millicores: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_assigned_bytes: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., reason: _Optional[str] = ..., heartbeat_time: _Optional[float] = ...) -> None: ...
+    disk_assigned_bytes: int
+    ssd_assigned_bytes: int
+    def __init__(self, endpoint: _Optional[str] = ..., facts: _Optional[_Union[_types_pb2.AgentFacts, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.AgentState, str]] = ..., labels: _Optional[_Iterable[str]] = ..., pods: _Optional[int] = ..., cpu_assigned_millicores: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_assigned_bytes: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., reason: _Optional[str] = ..., heartbeat_time: _Optional[float] = ..., disk_assigned_bytes: _Optional[int] = ..., ssd_assigned_bytes: _Optional[int] = ...) -> None: ...
 
 class ListAgentsResponse(_message.Message):
     __slots__ = ("agents",)
@@ -526,6 +544,20 @@ class ListAgentsResponse(_message.Message):
 class GetStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class StepDownRequest(_message.Message):
+    __slots__ = ("epoch",)
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    def __init__(self, epoch: _Optional[int] = ...) -> None: ...
+
+class StepDownResponse(_message.Message):
+    __slots__ = ("leader", "epoch")
+    LEADER_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    leader: str
+    epoch: int
+    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class Amount(_message.Message):
     __slots__ = ("total", "assigned", "used")
@@ -538,7 +570,7 @@ class Amount(_message.Message):
     def __init__(self, total: _Optional[int] = ..., assigned: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build", "safe_mode_share")
+    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build", "safe_mode_share", "standbys", "doubt")
     LEADER_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SAFE_MODE_FIELD_NUMBER: _ClassVar[int]
@@ -557,6 +589,8 @@ class GetStatusResponse(_message.Message):
     PODS_FINISHED_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
     SAFE_MODE_SHARE_FIELD_NUMBER: _ClassVar[int]
+    STANDBYS_FIELD_NUMBER: _ClassVar[int]
+    DOUBT_FIELD_NUMBER: _ClassVar[int]
     leader: str
     epoch: int
     safe_mode: bool
@@ -575,7 +609,9 @@ class GetStatusResponse(_message.Message):
     pods_finished: int
     build: str
     safe_mode_share: float
-    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ...) -> None: ...
+    standbys: _containers.RepeatedScalarFieldContainer[str]
+    doubt: str
+    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ..., standbys: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ...) -> None: ...
 
 class HeartBeatRequest(_message.Message):
     __slots__ = ("endpoint", "instance", "revision", "facts")
@@ -674,7 +710,7 @@ class GetResourceSnapshotRequest(_message.Message):
     def __init__(self, reign: _Optional[str] = ..., since_revision: _Optional[int] = ...) -> None: ...
 
 class AgentSnapshot(_message.Message):
-    __slots__ = ("agent", "endpoint", "total_millicores", "total_memory", "assigned_millicores", "assigned_memory", "used_millicores", "used_memory", "ports", "labels", "schedulable", "isolated", "pods")
+    __slots__ = ("agent", "endpoint", "total_millicores", "total_memory", "assigned_millicores", "assigned_memory", "used_millicores", "used_memory", "ports", "labels", "schedulable", "isolated", "pods", "free_disk", "free_ssd")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_MILLICORES_FIELD_NUMBER: _ClassVar[int]
@@ -688,6 +724,8 @@ class AgentSnapshot(_message.Message):
     SCHEDULABLE_FIELD_NUMBER: _ClassVar[int]
     ISOLATED_FIELD_NUMBER: _ClassVar[int]
     PODS_FIELD_NUMBER: _ClassVar[int]
+    FREE_DISK_FIELD_NUMBER: _ClassVar[int]
+    FREE_SSD_FIELD_NUMBER: _ClassVar[int]
     agent: int
     endpoint: str
     total_millicores: int
@@ -701,7 +739,9 @@ class AgentSnapshot(_message.Message):
     schedulable: bool
     isolated: bool
     pods: int
-    def __init__(self, agent: _Optional[int] = ..., endpoint: _Optional[str] = ..., total_millicores: _Optional[int] = ..., total_memory: _Optional[int] = ..., assigned_millicores: _Optional[int] = ..., assigned_memory: _Optional[int] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., ports: _Optional[_Iterable[int]] = ..., labels: _Optional[_Iterable[str]] = ..., schedulable: _Optional[bool] = ..., isolated: _Optional[bool] = ..., pods: _Optional[int] = ...) -> None: ...
+    free_disk: int
+    free_ssd: int
+    def __init__(self, agent: _Optional[int] = ..., endpoint: _Optional[str] = ..., total_millicores: _Optional[int] = ..., total_memory: _Optional[int] = ..., assigned_millicores: _Optional[int] = ..., assigned_memory: _Optional[int] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., ports: _Optional[_Iterable[int]] = ..., labels: _Optional[_Iterable[str]] = ..., schedulable: _Optional[bool] = ..., isolated: _Optional[bool] = ..., pods: _Optional[int] = ..., free_disk: _Optional[int] = ..., free_ssd: _Optional[int] = ...) -> None: ...
 
 class GetResourceSnapshotResponse(_message.Message):
     __slots__ = ("reign", "revision", "full", "agents")
@@ -872,7 +912,7 @@ class StoredVersion(_message.Message):
     def __init__(self, number: _Optional[int] = ..., version: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
 
 class StoredJob(_message.Message):
-    __slots__ = ("job_id", "descriptor_without_pod", "state", "versions", "request_id", "create_time", "update_time", "end_time", "reason", "update", "generation", "restart_step", "evidence")
+    __slots__ = ("job_id", "descriptor_without_pod", "state", "versions", "request_id", "create_time", "update_time", "end_time", "reason", "update", "generation", "restart_step", "evidence", "requests")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTOR_WITHOUT_POD_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -886,6 +926,7 @@ class StoredJob(_message.Message):
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     RESTART_STEP_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     descriptor_without_pod: _types_pb2.JobDescriptor
     state: _types_pb2.JobState
@@ -899,7 +940,8 @@ class StoredJob(_message.Message):
     generation: int
     restart_step: int
     evidence: str
-    def __init__(self, job_id: _Optional[str] = ..., descriptor_without_pod: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., versions: _Optional[_Iterable[_Union[StoredVersion, _Mapping]]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., end_time: _Optional[float] = ..., reason: _Optional[str] = ..., update: _Optional[_Union[StoredUpdate, _Mapping]] = ..., generation: _Optional[int] = ..., restart_step: _Optional[int] = ..., evidence: _Optional[str] = ...) -> None: ...
+    requests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, job_id: _Optional[str] = ..., descriptor_without_pod: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., versions: _Optional[_Iterable[_Union[StoredVersion, _Mapping]]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., end_time: _Optional[float] = ..., reason: _Optional[str] = ..., update: _Optional[_Union[StoredUpdate, _Mapping]] = ..., generation: _Optional[int] = ..., restart_step: _Optional[int] = ..., evidence: _Optional[str] = ..., requests: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StoredUpdate(_message.Message):
     __slots__ = ("state", "from_version", "breakpoint", "reason", "time")

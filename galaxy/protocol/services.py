@@ -94,6 +94,8 @@ from galaxy.protocol.master_pb2 import (
     ShowTaskResponse,
     SteerUpdateRequest,
     SteerUpdateResponse,
+    StepDownRequest,
+    StepDownResponse,
     SubmitJobRequest,
     SubmitJobResponse,
     SuspendJobRequest,
@@ -514,6 +516,7 @@ MASTER_SWITCH_SAFE_MODE = Method(
 )
 MASTER_PREEMPT = Method("Master.Preempt", "preempt", PreemptRequest, PreemptResponse)
 MASTER_GET_STATUS = Method("Master.GetStatus", "get_status", GetStatusRequest, GetStatusResponse)
+MASTER_STEP_DOWN = Method("Master.StepDown", "step_down", StepDownRequest, StepDownResponse)
 MASTER_WATCH_EVENTS = Method(
     "Master.WatchEvents", "watch_events", WatchEventsRequest, Events, streams=True
 )
@@ -555,6 +558,7 @@ MASTER = Service(
         MASTER_SWITCH_SAFE_MODE,
         MASTER_PREEMPT,
         MASTER_GET_STATUS,
+        MASTER_STEP_DOWN,
         MASTER_WATCH_EVENTS,
         MASTER_EXPLAIN,
         MASTER_PLAN_JOB,
@@ -628,6 +632,9 @@ class IMaster(Interface):
 
     async def get_status(request: GetStatusRequest, call: Call) -> GetStatusResponse:
         """Answer Master.GetStatus."""
+
+    async def step_down(request: StepDownRequest, call: Call) -> StepDownResponse:
+        """The leader lets another master lead; answered when one does."""
 
     async def watch_events(
         request: WatchEventsRequest, call: Call, send: Callable[[Events], Awaitable[None]]
@@ -760,6 +767,11 @@ class MasterStub:
         self, request: GetStatusRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[GetStatusResponse]:
         return self._peer.call(MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch)
+
+    def step_down(
+        self, request: StepDownRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[StepDownResponse]:
+        return self._peer.call(MASTER_STEP_DOWN, request, deadline_s=deadline_s, epoch=epoch)
 
     def watch_events(self, request: WatchEventsRequest, *, epoch: int = 0) -> Stream[Events]:
         return self._peer.stream(MASTER_WATCH_EVENTS, request, epoch=epoch)
@@ -957,6 +969,14 @@ class BlockingMasterStub:
     ) -> GetStatusResponse:
         answer: GetStatusResponse = self._peer.call(
             MASTER_GET_STATUS, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def step_down(
+        self, request: StepDownRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> StepDownResponse:
+        answer: StepDownResponse = self._peer.call(
+            MASTER_STEP_DOWN, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 
