@@ -18,7 +18,7 @@ from galaxy.agent.steps import Execute
 from galaxy.agent.tasks import STOP_PROCESS
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
-from galaxy.protocol.types_pb2 import TaskDescriptor, kSourceTypeCommand
+from galaxy.protocol.types_pb2 import TaskDescriptor, kCpuIsolationSoft, kSourceTypeCommand
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_IN_A_NAME = re.compile(r"[^A-Z0-9_]")
@@ -97,14 +97,21 @@ class Launcher:
             request.command = task.binary.decode("utf-8", "replace")
         else:
             # Started with the engine's rights: it shuts itself in, and then takes the user's.
-            request.command = self._unpack_command(archive, workspace, pod.user)
+            most_bytes = task.requirement.workspace or description.pod.requirement.workspace
+            request.command = self._unpack_command(archive, workspace, most_bytes, pod.user)
             request.user = ""
+            # It is our program, not the task's, and is over soon: it has the task's weight, and
+            # what is idle. Within a small quota the start of the interpreter alone takes long.
+            request.limits.cpu_isolation_type = kCpuIsolationSoft
         return request
 
-    def _unpack_command(self, archive: Path | None, workspace: str, user: str) -> str:
+    def _unpack_command(
+        self, archive: Path | None, workspace: str, most_bytes: int, user: str
+    ) -> str:
         assert archive is not None
         chosen = [user] if user else []
-        return "exec " + shlex.join([*self.unpack, str(archive), workspace, *chosen])
+        arguments = [str(archive), workspace, str(most_bytes), *chosen]
+        return "exec " + shlex.join([*self.unpack, *arguments])
 
 
 def _bounded(command: str, longest_s: float) -> str:

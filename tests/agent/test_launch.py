@@ -13,6 +13,7 @@ from galaxy.protocol.gce_pb2 import ExecuteRequest
 from galaxy.protocol.types_pb2 import (
     Resource,
     TaskDescriptor,
+    kCpuIsolationHard,
     kCpuIsolationSoft,
     kSourceTypeBinary,
     kSourceTypeCommand,
@@ -103,11 +104,25 @@ class RequestTests(SynchronousTestCase):
         asked = request(task, "deploy.1")
         self.assertEqual((asked.command, asked.user), ("cp /x .", "ann"))
 
+    def test_unpack_is_not_slowed_down(self) -> None:
+        """Unpacking may use what is idle; a deploy command, as the task, only if it says so."""
+        task = TaskDescriptor(binary=b"...", source_type=kSourceTypeBinary)
+        self.assertEqual(request(task, "deploy.1").limits.cpu_isolation_type, kCpuIsolationSoft)
+        self.assertEqual(request(task, "main.0").limits.cpu_isolation_type, kCpuIsolationHard)
+        task.source_type = kSourceTypeCommand
+        self.assertEqual(request(task, "deploy.1").limits.cpu_isolation_type, kCpuIsolationHard)
+
+    def test_unpack_is_bounded(self) -> None:
+        """What is unpacked may take what the task, or else its pod, has on disk."""
+        task = TaskDescriptor(binary=b"...", source_type=kSourceTypeBinary)
+        task.requirement.workspace = 5 << 20
+        self.assertIn(" 5242880 ann", request(task, "deploy.1").command)
+
     def test_unpack(self) -> None:
         """A package is unpacked by a process that takes the user's rights by itself."""
         asked = request(TaskDescriptor(binary=b"...", source_type=kSourceTypeBinary), "deploy.1")
         self.assertEqual(
             asked.command,
-            "exec python3 unpack.py /data/packages/abc /data/pods/web_1.0.2/0 ann",
+            "exec python3 unpack.py /data/packages/abc /data/pods/web_1.0.2/0 0 ann",
         )
         self.assertEqual(asked.user, "")

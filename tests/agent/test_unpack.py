@@ -50,26 +50,30 @@ class UnpackTests(SynchronousTestCase):
         self.workspace = self.base / "workspace"
         self.workspace.mkdir(parents=True)
 
-    def run_unpack(self, archive: bytes, *more: str) -> subprocess.CompletedProcess[str]:
+    def run_unpack(
+        self, archive: bytes, *more: str, most_bytes: int = 0
+    ) -> subprocess.CompletedProcess[str]:
         """Unpack as gce would; how it ended."""
         path = self.base / "package"
         path.write_bytes(archive)
         command = [sys.executable, "-I", "-S", unpack.__file__]
         return subprocess.run(
-            [*command, str(path), str(self.workspace), *more],
+            [*command, str(path), str(self.workspace), str(most_bytes), *more],
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def assert_refused(self, archive: bytes, word: str) -> None:
-        """It fails in one line that says why, and nothing is outside of the workspace."""
-        ended = self.run_unpack(archive)
+    def assert_refused(self, archive: bytes, word: str, most_bytes: int = 0) -> None:
+        """It fails in one line that says why; the workspace is as it was, and all around it."""
+        (self.workspace / "kept").write_bytes(b"of an earlier version")
+        ended = self.run_unpack(archive, most_bytes=most_bytes)
         self.assertEqual(ended.returncode, 1)
         self.assertIn(word, ended.stderr)
         self.assertEqual(ended.stderr.count("\n"), 1, ended.stderr)
         outside = sorted(path.name for path in self.base.iterdir())
         self.assertEqual(outside, ["package", "workspace"])
+        self.assertEqual([path.name for path in self.workspace.iterdir()], ["kept"])
 
     def test_kinds(self) -> None:
         """Tar, plain and compressed in each way, with its permissions."""
@@ -132,6 +136,88 @@ class UnpackTests(SynchronousTestCase):
         info.mode = 0o4755
         self.assertEqual(self.run_unpack(tar(info)).returncode, 0)
         self.assertFalse((self.workspace / "su").stat().st_mode & stat.S_ISUID)
+
+    def test_links_to_links(self) -> None:
+        """A hard link to a symbolic one would carry it to where it leads out."""
+        deep = special("a/b/c/link", tarfile.SYMTYPE, "../../../x")
+        self.assert_refused(tar(deep, special("top", tarfile.LNKTYPE, "a/b/c/link")), "no file")
+
+    def test_link_bent_later(self) -> None:
+        """A link is judged once more in the end, when what it leads through is another."""
+        directory = special("a/b", tarfile.DIRTYPE)
+        way = special("way", tarfile.SYMTYPE, "a/b")
+        link = special("link", tarfile.SYMTYPE, "way/../x")
+        bent = special("way", tarfile.SYMTYPE, ".")
+        self.assert_refused(tar(directory, way, link, bent), "leads out")
+
+    def test_cut_short(self) -> None:
+        """An archive that breaks off between two members is not whole, though tar would take it."""
+        whole = tar(("a", b"x" * 512), ("b", b"x" * 512))
+        for archive in (whole[:1024], whole[:1100], gzip.compress(whole[:1024])):
+            self.assert_refused(archive, "damaged")
+
+    def test_bit_rot(self) -> None:
+        """A bit that fell over behind the last member is found by the checksum."""
+        archive = bytearray(gzip.compress(tar(("a", os.urandom(5000)))))
+        archive[-6] ^= 1
+        self.assert_refused(bytes(archive), "damaged")
+
+    def test_bombs(self) -> None:
+        """More than the task may have, in bytes, in files, in one header, or without an end."""
+        zeros = gzip.compress(tar(("zeros", bytes(10 << 20))))
+        self.assert_refused(zeros, "more than 1048576 bytes", most_bytes=1 << 20)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
+            package.writestr("zeros", bytes(10 << 20))
+        self.assert_refused(packed.getvalue(), "more than 1048576 bytes", most_bytes=1 << 20)
+        many = gzip.compress(tar(*((f"{number}/a", b"") for number in range(500))))
+        self.assert_refused(many, "more than 1048576 bytes", most_bytes=1 << 20)
+        header = special("x" * (2 << 20), tarfile.DIRTYPE)
+        self.assert_refused(gzip.compress(tar(header)), "a header in it is too long")
+        endless = gzip.compress(tar(("a", b"")) + bytes(40 << 20))
+        self.assert_refused(endless, "does not end", most_bytes=1 << 20)
+
+    def test_claims(self) -> None:
+        """A file that says it is larger than any disk is refused before it is made."""
+        info = tarfile.TarInfo("sparse")
+        info.size = 1 << 60
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            archive.addfile(info)
+        self.assert_refused(out.getvalue(), "the disk has")
+
+    def test_too_deep(self) -> None:
+        """Directories in directories have an end."""
+        self.assert_refused(tar(("a/" * 300 + "b", b"")), "too deep")
+
+    def test_over_an_earlier_version(self) -> None:
+        """What has the same name is replaced, what has not is kept, what was left over is not."""
+        self.run_unpack(tar(("lib/a", b"1"), ("lib/old", b"1"), ("data", b"1")))
+        (self.workspace / unpack.STAGING / "half").mkdir(parents=True)
+        (self.workspace / "link").symlink_to("lib")
+        ended = self.run_unpack(tar(("lib/a", b"2"), ("data/b", b"2"), ("link/c", b"2")))
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        found = {
+            str(path.relative_to(self.workspace)): path.read_text()
+            for path in self.workspace.rglob("*")
+            if path.is_file()
+        }
+        self.assertEqual(found, {"lib/a": "2", "lib/old": "1", "data/b": "2", "link/c": "2"})
+
+    def test_stopped(self) -> None:
+        """One that is stopped while it unpacks leaves nothing."""
+        fifo = self.base / "package"
+        os.mkfifo(fifo)
+        command = [sys.executable, "-I", "-S", unpack.__file__, str(fifo), str(self.workspace), "0"]
+        with (
+            subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+            fifo.open("wb"),  # it has come so far as to open the archive
+        ):
+            process.terminate()
+            _out, told = process.communicate()
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("stopped", told)
+        self.assertEqual(list(self.workspace.iterdir()), [])
 
     def test_as_user(self) -> None:
         """As root, it shuts itself in and becomes the user before it reads the archive."""
