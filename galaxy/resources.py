@@ -11,6 +11,11 @@ Note: ports
     sets: `Resources.ports` are asked or taken by number. Dynamic ports are only
     counted, because their numbers are the agent's to pick; once picked they are
     taken ports like any other. Names of ports stay in the pod's description.
+
+Note: disks
+    A machine may have several, and a volume lies on one of them. Here all of a
+    kind are one amount; which disk a volume goes to is the agent's to say, and so
+    is a refusal where there is room in all, but not on any one.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from collections.abc import Iterable
 
 from attrs import evolve, frozen
 
-from galaxy.protocol.types_pb2 import Port, Resource
+from galaxy.protocol.types_pb2 import Port, Resource, Volume
 
 _SIZE = re.compile(r"([0-9]+)(?:\.([0-9]+))?([KMGTP])I?B?", re.IGNORECASE | re.ASCII)
 _EXPONENTS = {letter: power for power, letter in enumerate("KMGTP", start=1)}
@@ -40,6 +45,8 @@ class Resources:
     memory_bytes: int = 0
     ports: frozenset[int] = frozenset()
     dynamic_ports: int = 0
+    disk_bytes: int = 0
+    ssd_bytes: int = 0
 
 
 @frozen
@@ -55,20 +62,22 @@ class Free:
     memory_bytes: int
     taken_ports: frozenset[int] = frozenset()
     dynamic_ports: int | None = None
+    disk_bytes: int = 0
+    ssd_bytes: int = 0
 
 
 @frozen
 class Lack:
     """One thing that does not suffice. `missing`: millicores, bytes, or a count of ports."""
 
-    what: str  # "cpu", "memory", "port 8080", "dynamic ports"
+    what: str  # "cpu", "memory", "disk", "ssd", "port 8080", "dynamic ports"
     missing: int
 
     def __str__(self) -> str:
         if self.what == "cpu":
             return f"lacks {format_cores(self.missing)}"
-        if self.what == "memory":
-            return f"lacks {format_size(self.missing)} of memory"
+        if self.what in {"memory", "disk", "ssd"}:
+            return f"lacks {format_size(self.missing)} of {self.what}"
         if self.what == "dynamic ports":
             return f"lacks {self.missing} dynamic ports"
         return f"has {self.what} taken"
@@ -87,6 +96,8 @@ def add(first: Resources, second: Resources) -> Resources:
         first.memory_bytes + second.memory_bytes,
         first.ports | second.ports,
         first.dynamic_ports + second.dynamic_ports,
+        first.disk_bytes + second.disk_bytes,
+        first.ssd_bytes + second.ssd_bytes,
     )
 
 
@@ -105,6 +116,10 @@ def subtract(whole: Resources, part: Resources) -> Resources:
         faults.append(f"{part.millicores} millicores from {whole.millicores}")
     if part.memory_bytes > whole.memory_bytes:
         faults.append(f"{part.memory_bytes} bytes of memory from {whole.memory_bytes}")
+    if part.disk_bytes > whole.disk_bytes:
+        faults.append(f"{part.disk_bytes} bytes of disk from {whole.disk_bytes}")
+    if part.ssd_bytes > whole.ssd_bytes:
+        faults.append(f"{part.ssd_bytes} bytes of ssd from {whole.ssd_bytes}")
     if part.ports - whole.ports:
         faults.append(f"{_ports(part.ports - whole.ports)} not there")
     if part.dynamic_ports > whole.dynamic_ports:
@@ -116,6 +131,8 @@ def subtract(whole: Resources, part: Resources) -> Resources:
         whole.memory_bytes - part.memory_bytes,
         whole.ports - part.ports,
         whole.dynamic_ports - part.dynamic_ports,
+        whole.disk_bytes - part.disk_bytes,
+        whole.ssd_bytes - part.ssd_bytes,
     )
 
 
@@ -128,6 +145,8 @@ def times(amount: Resources, count: int) -> Resources:
         amount.memory_bytes * count,
         amount.ports if count else frozenset(),
         amount.dynamic_ports * count,
+        amount.disk_bytes * count,
+        amount.ssd_bytes * count,
     )
 
 
@@ -143,6 +162,8 @@ def left(total: Resources, assigned: Resources) -> Free:
         max(0, total.memory_bytes - assigned.memory_bytes),
         assigned.ports,
         max(0, total.dynamic_ports - assigned.dynamic_ports) if total.dynamic_ports else None,
+        max(0, total.disk_bytes - assigned.disk_bytes),
+        max(0, total.ssd_bytes - assigned.ssd_bytes),
     )
 
 
@@ -153,6 +174,10 @@ def shortfall(free: Free, asked: Resources) -> tuple[Lack, ...]:
         lacks.append(Lack("cpu", asked.millicores - free.millicores))
     if asked.memory_bytes > free.memory_bytes:
         lacks.append(Lack("memory", asked.memory_bytes - free.memory_bytes))
+    if asked.disk_bytes > free.disk_bytes:
+        lacks.append(Lack("disk", asked.disk_bytes - free.disk_bytes))
+    if asked.ssd_bytes > free.ssd_bytes:
+        lacks.append(Lack("ssd", asked.ssd_bytes - free.ssd_bytes))
     lacks.extend(Lack(f"port {port}", 1) for port in sorted(asked.ports & free.taken_ports))
     if free.dynamic_ports is not None and asked.dynamic_ports > free.dynamic_ports:
         lacks.append(Lack("dynamic ports", asked.dynamic_ports - free.dynamic_ports))
@@ -176,6 +201,8 @@ def take(free: Free, asked: Resources) -> Free:
         memory_bytes=free.memory_bytes - asked.memory_bytes,
         taken_ports=free.taken_ports | asked.ports,
         dynamic_ports=None if dynamic is None else dynamic - asked.dynamic_ports,
+        disk_bytes=free.disk_bytes - asked.disk_bytes,
+        ssd_bytes=free.ssd_bytes - asked.ssd_bytes,
     )
 
 
@@ -190,18 +217,24 @@ def room_for(free: Free, asked: Resources, most: int) -> int:
         bounds.append(free.millicores // asked.millicores)
     if asked.memory_bytes:
         bounds.append(free.memory_bytes // asked.memory_bytes)
+    if asked.disk_bytes:
+        bounds.append(free.disk_bytes // asked.disk_bytes)
+    if asked.ssd_bytes:
+        bounds.append(free.ssd_bytes // asked.ssd_bytes)
     if asked.dynamic_ports and free.dynamic_ports is not None:
         bounds.append(free.dynamic_ports // asked.dynamic_ports)
     return min(bounds)
 
 
 def from_message(message: Resource) -> Resources:
-    """The accountable part of a message: names of ports, disks and rates are not."""
+    """The accountable part of a message: names of ports, paths of volumes and rates are not."""
     return Resources(
         message.millicores,
         message.memory,
         frozenset(port.port for port in message.ports if not port.dynamic),
         sum(port.dynamic for port in message.ports),
+        sum(volume.quota for volume in message.disks),
+        sum(volume.quota for volume in message.ssds),
     )
 
 
@@ -209,7 +242,13 @@ def to_message(amount: Resources) -> Resource:
     """A message that `from_message` reads as the same amount."""
     ports = [Port(port=number) for number in sorted(amount.ports)]
     ports.extend(Port(dynamic=True) for _ in range(amount.dynamic_ports))
-    return Resource(millicores=amount.millicores, memory=amount.memory_bytes, ports=ports)
+    return Resource(
+        millicores=amount.millicores,
+        memory=amount.memory_bytes,
+        ports=ports,
+        disks=[Volume(quota=amount.disk_bytes)] if amount.disk_bytes else (),
+        ssds=[Volume(quota=amount.ssd_bytes)] if amount.ssd_bytes else (),
+    )
 
 
 def format_size(size_bytes: int) -> str:

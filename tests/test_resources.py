@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.protocol.types_pb2 import Port, Resource
+from galaxy.protocol.types_pb2 import Port, Resource, Volume
 from galaxy.resources import (
     NOTHING,
     Free,
@@ -39,6 +39,8 @@ amounts = st.builds(
     memory_bytes=st.integers(0, 1 << 40),
     ports=st.frozensets(st.integers(1, 30), max_size=4),
     dynamic_ports=st.integers(0, 5),
+    disk_bytes=st.integers(0, 1 << 40),
+    ssd_bytes=st.sampled_from([0, 1, GIB]),
 )
 frees = st.builds(
     Free,
@@ -46,6 +48,8 @@ frees = st.builds(
     memory_bytes=st.integers(0, 1 << 40),
     taken_ports=st.frozensets(st.integers(1, 30), max_size=4),
     dynamic_ports=st.none() | st.integers(0, 20),
+    disk_bytes=st.integers(0, 1 << 40),
+    ssd_bytes=st.sampled_from([0, GIB, 3 * GIB]),
 )
 
 
@@ -133,14 +137,16 @@ class AlgebraTests(SynchronousTestCase):
         )
 
     def test_shortfall_says_what_and_how_much(self) -> None:
-        free = Free(500, GIB, frozenset({8080}), 1)
-        asked = Resources(2000, 3 * GIB, frozenset({80, 8080}), 2)
+        free = Free(500, GIB, frozenset({8080}), 1, 60 * GIB)
+        asked = Resources(2000, 3 * GIB, frozenset({80, 8080}), 2, 100 * GIB, GIB)
         lacks = shortfall(free, asked)
         self.assertEqual(
             lacks,
             (
                 Lack("cpu", 1500),
                 Lack("memory", 2 * GIB),
+                Lack("disk", 40 * GIB),
+                Lack("ssd", GIB),
                 Lack("port 8080", 1),
                 Lack("dynamic ports", 1),
             ),
@@ -150,6 +156,8 @@ class AlgebraTests(SynchronousTestCase):
             [
                 "lacks 1.5 cores",
                 "lacks 2.0 GiB of memory",
+                "lacks 40.0 GiB of disk",
+                "lacks 1.0 GiB of ssd",
                 "has port 8080 taken",
                 "lacks 1 dynamic ports",
             ],
@@ -163,6 +171,11 @@ class AlgebraTests(SynchronousTestCase):
 
     def test_a_port_leaves_room_for_one(self) -> None:
         self.assertEqual(room_for(Free(9000, 0), Resources(1000, ports=frozenset({80})), 5), 1)
+
+    def test_messages_tell_all_volumes_of_a_kind_together(self) -> None:
+        volumes = [Volume(quota=2, path="/data"), Volume(quota=3, path="/more")]
+        message = Resource(disks=volumes, ssds=volumes[:1])
+        self.assertEqual(from_message(message), Resources(disk_bytes=5, ssd_bytes=2))
 
     def test_messages_tell_dynamic_ports_from_fixed_ones(self) -> None:
         message = Resource(

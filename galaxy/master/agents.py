@@ -196,8 +196,6 @@ class Agent:
             schedulable=not self.unfit(now),
             isolated=self.isolated,
             pods=len(self.pods),
-            total_disk=self.total.disk_bytes,
-            assigned_disk=committed.disk_bytes,
-            total_ssd=self.total.ssd_bytes,
-            assigned_ssd=committed.ssd_bytes,
+            free_disk=max(0, self.total.disk_bytes - committed.disk_bytes),
+            free_ssd=max(0, self.total.ssd_bytes - committed.ssd_bytes),
         )

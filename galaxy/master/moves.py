@@ -96,6 +96,8 @@ def _with(free: Free, own: Resources, ports: frozenset[int]) -> Free:
         memory_bytes=free.memory_bytes + own.memory_bytes,
         taken_ports=free.taken_ports - ports,
         dynamic_ports=None if dynamic is None else dynamic + own.dynamic_ports,
+        disk_bytes=free.disk_bytes + own.disk_bytes,
+        ssd_bytes=free.ssd_bytes + own.ssd_bytes,
     )
 
 

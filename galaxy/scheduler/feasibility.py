@@ -18,6 +18,8 @@ from galaxy.resources import Lack
 from galaxy.scheduler.fleet import Bools, Fleet, Ints
 from galaxy.scheduler.groups import MIB, Shape
 
+_AMOUNTS = frozenset({"cpu", "memory", "disk", "ssd"})
+
 
 @frozen
 class Removed:
@@ -42,7 +44,7 @@ class Survey:
     agents: int
     able: int
     removed: tuple[Removed, ...]
-    nearest: NearMiss | None  # None: nothing but cpu or memory stood in nobody's way
+    nearest: NearMiss | None  # None: nobody lacked nothing but amounts
 
 
 def lasting(fleet: Fleet, shape: Shape) -> Iterator[tuple[str, Bools]]:
@@ -65,6 +67,10 @@ def passing(
             yield f"port {port}", ~fleet.ports[port]
     yield "cpu", fleet.free_cpu >= shape.millicores
     yield "memory", fleet.free_memory >= shape.memory_mib
+    if shape.disk_mib:
+        yield "disk", fleet.free_disk >= shape.disk_mib
+    if shape.ssd_mib:
+        yield "ssd", fleet.free_ssd >= shape.ssd_mib
 
 
 def lasting_mask(fleet: Fleet, shape: Shape) -> Bools:
@@ -94,7 +100,7 @@ def survey(
         if count:
             removed.append(Removed(constraint, count))
             mask &= meets
-            if constraint in {"cpu", "memory"}:
+            if constraint in _AMOUNTS:
                 short |= out
     return Survey(
         len(fleet), int(np.count_nonzero(mask)), tuple(removed), _nearest(fleet, shape, short)
@@ -138,20 +144,27 @@ def _predicate(constraint: str, *, one: bool) -> str:
 
 def _nearest(fleet: Fleet, shape: Shape, short: Bools) -> NearMiss | None:
     """
-    Of the agents that only lack cpu or memory, the one that lacks the least.
+    Of the agents that only lack amounts, the one that lacks the least.
 
-    Least: the larger of the two lacks, each as a share of what is asked.
+    Least: the largest of the lacks, each as a share of what is asked.
     """
     rows = np.flatnonzero(short)
     if not len(rows):
         return None
-    cpu = shape.millicores - fleet.free_cpu[rows].astype(np.int64)
-    memory = shape.memory_mib - fleet.free_memory[rows].astype(np.int64)
-    share = np.maximum(cpu / max(1, shape.millicores), memory / max(1, shape.memory_mib))
-    best = int(share.argmin())
-    lacks = []
-    if cpu[best] > 0:
-        lacks.append(Lack("cpu", int(cpu[best])))
-    if memory[best] > 0:
-        lacks.append(Lack("memory", int(memory[best]) * MIB))
+    asked = {
+        "cpu": (shape.millicores, fleet.free_cpu, 1),
+        "memory": (shape.memory_mib, fleet.free_memory, MIB),
+        "disk": (shape.disk_mib, fleet.free_disk, MIB),
+        "ssd": (shape.ssd_mib, fleet.free_ssd, MIB),
+    }
+    missing = {
+        what: amount - free[rows].astype(np.int64) for what, (amount, free, _) in asked.items()
+    }
+    shares = [missing[what] / max(1, amount) for what, (amount, _, _) in asked.items()]
+    best = int(np.maximum.reduce(shares).argmin())
+    lacks = [
+        Lack(what, int(missing[what][best]) * unit)
+        for what, (_, _, unit) in asked.items()
+        if missing[what][best] > 0
+    ]
     return NearMiss(fleet.endpoints[int(rows[best])], tuple(lacks))

@@ -73,6 +73,8 @@ class Fleet:
     used_cpu: Ints = field(factory=_ints, init=False)
     used_memory: Ints = field(factory=_ints, init=False)
     pods: Ints = field(factory=_ints, init=False)
+    free_disk: Ints = field(factory=_ints, init=False)
+    free_ssd: Ints = field(factory=_ints, init=False)
     schedulable: Bools = field(factory=_bools, init=False)
     isolated: Bools = field(factory=_bools, init=False)
     # Shares of the machine that one millicore and one MiB are.
@@ -125,6 +127,8 @@ class Fleet:
         free_memory = self.free_memory[rows] - counts * shape.memory_mib
         if free_cpu.min(initial=0) < 0 or free_memory.min(initial=0) < 0:
             raise OverCommitted(f"{shape} does not fit {counts} times on rows {rows}")
+        if shape.needs_disks:
+            self._take_disks(rows, counts, shape)
         if shape.ports:
             self._take_ports(rows, counts, shape.ports)
         self.free_cpu[rows] = free_cpu
@@ -139,6 +143,8 @@ class Fleet:
         memory = self.free_memory.item(row) - shape.memory_mib
         if cpu < 0 or memory < 0:
             raise OverCommitted(f"{shape} does not fit on row {row}")
+        if shape.needs_disks:
+            self._take_disks(np.array([row]), np.ones(1, np.int32), shape)
         if shape.ports:
             self._take_ports(np.array([row]), np.ones(1, np.int32), shape.ports)
         self.free_cpu[row] = cpu
@@ -153,6 +159,9 @@ class Fleet:
         self.free_cpu[row] += count * shape.millicores
         self.free_memory[row] += count * shape.memory_mib
         self.pods[row] -= count
+        if shape.needs_disks:
+            self.free_disk[row] += count * shape.disk_mib
+            self.free_ssd[row] += count * shape.ssd_mib
         for port in shape.ports:
             self._port(port)[row] = False
             self._ports_of[row] -= {port}
@@ -192,8 +201,9 @@ class Fleet:
 
     def _update(self, row: int, one: AgentSnapshot) -> None:
         cpu = max(0, one.total_millicores - one.assigned_millicores)
-        memory = min(max(0, one.total_memory - one.assigned_memory) // MIB, MOST_MIB)
-        total_memory = min(one.total_memory // MIB, MOST_MIB)
+        memory = _mib(max(0, one.total_memory - one.assigned_memory))
+        total_memory = _mib(one.total_memory)
+        disk, ssd = _mib(one.free_disk), _mib(one.free_ssd)
         values = (
             one.total_millicores,
             total_memory,
@@ -202,6 +212,8 @@ class Fleet:
             min(one.used_millicores, 2 * one.total_millicores),
             min(one.used_memory // MIB, 2 * total_memory, MOST_MIB),
             one.pods,
+            disk,
+            ssd,
         )
         before = tuple(column.item(row) for column in self._amounts())
         self.endpoints[row] = one.endpoint
@@ -217,7 +229,8 @@ class Fleet:
         other = self._update_kind(row, one)
         if changed or other or freed is not None:
             self._log.append(row)
-        if other or freed or cpu > before[2] or memory > before[3]:
+        more = cpu > before[2] or memory > before[3] or disk > before[7] or ssd > before[8]
+        if other or freed or more:
             self.gains += 1
 
     def _update_ports(self, row: int, ports: frozenset[int]) -> bool | None:
@@ -258,7 +271,17 @@ class Fleet:
             self.used_cpu,
             self.used_memory,
             self.pods,
+            self.free_disk,
+            self.free_ssd,
         )
+
+    def _take_disks(self, rows: Rows, counts: Ints, shape: Shape) -> None:
+        disk = self.free_disk[rows] - counts * shape.disk_mib
+        ssd = self.free_ssd[rows] - counts * shape.ssd_mib
+        if disk.min(initial=0) < 0 or ssd.min(initial=0) < 0:
+            raise OverCommitted(f"the disks of {shape} do not fit {counts} times on rows {rows}")
+        self.free_disk[rows] = disk
+        self.free_ssd[rows] = ssd
 
     def _take_ports(self, rows: Rows, counts: Ints, ports: tuple[int, ...]) -> None:
         columns = [self._port(port) for port in ports]
@@ -291,11 +314,17 @@ _COLUMNS = (
     "used_cpu",
     "used_memory",
     "pods",
+    "free_disk",
+    "free_ssd",
     "schedulable",
     "isolated",
     "cpu_unit",
     "memory_unit",
 )
+
+
+def _mib(size_bytes: int) -> int:
+    return min(size_bytes // MIB, MOST_MIB)
 
 
 def _longer(column: npt.NDArray[C], more: int) -> npt.NDArray[C]:

@@ -24,7 +24,7 @@ class Shape:
     """
     What one pod asks of a machine.
 
-    Memory is whole MiB, rounded up, so that the fleet's columns can be 32 bits
+    Memory and disks are whole MiB, rounded up, so that the fleet's columns can be 32 bits
     wide. Dynamic ports are the agent's to find and are not looked at.
     """
 
@@ -33,6 +33,13 @@ class Shape:
     ports: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
     needs_isolation: bool = False
+    disk_mib: int = 0
+    ssd_mib: int = 0
+
+    @property
+    def needs_disks(self) -> bool:
+        """Whether there are volumes to be found room for; most pods have none."""
+        return bool(self.disk_mib or self.ssd_mib)
 
 
 @frozen
@@ -71,11 +78,17 @@ def shape_of(amount: Resources, labels: tuple[str, ...], needs_isolation: bool) 
     """The shape of a pod that asks for `amount` on a machine with all `labels`."""
     return Shape(
         amount.millicores,
-        min(-(-amount.memory_bytes // MIB), (1 << 31) - 1),
+        _mib(amount.memory_bytes),
         tuple(sorted(amount.ports)),
         tuple(sorted(set(labels))),
         needs_isolation,
+        _mib(amount.disk_bytes),
+        _mib(amount.ssd_bytes),
     )
+
+
+def _mib(amount_bytes: int) -> int:
+    return min(-(-amount_bytes // MIB), (1 << 31) - 1)
 
 
 def group_from_message(message: PendingGroup) -> Group:

@@ -121,6 +121,10 @@ class Placer:
             np.minimum(room, self.fleet.free_cpu[rows] // np.int32(shape.millicores), out=room)
         if shape.memory_mib:
             np.minimum(room, self.fleet.free_memory[rows] // np.int32(shape.memory_mib), out=room)
+        if shape.disk_mib:
+            np.minimum(room, self.fleet.free_disk[rows] // np.int32(shape.disk_mib), out=room)
+        if shape.ssd_mib:
+            np.minimum(room, self.fleet.free_ssd[rows] // np.int32(shape.ssd_mib), out=room)
         return room
 
     def _current(self, shape: Shape) -> _Kept | None:
@@ -176,6 +180,10 @@ class Placer:
         scores = self.policy.score(fleet, rows, left_cpu, left_memory)
         scores += kept.bias[rows]
         np.copyto(scores, _INFINITE, where=np.minimum(left_cpu, left_memory) < 0)
+        if shape.needs_disks:
+            full = fleet.free_disk[rows] < shape.disk_mib
+            full |= fleet.free_ssd[rows] < shape.ssd_mib
+            np.copyto(scores, _INFINITE, where=full)
         for port in shape.ports:
             if port in fleet.ports:
                 np.copyto(scores, _INFINITE, where=fleet.ports[port][rows])

@@ -32,13 +32,15 @@ def hosts_for(fleet: Fleet, group: Group, answer: GetVictimsResponse) -> list[Ho
     """The machines that meet all that does not change, with those on them who rank lower."""
     shape, occupied = group.shape, dict(group.occupied)
     fits = lasting_mask(fleet, shape)
+    if shape.needs_disks:  # nobody is displaced for the room on a disk
+        fits &= (fleet.free_disk >= shape.disk_mib) & (fleet.free_ssd >= shape.ssd_mib)
     hosts = []
     for there in answer.agents:
         row = fleet.rows.get(there.agent)
         if row is None or not fits[row]:
             continue
         tenants = (_tenant(one) for one in there.tenants)
-        most = 1 if shape.ports else group.count
+        most = 1 if shape.ports else min(group.count, _by_disk(fleet, row, shape, group.count))
         if group.max_per_host:
             most = min(most, max(0, group.max_per_host - occupied.get(there.agent, 0)))
         hosts.append(
@@ -56,11 +58,19 @@ def hosts_for(fleet: Fleet, group: Group, answer: GetVictimsResponse) -> list[Ho
     return hosts
 
 
+def _by_disk(fleet: Fleet, row: int, shape: Shape, most: int) -> int:
+    """How many pods the disks of a machine have room for."""
+    pairs = ((fleet.free_disk, shape.disk_mib), (fleet.free_ssd, shape.ssd_mib))
+    return min([most, *(free.item(row) // asked for free, asked in pairs if asked)])
+
+
 def is_of_use(fleet: Fleet, shape: Shape) -> bool:
-    """Whether any machine could hold a pod if it were empty."""
+    """Whether any machine could hold a pod if it were empty but for its disks."""
     fits = lasting_mask(fleet, shape)
     fits &= fleet.total_cpu >= shape.millicores
     fits &= fleet.total_memory >= shape.memory_mib
+    if shape.needs_disks:
+        fits &= (fleet.free_disk >= shape.disk_mib) & (fleet.free_ssd >= shape.ssd_mib)
     return bool(fits.any())
 
 

@@ -24,6 +24,8 @@ def agent(
     ports: Sequence[int] = (),
     schedulable: bool = True,
     isolated: bool = True,
+    disk_gib: float = 0,
+    ssd_gib: float = 0,
 ) -> AgentSnapshot:
     """An agent as the master tells of it."""
     return AgentSnapshot(
@@ -39,6 +41,8 @@ def agent(
         ports=ports,
         schedulable=schedulable,
         isolated=isolated,
+        free_disk=round(disk_gib * GIB),
+        free_ssd=round(ssd_gib * GIB),
     )
 
 

@@ -59,6 +59,15 @@ class SurveyTests(SynchronousTestCase):
             " nearest: 10.0.0.6:8221 lacks 1.5 GiB of memory",
         )
 
+    def test_disks_are_asked_about_where_a_pod_has_volumes(self) -> None:
+        fleet = fleet_of(agent(1), agent(2, disk_gib=60), agent(3, disk_gib=100, ssd_gib=9))
+        shape = Shape(1000, 1024, disk_mib=100 << 10, ssd_mib=10 << 10)
+        self.assertEqual(
+            sentence(survey(fleet, shape)),
+            "2 of 3 agents lack disk, 1 lacks ssd; nearest: 10.0.0.3:8221 lacks 1.0 GiB of ssd",
+        )
+        self.assertEqual(survey(fleet, Shape(1000, 1024)).able, 3)
+
     def test_all_labels_are_needed(self) -> None:
         """Galaxy 2 looked at the first label only."""
         fleet = fleet_of(agent(1, labels=["ssd"]), agent(2, labels=["ssd", "gpu"]))

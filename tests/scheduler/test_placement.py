@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.scheduler.fleet import Fleet, Floats, Ints, Rows
+from galaxy.scheduler.fleet import Fleet, Floats, Ints, OverCommitted, Rows
 from galaxy.scheduler.groups import Shape
 from galaxy.scheduler.placement import Placer
 from galaxy.scheduler.score import POLICIES, Pack, Policy, Spread
@@ -53,6 +53,19 @@ class CountingPolicy:
 
 class PlacerTests(SynchronousTestCase):
     """Where pods of a shape go."""
+
+    def test_volumes_bound_what_a_machine_holds(self) -> None:
+        """In a group and one by one; what is given back can be had again."""
+        shape = Shape(100, 64, disk_mib=40 << 10, ssd_mib=1 << 10)
+        fleet = fleet_of(agent(1, disk_gib=100, ssd_gib=9), agent(2, disk_gib=100, ssd_gib=1))
+        placed = placer(fleet)
+        rows, counts = placed.place(shape, 9)
+        self.assertEqual((rows.tolist(), counts.tolist()), ([0, 1], [2, 1]))
+        self.assertIsNone(placed.place_one(shape))
+        fleet.give_back(0, 1, shape)
+        self.assertEqual(placed.place_one(shape), 0)
+        self.assertRaises(OverCommitted, fleet.take_one, 0, shape)
+        self.assertEqual(fleet.free_disk.tolist(), [20 << 10, 60 << 10])
 
     def test_a_group_fills_agents_one_after_another(self) -> None:
         fleet = fleet_of(*(agent(number) for number in range(4)))

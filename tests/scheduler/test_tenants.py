@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.protocol.master_pb2 import AgentTenants, GetVictimsResponse
 from galaxy.protocol.master_pb2 import Tenant as TenantMessage
 from galaxy.protocol.types_pb2 import Port, Resource, kBatch, kLongRun
-from galaxy.scheduler.groups import Group, rank_of
+from galaxy.scheduler.groups import Group, Shape, rank_of
 from galaxy.scheduler.preemption import Eviction, Host, smallest
 from galaxy.scheduler.tenants import CLAIM_S, NOBODY_S, Attempts, hosts_for, preemption_message
 from tests.scheduler.fleets import GIB, agent, fleet_of, group
@@ -67,6 +67,14 @@ class HostsTests(SynchronousTestCase):
     def test_max_per_host_bounds_what_a_machine_holds(self) -> None:
         hosts = self.hosts(wanting(max_per_host=2, occupied=((1, 1), (2, 2))), answer(1, 2))
         self.assertEqual([one.most for one in hosts], [1, 0])
+
+    def test_nobody_is_displaced_for_room_on_a_disk(self) -> None:
+        """What the disk of a machine has room for bounds how many pods may come."""
+        shape = Shape(1000, 1024, disk_mib=2 << 10)
+        fleet = fleet_of(agent(1, disk_gib=1), agent(2, disk_gib=5))
+        wanted = evolve(wanting(), count=9, shape=shape)
+        found = hosts_for(fleet, wanted, answer(1, 2))
+        self.assertEqual([(host.agent, host.most) for host in found], [(2, 2)])
 
     def test_a_port_is_had_from_its_holder(self) -> None:
         port = evolve(wanting().shape, ports=(80,))
