@@ -7,7 +7,7 @@ written to the nexus first; then `amend` makes it so.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from galaxy.master.events import Journal
 from galaxy.master.jobs import Job, Version
@@ -15,6 +15,7 @@ from galaxy.master.rollout import UPDATE_STATES, Update
 from galaxy.protocol.types_pb2 import JobDescriptor, JobUpdateState
 
 VERSIONS_KEPT = 10
+REQUESTS_KEPT = 8
 
 
 @frozen
@@ -27,6 +28,7 @@ class Amendment:
     update: Update
     generation: int
     restart_step: int
+    requests: tuple[str, ...] = ()  # the ids of the latest that changed it
     described_anew: bool = False  # agents are to hear of what they know of the job again
 
 
@@ -37,8 +39,21 @@ class IllegalUpdateState(Exception):
 def as_it_is(job: Job, why: str) -> Amendment:
     """The amendment that changes nothing, to be evolved."""
     return Amendment(
-        why, job.descriptor, tuple(job.versions), job.update, job.generation, job.restart_step
+        why,
+        job.descriptor,
+        tuple(job.versions),
+        job.update,
+        job.generation,
+        job.restart_step,
+        job.requests,
     )
+
+
+def asked_by(amendment: Amendment, request_id: str) -> Amendment:
+    """The amendment, with a note that this request made it."""
+    if not request_id:
+        return amendment
+    return evolve(amendment, requests=(*amendment.requests, request_id)[-REQUESTS_KEPT:])
 
 
 def wanting(job: Job, version: Version, *, complete: bool) -> tuple[Version, ...]:
@@ -72,6 +87,7 @@ def amend(journal: Journal, job: Job, amendment: Amendment, actor: str, now: flo
     job.update = amendment.update
     job.generation = amendment.generation
     job.restart_step = amendment.restart_step
+    job.requests = amendment.requests
     job.complaint = ""
     job.update_time = now
     job.read_descriptor()

@@ -142,6 +142,7 @@ class Job:
     update: Update = NO_UPDATE
     generation: int = 0  # pods of an earlier one are to be restarted
     restart_step: int = 0  # how many of them at once; 0: as in an update
+    requests: tuple[str, ...] = ()  # the ids of the latest that changed it
     behind: set[int] = field(factory=set)  # held slots of another version or generation
     complaint: str = ""  # what speaks against the update that goes on
     beyond: int = 0  # ended slots with indexes that replica does not reach any more

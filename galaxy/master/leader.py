@@ -19,9 +19,20 @@ from zope.interface import implementer
 
 from galaxy.master.reign import Reign
 from galaxy.master.store import Loaded, Store
-from galaxy.nexus.interfaces import ICandidacy, ICandidate, INexus, IWatch, Leader
+from galaxy.master.waiting import Waiting
+from galaxy.nexus.interfaces import (
+    ICandidacy,
+    ICandidate,
+    INexus,
+    IWatch,
+    Leader,
+    NexusError,
+)
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
+
+SUCCESSION_S = 5.0
+"""How long one who steps down waits to see who follows."""
 
 AGAIN_S = 1.0
 """Before standing again, or reading the nexus again, after it went wrong."""
@@ -54,6 +65,7 @@ class Leadership:
         self._doubt = ""  # whether and why it is not certain who leads
         self._retry: IDelayedCall | None = None
         self._waiting: list[Deferred[None]] = []
+        self._leader_news = Waiting(clock)
         self._stopped = False
 
     def start(self, nexus: INexus, endpoint: str) -> None:
@@ -99,6 +111,48 @@ class Leadership:
         if self.leader is not None and self.leader.endpoint != self.endpoint:
             raise GalaxyError(Status.kNotLeader, f"the leader is {self.leader.endpoint}")
         raise GalaxyError(Status.kNotLeader, "there is no leader at the moment")
+
+    async def standbys(self) -> tuple[str, ...]:
+        """Where the other masters listen that stand; none while that cannot be known."""
+        if self._candidacy is None or self._doubt:
+            return ()
+        try:
+            return await self._candidacy.others()
+        except NexusError as error:
+            self._log.info("it is not known who else stands: {error}", error=error)
+            return ()
+
+    async def step_down(self, epoch: int) -> Leader | None:
+        """
+        Let another master lead; who does then, None if that takes long.
+
+        GalaxyError: as `reigning`; kConflict if nobody else stands. A reign that
+        is over already is not ended twice.
+        """
+        reign = await self.reigning()
+        others = await self.standbys()
+        if reign is not self.reign or reign.epoch != epoch or self._candidacy is None:
+            return self.leader
+        if not others:
+            raise GalaxyError(
+                Status.kConflict,
+                "no other master stands for election: start one first, or nobody would lead",
+            )
+        candidacy, self._candidacy = self._candidacy, None
+        self._end("it steps down")
+        await candidacy.resign()
+        if not self._stopped:
+            self._stand()
+        return await self._successor(epoch)
+
+    async def _successor(self, epoch: int) -> Leader | None:
+        enough = self._clock.seconds() + SUCCESSION_S
+        while self.leader is None or self.leader.epoch <= epoch:
+            left_s = enough - self._clock.seconds()
+            if left_s <= 0:
+                return None
+            await self._leader_news.wait(left_s)
+        return self.leader
 
     def _forget_waiter(self, waiter: Deferred[None]) -> None:
         self._waiting.remove(waiter)
@@ -199,3 +253,4 @@ class Leadership:
 
     def _leader_changed(self, leader: Leader | None) -> None:
         self.leader = leader
+        self._leader_news.wake()

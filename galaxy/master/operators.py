@@ -24,6 +24,8 @@ from galaxy.protocol.master_pb2 import (
     OnlineAgentResponse,
     PreemptRequest,
     PreemptResponse,
+    StepDownRequest,
+    StepDownResponse,
     SwitchSafeModeRequest,
     SwitchSafeModeResponse,
     WatchEventsRequest,
@@ -62,6 +64,13 @@ class OperatorMethods:
         actor = call.peer.hello.name
         await (reign.orders.hold(actor) if request.enter else reign.orders.go_on(actor))
         return SwitchSafeModeResponse()
+
+    async def step_down(self, request: StepDownRequest, call: Call) -> StepDownResponse:
+        """Let another master lead."""
+        leader = await self._leadership.step_down(request.epoch)
+        if leader is None:
+            return StepDownResponse()
+        return StepDownResponse(leader=leader.endpoint, epoch=leader.epoch)
 
     async def preempt(self, request: PreemptRequest, call: Call) -> PreemptResponse:
         """Let a pod displace others, if it ranks higher and would fit then."""

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from galaxy import names
 from galaxy.master.agents import Agent
-from galaxy.master.amend import Amendment
+from galaxy.master.amend import Amendment, asked_by
 from galaxy.master.cluster import Balance, Cluster
 from galaxy.master.ends import evidence, finish
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
@@ -115,24 +115,36 @@ class Scribe:
         return Work(self._take_state(job, kJobTerminated, "killed", actor)).wait()
 
     def amend(
-        self, job: Job, wish: Callable[[Job, float], Amendment | None], actor: str
+        self,
+        job: Job,
+        wish: Callable[[Job, float], Amendment | None],
+        actor: str,
+        request_id: str = "",
     ) -> Deferred[bool]:
         """
         Change what is wanted of a job; whether there was anything to change.
 
         `wish(job, now)` says what, when the job's turn has come; it may refuse
-        with GalaxyError. Fires when that is on record.
+        with GalaxyError. Fires when that is on record. A repeat of a request
+        that was carried out, in this reign or an earlier one, changes nothing.
         """
-        return Work(self._records.run(_begun, self._amend(job, wish, actor))).wait()
+        return Work(self._records.run(_begun, self._amend(job, wish, actor, request_id))).wait()
 
     async def _amend(
-        self, job: Job, wish: Callable[[Job, float], Amendment | None], actor: str
+        self,
+        job: Job,
+        wish: Callable[[Job, float], Amendment | None],
+        actor: str,
+        request_id: str,
     ) -> bool:
         if self._cluster.jobs.get(job.job_id) is not job:
             raise GalaxyError(Status.kJobNotFound, f"there is no job {job.job_id} any more")
+        if request_id in job.requests:
+            return True
         amendment = wish(job, self._clock.seconds())
         if amendment is None:
             return False
+        amendment = asked_by(amendment, request_id)
         await self._store.save(amendment_changes(job, amendment, self._clock.seconds()))
         self._cluster.amend(job, amendment, actor, self._clock.seconds())
         self._changed()

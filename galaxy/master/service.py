@@ -149,9 +149,13 @@ class MasterService(OperatorMethods, SteeringMethods):
 
     async def get_status(self, request: GetStatusRequest, call: Call) -> GetStatusResponse:
         """The whole in one answer."""
+        standbys = await self._leadership.standbys()
         reign = await self._leadership.informed()
         leader = self._leadership.endpoint
-        return overview.status(reign.cluster, leader, self._build)
+        answer = overview.status(reign.cluster, leader, self._build)
+        answer.standbys.extend(standbys)
+        answer.doubt = reign.suspended
+        return answer
 
     async def explain(self, request: ExplainRequest, call: Call) -> ExplainResponse:
         """Why a job or a pod is where it is."""

@@ -53,7 +53,7 @@ class SteeringMethods:
             complete = reign.cluster.is_complete(job)
             return steered(job, request.steering, request.version, complete=complete, now=now)
 
-        await reign.scribe.amend(job, wish, call.peer.hello.name)
+        await reign.scribe.amend(job, wish, call.peer.hello.name, request.request_id)
         return SteerUpdateResponse(job_id=job.job_id, version=job.latest.name)
 
     async def scale_job(self, request: ScaleJobRequest, call: Call) -> ScaleJobResponse:
@@ -68,7 +68,10 @@ class SteeringMethods:
         """Restart every pod, by steps, with nobody's terminal open."""
         reign, job = await self._job(request.job_id)
         await reign.scribe.amend(
-            job, lambda job, now: restarted(job, request.step, now), call.peer.hello.name
+            job,
+            lambda job, now: restarted(job, request.step, now),
+            call.peer.hello.name,
+            request.request_id,
         )
         return RestartJobResponse(job_id=job.job_id)
 

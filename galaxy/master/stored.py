@@ -86,6 +86,7 @@ def _put(job: Job, amendment: Amendment, changes: Mapping[str, object]) -> Put:
         generation=amendment.generation,
         restart_step=amendment.restart_step,
         evidence=job.evidence,
+        requests=amendment.requests,
     )
     for name, value in changes.items():
         setattr(record, name, value)
@@ -182,6 +183,7 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
         generation=record.generation,
         restart_step=record.restart_step,
         evidence=record.evidence,
+        requests=tuple(record.requests),
         loaded=True,
     )
     prefix = f"{FINISHED}/{job.job_id}/"

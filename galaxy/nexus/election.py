@@ -14,6 +14,7 @@ noticed its end can change nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -99,6 +100,19 @@ class ZooKeeperCandidacy:
             self._step()
         return done
 
+    def others(self) -> Deferred[tuple[str, ...]]:
+        """Where the others that stand listen, as their nodes say."""
+        return Deferred.fromCoroutine(self._others())
+
+    async def _others(self) -> tuple[str, ...]:
+        endpoints = []
+        for name in await self._names():
+            if not name.startswith(self._name):
+                with suppress(NoNodeError):  # it left meanwhile
+                    data, _ = await self._session.get(f"{self._layout.election}/{name}")
+                    endpoints.append(data.decode("utf-8", "replace"))
+        return tuple(endpoints)
+
     def abandon(self) -> None:
         """Resign without a word: the session is about to end, and ends the candidacy with it."""
         self._resigned = True
@@ -143,17 +157,21 @@ class ZooKeeperCandidacy:
 
     async def _nodes(self) -> tuple[list[str], str | None]:
         """Who stands, first come first, and which of them is this one."""
-        names = await self._session.children(self._layout.election)
-        names.sort(key=lambda name: name[-10:])
+        names = await self._names()
         mine = [name for name in names if name.startswith(self._name)]
         return names, mine[0] if mine else None
+
+    async def _names(self) -> list[str]:
+        """The nodes of those who stand, first come first."""
+        names = await self._session.children(self._layout.election)
+        return sorted(names, key=lambda name: name[-10:])
 
     async def _stand(self) -> None:
         await self._prepare()
         names, mine = await self._nodes()
         if mine is None:  # also looked for when the answer to an earlier creation was lost
             path = f"{self._layout.election}/{self._name}"
-            await self._session.create(path, ephemeral=True, sequence=True)
+            await self._session.create(path, self._endpoint.encode(), ephemeral=True, sequence=True)
             names, mine = await self._nodes()
         if self._resigned or mine is None:
             self._again = True

@@ -119,6 +119,13 @@ class ICandidacy(Interface):
         is harmless.
         """
 
+    def others() -> Deferred[tuple[str, ...]]:
+        """
+        The endpoints of the other candidates that stand, first come first.
+
+        Fails with `Unavailable`.
+        """
+
 
 class IWatch(Interface):
     """Something that is told of changes."""

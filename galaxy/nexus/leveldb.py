@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -77,8 +77,13 @@ class _Candidacy:
     """A candidate. `epoch` is 0 until its reign has been counted."""
 
     def __init__(
-        self, candidate: ICandidate, endpoint: str, withdraw: Callable[[_Candidacy], None]
+        self,
+        candidate: ICandidate,
+        endpoint: str,
+        standing: list[_Candidacy],
+        withdraw: Callable[[_Candidacy], None],
     ) -> None:
+        self._standing = standing
         self.candidate = candidate
         self.endpoint = endpoint
         self.epoch = 0
@@ -90,6 +95,9 @@ class _Candidacy:
             self.resigned = True
             self._withdraw(self)
         return execute(lambda: None)
+
+    def others(self) -> Deferred[tuple[str, ...]]:
+        return succeed(tuple(each.endpoint for each in self._standing if each is not self))
 
 
 @implementer(INexus)
@@ -160,7 +168,7 @@ class LevelDBNexus:
 
     def stand(self, candidate: ICandidate, endpoint: str) -> ICandidacy:
         """Stand for election: elected soon, after those who stand already."""
-        candidacy = _Candidacy(candidate, endpoint, self._withdraw)
+        candidacy = _Candidacy(candidate, endpoint, self._standing, self._withdraw)
         self._standing.append(candidacy)
         self._settle()
         return candidacy

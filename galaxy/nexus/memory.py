@@ -49,6 +49,9 @@ class _Candidacy:
     def resign(self) -> Deferred[None]:
         return self.nexus.resign(self)
 
+    def others(self) -> Deferred[tuple[str, ...]]:
+        return self.nexus.others(self)
+
     def tell(self, event: Callable[..., None], *arguments: object) -> None:
         """Let an event of the candidate happen on a later turn, unless it has resigned by then."""
 
@@ -173,6 +176,10 @@ class MemoryEnsemble:
         self._standing.append(candidacy)
         self.settle()
 
+    def standing(self, but: _Candidacy) -> tuple[str, ...]:
+        """Where all candidates listen but one."""
+        return tuple(each.endpoint for each in self._standing if each is not but)
+
     def withdraw(self, candidacy: _Candidacy) -> None:
         """Take a candidate out of the queue; if it reigned, nobody does now."""
         if candidacy not in self._standing:
@@ -283,6 +290,10 @@ class MemoryNexus:
         if self.connected:
             self.let_go()
         return done
+
+    def others(self, candidacy: _Candidacy) -> Deferred[tuple[str, ...]]:
+        """Where the other candidates listen."""
+        return self._ask(lambda: self._ensemble.standing(candidacy))
 
     def let_go(self) -> None:
         """The ensemble knows now who has resigned here."""

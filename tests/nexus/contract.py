@@ -291,6 +291,20 @@ class NexusContract(TestCase):
         self.assertGreater(await second.reign(), epoch)
         self.assertEqual(first.events.pending, [])
 
+    async def test_candidates_know_of_one_another(self) -> None:
+        nexus = await self.open_nexus()
+        first, second = Candidate(), Candidate()
+        reigning = nexus.stand(first, "here:1")
+        await first.reign()
+        self.assertEqual(await reigning.others(), ())
+        waiting = nexus.stand(second, "here:2")
+        while not (others := await reigning.others()):
+            pass  # not promised to know at once
+        self.assertEqual(others, ("here:2",))
+        self.assertEqual(await waiting.others(), ("here:1",))
+        await waiting.resign()
+        self.assertEqual(await reigning.others(), ())
+
     async def test_who_resigns_before_being_elected_never_is(self) -> None:
         nexus = await self.open_nexus()
         first, second, third = Candidate(), Candidate(), Candidate()
