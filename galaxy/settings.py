@@ -53,6 +53,19 @@ class AgentSettings:
     default_user: str = ""  # whose rights tasks get; see docs/running.md
     cgroup: str = "galaxy"  # the group below each controller that pods go to
     labels: tuple[str, ...] = ()
+    # What makes the machine unwell, as shares (the load: of each processor). 0: not watched.
+    max_cpu: float = 0.0
+    max_load: float = 0.0
+    max_memory: float = 0.99
+    max_disk: float = 0.97
+    max_inodes: float = 0.97
+    unwell_after_s: float = 60.0
+    drain_after_s: float = 600.0
+    log_bytes: int = 64 << 20  # kept of a task's stdout, and of its stderr, if its job does not say
+    log_bytes_most: int = 1 << 30  # what a job may ask for
+    dead_keep_s: float = 18000.0  # what dead pods leave, as long as there is room for it
+    dead_most: int = 1000  # of how many pods
+    dead_free_share: float = 0.1  # with less of the disk free, the oldest go earlier
 
 
 @frozen

@@ -24,18 +24,22 @@ from galaxy.agent.artifacts import Artifacts, ISource
 from galaxy.agent.book import Book
 from galaxy.agent.carrier import Carrier
 from galaxy.agent.gce_link import GceLink, IGceSpawner
+from galaxy.agent.graves import Graves, free_share
 from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.machine import Machine, capacity
 from galaxy.agent.master_link import MasterLink
 from galaxy.agent.prober import Prober
 from galaxy.agent.probes import IProbes
+from galaxy.agent.pruner import Bounds, Pruner, log_bound
 from galaxy.agent.records import Pod
+from galaxy.agent.retention import Retention
 from galaxy.agent.runner import Runner
 from galaxy.agent.service import AgentAnswers
 from galaxy.agent.store import AgentStore
 from galaxy.agent.usage import Meter
 from galaxy.agent.users import Users
+from galaxy.agent.wellness import Limits, Reading, Wellness, after
 from galaxy.agent.workspaces import Workspaces
 from galaxy.nexus.database import IDatabase
 from galaxy.nexus.interfaces import IDiscovery, NexusError
@@ -49,6 +53,7 @@ from galaxy.protocol.wire_pb2 import Hello
 from galaxy.settings import AgentSettings
 
 SAMPLE_S = 2.0
+LOOK_S = 5.0
 
 InThread = Callable[[Callable[[], Any]], Deferred[Any]]
 
@@ -60,7 +65,7 @@ class Surroundings:
 
     `open_database` raises `CannotOpen`; it is called at the start, in the process
     that goes on (LevelDB's threads do not survive a fork). `disk` runs the database's
-    writes, `in_thread` all other work that blocks.
+    writes, `in_thread` all other work that blocks, such as reading the machine's `condition`.
     """
 
     clock: IReactorTime
@@ -76,6 +81,7 @@ class Surroundings:
     gce_address: str
     spawner: IGceSpawner
     probes: IProbes
+    condition: Callable[[], Reading] = Reading
     build: str = ""
 
 
@@ -115,10 +121,25 @@ class Agent(Service):
         )
         self.runner: Runner | None = None
         self.master: MasterLink | None = None
+        self._graves: Graves | None = None
+        self._pruner = Pruner(self._logs, surroundings.in_thread, surroundings.clock)
+        self._workspaces = Workspaces(Path(settings.data_dir))
         self._store: AgentStore | None = None
         self._listening: IListening | None = None
         self._sampling = LoopingCall(self._sample)
         self._sampling.clock = surroundings.clock
+        self._wellness = Wellness()
+        self._limits = Limits(
+            cpu=settings.max_cpu,
+            load=settings.max_load,
+            memory=settings.max_memory,
+            disk=settings.max_disk,
+            inodes=settings.max_inodes,
+            window_s=settings.unwell_after_s,
+            drain_after_s=settings.drain_after_s,
+        )
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = surroundings.clock
 
     def startService(self) -> None:
         """Remember, then listen, then see what runs, then tell the master."""
@@ -132,12 +153,16 @@ class Agent(Service):
 
     async def _stop(self) -> None:
         # All that acts stops at once; only then is anybody waited for.
-        if self._sampling.running:
-            self._sampling.stop()
+        for repeated in (self._sampling, self._looking):
+            if repeated.running:
+                repeated.stop()
         if self.master is not None and self.master.running:
             self.master.stopService()
         if self.runner is not None:
             self.runner.stop()
+        self._pruner.stop()
+        if self._graves is not None:
+            self._graves.stop()
         if self.gce.running:
             self.gce.stopService()
         if self._store is not None:
@@ -158,6 +183,7 @@ class Agent(Service):
         except (NexusError, OSError, ValueError) as error:
             self._cannot_work(f"the agent cannot start: {error}")
             return
+        await self._look()
         if not self.running:  # stopped meanwhile
             await self._listening.stop()
             return
@@ -166,7 +192,11 @@ class Agent(Service):
         self.gce.startService()
         self.master = self._master_link(answers)
         self.master.startService()
+        assert self._graves is not None
+        self._graves.start()
+        self._pruner.start()
         self._sampling.start(SAMPLE_S, now=False).addErrback(self._broken)
+        self._looking.start(LOOK_S, now=False).addErrback(self._broken)
 
     def _broken(self, failure: Failure) -> None:
         self._log.failure("the agent has a fault", failure)
@@ -184,21 +214,32 @@ class Agent(Service):
             PortRange.parse(settings.dynamic_ports),
         )
         book = Book.restored(remembered, accounts, around.users)
-        workspaces = Workspaces(data, around.in_thread)
+        workspaces = self._workspaces
         workspaces.prepare()
-        workspaces.bury_orphans({pod.home.name for pod in book.pods.values()})
+        claimed = {pod.home.name for pod in book.pods.values()}
+        workspaces.bury_orphans(claimed, around.clock.seconds())
         artifacts = Artifacts(data / "packages", around.sources, around.in_thread)
         artifacts.prepare()
         launcher = Launcher(
             lambda: self.endpoint, (sys.executable, "-I", "-S", str(Path(unpack.__file__)))
         )
-        instance = f"{remembered.starts}-{around.rng.getrandbits(48):012x}"
+        ledger = Ledger(f"{remembered.starts}-{around.rng.getrandbits(48):012x}")
+        self._graves = Graves(
+            workspaces=workspaces,
+            ledger=ledger,
+            retention=Retention(settings.dead_keep_s, settings.dead_most, settings.dead_free_share),
+            free_share=lambda: free_share(data),
+            in_thread=around.in_thread,
+            news=self._news,
+            clock=around.clock,
+        )
         self.runner = Runner(
             book=book,
             store=self._store,
             carrier=Carrier(self.gce, artifacts, workspaces, launcher, around.clock),
             prober=Prober(around.probes, self.gce, launcher, workspaces, around.clock),
-            ledger=Ledger(instance),
+            ledger=ledger,
+            graves=self._graves,
             isolation=lambda: self.gce.isolation,
             news=self._news,
             broken=self._broken,
@@ -206,7 +247,7 @@ class Agent(Service):
             rng=around.rng,
         )
         self._log.info("{pods} pods are remembered", pods=len(book.pods))
-        return AgentAnswers(self.runner, self.meter, workspaces, around.clock)
+        return AgentAnswers(self.runner, self.meter, workspaces, around.in_thread, around.clock)
 
     def _master_link(self, answers: AgentAnswers) -> MasterLink:
         return MasterLink(
@@ -240,6 +281,8 @@ class Agent(Service):
             isolation_reason=self.gce.isolation.reason,
             build=self._around.build,
             labels=self._settings.labels,
+            unhealthy=self._wellness.unhealthy,
+            drain=self._wellness.drain,
         )
 
     def _processes_changed(self, containers: Iterable[str] | None) -> None:
@@ -248,9 +291,38 @@ class Agent(Service):
         if containers is None:
             self._news()  # the isolation may be another
 
+    def _logs(self) -> list[Bounds]:
+        """Where the logs of the pods are, and how long they may be."""
+        if self.runner is None:
+            return []
+        book = self.runner.book
+        return [
+            Bounds(
+                self._workspaces.places(pod.home).directory,
+                {
+                    number: log_bound(task, self._settings)
+                    for number, task in enumerate(book.description(pod).pod.tasks)
+                },
+            )
+            for pod in book.pods.values()
+        ]
+
     def _news(self) -> None:
         if self.master is not None:
             self.master.news()
+
+    async def _look(self) -> None:
+        """See how the machine is, and tell the master if that is news."""
+        try:
+            reading = await self._around.in_thread(self._around.condition)
+        except OSError as error:
+            self._log.warn("how the machine is cannot be read: {error}", error=error)
+            return
+        before = self._wellness
+        now = self._around.clock.seconds()
+        self._wellness = after(before, reading, self._limits, now)
+        if self._wellness.unhealthy != before.unhealthy or self._wellness.drain != before.drain:
+            self._news()
 
     async def _sample(self) -> None:
         if not self.gce.picture:

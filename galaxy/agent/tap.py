@@ -14,6 +14,7 @@ from twisted.python import usage
 
 from galaxy.agent.accounting import PortRange
 from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.condition import MachineCondition
 from galaxy.agent.gce_link import DetachedGce
 from galaxy.agent.machine import Machine, TooSmall
 from galaxy.agent.probes import NetworkProbes
@@ -127,6 +128,7 @@ def makeService(options: Options) -> MultiService:
                 spawner=gce,
                 build=build(),
                 probes=NetworkProbes(clock),
+                condition=MachineCondition([data]).read,
             ),
             cannot_work=lambda sentence: give_up(clock, sentence),
             has_a_fault=lambda sentence: give_up(clock, sentence, FAULT),
