@@ -18,7 +18,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from galaxy.agent.bell import Bell
-from galaxy.nexus.interfaces import IDiscovery, IWatch, Leader
+from galaxy.nexus.following import Following
+from galaxy.nexus.interfaces import IDiscovery, Leader
 from galaxy.protocol.interfaces import INetwork, IPeer
 from galaxy.protocol.master_pb2 import HeartBeatRequest, HeartBeatResponse
 from galaxy.protocol.methods import Served
@@ -29,8 +30,6 @@ from galaxy.protocol.wire_pb2 import Hello
 
 COALESCE_S = 0.01
 ANSWER_S = 5.0  # a master that takes longer over a heartbeat is given up
-SHORTEST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
 INTERVALS_S = (0.05, 60.0)
 
 
@@ -51,37 +50,32 @@ class MasterLink(Service):
         clock: IReactorTime,
         rng: Random,
     ) -> None:
-        self._discovery = discovery
+        self._following = Following(discovery, clock, rng, self._moved)
         self._network = network
         self._hello = hello
         self._serve = serve
         self._told = told
         self._facts = facts
         self._clock = clock
-        self._rng = rng
         self._bell = Bell(clock)
-        self._leader: Leader | None = None
-        self._watch: IWatch | None = None
         self._running: Deferred[None] | None = None
         self._conversation: Deferred[None] | None = None
-        self._failures = 0
 
     @property
     def leader(self) -> Leader | None:
         """Whom this link talks to, or tries to."""
-        return self._leader
+        return self._following.leader
 
     def startService(self) -> None:
         """Begin to look for the leader."""
         super().startService()
-        self._watch = self._discovery.watch_leader(self._moved)
+        self._following.start()
         self._running = Deferred.fromCoroutine(self._run())
 
     def stopService(self) -> None:
         """Hang up."""
         super().stopService()
-        if self._watch is not None:
-            self._watch.stop()
+        self._following.stop()
         if self._running is not None:
             self._running.cancel()
             self._running = None
@@ -90,14 +84,10 @@ class MasterLink(Service):
         """Something changed: tell the master soon."""
         self._bell.ring()
 
-    def _moved(self, leader: Leader | None) -> None:
-        before, self._leader = self._leader, leader
-        if before is not None and leader is not None and before.endpoint == leader.endpoint:
-            return
+    def _moved(self, leader: Leader) -> None:
         self._log.info("the leading master is {leader}", leader=leader)
         if self._conversation is not None:
             self._conversation.cancel()
-        self._bell.ring()
 
     async def _run(self) -> None:
         try:
@@ -110,10 +100,7 @@ class MasterLink(Service):
 
     async def _follow(self) -> None:
         while True:
-            leader = self._leader
-            if leader is None:
-                await self._bell.wait(LONGEST_PAUSE_S)
-                continue
+            leader = await self._following.next()
             self._conversation = Deferred.fromCoroutine(self._converse(leader.endpoint))
             try:
                 await self._conversation
@@ -121,18 +108,9 @@ class MasterLink(Service):
                 if not self.running:
                     return
             except GalaxyError as error:
-                if not self._failures:  # once, however long it lasts
+                if self._following.failed() == 1:  # said once, however long it lasts
                     self._log.info("no master at {at}: {error}", at=leader.endpoint, error=error)
-                self._discovery.unreachable(leader.endpoint)
             self._conversation = None
-            if self._leader is leader or self._leader is None:
-                await deferLater(self._clock, self._pause_s())
-
-    def _pause_s(self) -> float:
-        """Longer after each failure; never the same for all the agents of a fleet."""
-        longest = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        return longest * (0.5 + self._rng.random())
 
     async def _converse(self, endpoint: str) -> None:
         peer: IPeer = await self._network.dial(endpoint, self._hello, self._serve)
@@ -157,7 +135,7 @@ class MasterLink(Service):
             if facts != sent_facts:
                 request.facts.CopyFrom(facts)
             answer: HeartBeatResponse = await master.heart_beat(request, deadline_s=ANSWER_S)
-            self._failures = 0
+            self._following.works(answer.interval_s)
             sent_facts = None if answer.send_facts else facts
             if answer.send_facts and not request.HasField("facts"):
                 continue

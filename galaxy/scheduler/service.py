@@ -22,6 +22,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from galaxy.nexus.following import pause_s
 from galaxy.nexus.interfaces import IDiscovery
 from galaxy.protocol.interfaces import INetwork
 from galaxy.protocol.master_pb2 import (
@@ -38,7 +39,7 @@ from galaxy.protocol.wire_pb2 import Hello
 from galaxy.scheduler.displacing import Displacing
 from galaxy.scheduler.dryrun import DryRuns
 from galaxy.scheduler.groups import Group, group_from_message, holding_from_message
-from galaxy.scheduler.leader import LeaderLink, pause_s
+from galaxy.scheduler.leader import LeaderLink
 from galaxy.scheduler.picture import Picture
 from galaxy.scheduler.plan import Plan, Planning, Unplaced
 from galaxy.scheduler.score import Policy
@@ -104,15 +105,15 @@ class Scheduler(Service):
             except CancelledError:
                 raise
             except GalaxyError as error:
-                await self._start_over(error)
+                self._start_over(error)
             except Exception as error:  # noqa: BLE001 -- a fault of ours; the next round may do
                 self._log.failure("the scheduler failed, and starts over")
-                await self._start_over(error)
+                self._start_over(error)
 
-    async def _start_over(self, error: Exception) -> None:
+    def _start_over(self, error: Exception) -> None:
         self.picture.begin("")
         if self.running:
-            await self._link.give_up(error)
+            self._link.give_up(error)
 
     async def _serve(self, master: MasterStub) -> None:
         """Round after round, until something fails."""
@@ -138,7 +139,7 @@ class Scheduler(Service):
             refusals = refusals + 1 if refused else 0
             if refused:  # what was refused still waits, though nobody will say so
                 revision = 0
-                pause = pause_s(refusals, self._rng.random())
+                pause = pause_s(refusals, 1.0, self._rng.random())
                 await deferLater(self._clock, min(pause, _UNPLACED_WAIT_S))
 
     async def _refresh(self, master: MasterStub) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from galaxy.protocol.master_pb2 import ProposalAnswer, Refusal
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
-from galaxy.scheduler.leader import pause_s
 from tests.scheduler.fleets import agent
 from tests.scheduler.paper import PaperCase, PaperMaster, waiting
 
@@ -161,16 +158,3 @@ class SchedulerTests(PaperCase):
         self.advance(0.1)
         self.successResultOf(stopped)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-
-
-class PauseTests(SynchronousTestCase):
-    """How long it waits before it dials again."""
-
-    def test_pauses_grow_and_are_bounded(self) -> None:
-        pauses = [pause_s(failures, 0.5) for failures in range(2000)]
-        self.assertEqual(pauses, sorted(pauses))
-        self.assertLessEqual(pauses[-1], 2)
-        self.assertLess(pauses[0], 0.1)
-
-    def test_pauses_differ_by_chance(self) -> None:
-        self.assertLess(pause_s(3, 0.0), pause_s(3, 0.9))
