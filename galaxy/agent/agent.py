@@ -272,6 +272,7 @@ class Agent(Service):
         )
 
     def _facts(self) -> AgentFacts:
+        assert self.runner is not None
         return AgentFacts(
             hostname=self._around.machine.hostname,
             total=Resource(
@@ -283,6 +284,8 @@ class Agent(Service):
             labels=self._settings.labels,
             unhealthy=self._wellness.unhealthy,
             drain=self._wellness.drain,
+            epoch=self.runner.book.epoch,
+            stale_refusals=self.runner.stale_refusals,
         )
 
     def _processes_changed(self, containers: Iterable[str] | None) -> None:

@@ -48,7 +48,7 @@ class Draft:
         """Note that an order of this reign is carried out; StaleOrder if a later one has begun."""
         highest = self._book.epoch if self.epoch is None else self.epoch
         if epoch < highest:
-            raise StaleOrder(f"this agent has orders of epoch {highest}, yours is {epoch}")
+            raise StaleOrder(f"this agent has heard of epoch {highest}, yours is {epoch}")
         if epoch > highest:
             self.epoch = epoch
 

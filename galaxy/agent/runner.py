@@ -73,6 +73,7 @@ class Runner:
         rng: Random,
     ) -> None:
         self.book = book
+        self.stale_refusals = 0  # of masters whose reign is over
         self.ledger = ledger
         self._store = store
         self._carrier = carrier
@@ -107,6 +108,20 @@ class Runner:
         """Stop pods and forget them. Fails with `GalaxyError`."""
         self._take(order)
         return order.answer
+
+    async def heed(self, epoch: int) -> None:
+        """
+        Hear of a reign (0: of none): earlier ones are refused from now on.
+
+        Fails with `GalaxyError`, if it is itself an earlier one.
+        """
+        if epoch in (0, self.book.epoch):
+            return
+        try:
+            await self.kill(KillOrder(epoch, ()))
+        except GalaxyError as error:
+            if error.status != kPersistenceError:
+                raise  # else nobody's orders can be written down: all may look
 
     async def sighted(self, longest_s: float) -> None:
         """Wait until what runs was seen, and what follows from it is told; not for ever."""
@@ -200,6 +215,7 @@ class Runner:
         try:
             return order.obey(draft, self._isolation(), self._clock.seconds())
         except StaleOrder as error:
+            self.stale_refusals += 1
             return GalaxyError(kStaleEpoch, str(error))
 
     def _plan(self, draft: Draft, key: PodKey) -> Plan | None:

@@ -37,7 +37,7 @@ from galaxy.protocol.agent_pb2 import (
 )
 from galaxy.protocol.services import IAgent
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kInputError, kNotFound, kPodNotFound, kStaleEpoch
+from galaxy.protocol.types_pb2 import kInputError, kNotFound, kPodNotFound
 
 if TYPE_CHECKING:
     from galaxy.protocol.calls import Call
@@ -60,10 +60,7 @@ class AgentAnswers:
 
     async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
         """How the pods stand, or what changed since the caller asked last."""
-        highest = self.runner.book.epoch
-        if 0 < call.epoch < highest:
-            reason = f"this agent has orders of epoch {highest}, yours is {call.epoch}"
-            raise GalaxyError(kStaleEpoch, reason)
+        await self.runner.heed(call.epoch)
         await self.runner.sighted(LONGEST_WITHOUT_SIGHT_S)
         answer = self.runner.ledger.answer(request.instance, request.since_revision)
         pods = self.runner.book.pods.values()

@@ -149,6 +149,8 @@ def agent(overview: AgentOverview) -> Row:
         "ssd_assigned_bytes": overview.ssd_assigned_bytes,
         "isolation": facts.isolation,
         "isolation_reason": facts.isolation_reason,
+        "epoch": facts.epoch,
+        "stale_refusals": facts.stale_refusals,
         "build": facts.build,
         "heartbeat_time": _time(overview.heartbeat_time),
         "reason": overview.reason,
@@ -160,6 +162,8 @@ def status(answer: GetStatusResponse) -> Row:
     return {
         "leader": answer.leader,
         "epoch": answer.epoch,
+        "standbys": list(answer.standbys),
+        "doubt": answer.doubt,
         "safe_mode": answer.safe_mode,
         "safe_mode_reason": answer.safe_mode_reason,
         "safe_mode_share": answer.safe_mode_share,

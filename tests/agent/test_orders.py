@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from galaxy.protocol.agent_pb2 import KillPodsRequest, QueryRequest
+from galaxy.protocol.methods import Served
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     Port,
@@ -13,11 +15,14 @@ from galaxy.protocol.types_pb2 import (
     kQuota,
     kStaleEpoch,
 )
+from galaxy.protocol.wire_pb2 import Hello
 from tests.agent.machines import (
+    MASTER,
     MachineTests,
     description,
     run_request,
 )
+from tests.agent.test_master_link import HEARTBEATS, Master
 
 
 class OrderTests(MachineTests):
@@ -84,6 +89,30 @@ class OrderTests(MachineTests):
         answer = self.machine.master().run_pods(run_request(description(), 1), epoch=6)
         self.assertEqual(self.machine.refused(answer, GalaxyError).status, kStaleEpoch)
         self.assertEqual(len(self.machine.pods()), 1)
+
+    def test_who_only_asks_is_heard_of_too(self) -> None:
+        """A reign that has asked how things stand is obeyed from then on, and no earlier one."""
+        self.machine.run(run_request(description(), 0), epoch=7)
+        self.machine.wait(self.machine.master().query(QueryRequest(), epoch=9))
+        self.machine.restart()
+        answer = self.machine.master().run_pods(run_request(description(), 1), epoch=8)
+        self.assertEqual(self.machine.refused(answer, GalaxyError).status, kStaleEpoch)
+
+    def test_stale_commands_are_counted(self) -> None:
+        """What the agent tells of itself says how often, and what the highest epoch is."""
+        master = Master()
+        self.machine.network.listen(MASTER, Hello(role="master"), [Served(HEARTBEATS, master)])
+        self.machine.run(run_request(description(), 0), epoch=7)
+        stub = self.machine.master()
+        for asked in (
+            stub.run_pods(run_request(description(), 1), epoch=6),
+            stub.kill_pods(KillPodsRequest(), epoch=5),
+            stub.query(QueryRequest(), epoch=6),
+        ):
+            self.assertEqual(self.machine.refused(asked, GalaxyError).status, kStaleEpoch)
+        self.machine.advance(5)
+        facts = [beat.facts for beat in master.beats if beat.HasField("facts")][-1]
+        self.assertEqual((facts.epoch, facts.stale_refusals), (7, 3))
 
     def test_full_disk(self) -> None:
         """What cannot be written is not taken, and leaves no trace; later it is."""
