@@ -4,14 +4,13 @@ Carries out one step of one task: fetching, starting, stopping, removing.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from galaxy.agent.artifacts import Artifacts, FetchError
 from galaxy.agent.containers import IContainers
+from galaxy.agent.evidence import last_lines
 from galaxy.agent.launch import Launcher
 from galaxy.agent.packages import package_of
 from galaxy.agent.records import Pod
@@ -35,8 +34,6 @@ from galaxy.protocol.types_pb2 import kBusy, kCancelled, kDeadline, kRpcError
 
 LEAST_GRACE_S = 1.0
 _NOT_KNOWN = frozenset({kRpcError, kDeadline, kCancelled, kBusy})
-_LONGEST_EVIDENCE = 4096
-_LONGEST_QUOTE = 200
 
 _log = Logger()
 
@@ -78,13 +75,14 @@ class Carrier:
             return None
         return Done()
 
-    def with_evidence(self, pod: Pod, number: int, process: Process) -> Process:
+    def with_evidence(self, pod: Pod, number: int, name: str, process: Process) -> Process:
         """A process that ended badly, with the last that it said on stderr."""
         end = process.end
         if end is None or end.well or end.failure:
             return process
-        path = self.workspaces.places(pod.home).output(number, stderr=True)
-        return evolve(process, end=evolve(end, said=last_line(path)))
+        places = self.workspaces.places(pod.home)
+        path = places.output(number, pod.key.incarnation, name, stderr=True)
+        return evolve(process, end=evolve(end, said=last_lines(path)))
 
     async def _execute(self, pod: Pod, description: Description, step: Execute) -> Outcome | None:
         task = description.pod.tasks[step.number]
@@ -103,15 +101,3 @@ class Carrier:
         except GalaxyError as error:
             return None if error.status in _NOT_KNOWN else Failed(error.reason)
         return Done()
-
-
-def last_line(path: Path) -> str:
-    """The last line of a file that is not blank, as far as it can be shown; "" if none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _LONGEST_EVIDENCE))
-            lines = file.read().decode("utf-8", "replace").split("\n")
-    except OSError:
-        return ""
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return "".join(letter for letter in last if letter.isprintable())[:_LONGEST_QUOTE]

@@ -48,6 +48,9 @@ class IContainers(Interface):
     def stop(container: str, grace_s: float) -> Deferred[None]:
         """End all that lives in a container. Fires when nothing does."""
 
+    def end(container: str, name: str, grace_s: float) -> Deferred[None]:
+        """End a process and all that it began. Fires when none of them lives."""
+
     def remove(container: str) -> Deferred[None]:
         """Take a container away; it is out of the picture before this fires."""
 
@@ -65,7 +68,13 @@ def process(status: ProcessStatus) -> Process:
         end = End(time=status.end_time, failure=reason)
         return Process(Life.ENDED, status.pid, status.start_time, end, status.cgroup)
     if status.state == kProcessEnded:
-        end = End(status.exit_code, status.signal, status.oom_killed, status.end_time)
+        end = End(
+            status.exit_code,
+            status.signal,
+            status.oom_killed,
+            status.end_time,
+            core_dumped=status.core_dumped,
+        )
         return Process(Life.ENDED, status.pid, status.start_time, end, status.cgroup)
     life = Life.RUNNING if status.state == kProcessRunning else Life.STARTING
     return Process(life, status.pid, status.start_time, None, status.cgroup)

@@ -7,12 +7,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
 from galaxy import names
 from galaxy.agent.health import DEFAULT_TIMEOUT_S
+from galaxy.agent.outputs import Output
 from galaxy.agent.records import Pod
 from galaxy.agent.steps import Execute
 from galaxy.agent.tasks import STOP_PROCESS
@@ -34,9 +36,9 @@ class Places:
         """The working directory of a task; it belongs to the task's user."""
         return self.directory / str(number)
 
-    def output(self, number: int, *, stderr: bool) -> Path:
-        """The file that a task's output is appended to, across restarts."""
-        return self.directory / f"{number}.{'stderr' if stderr else 'stdout'}"
+    def output(self, number: int, incarnation: int, process: str, *, stderr: bool) -> Path:
+        """The file that the output of one process of a task is appended to."""
+        return self.directory / Output(number, incarnation, process, stderr).name
 
     def health(self, number: int) -> Path:
         """What the last health check of a task wrote."""
@@ -75,14 +77,15 @@ class Launcher:
         number = step.number
         task = description.pod.tasks[number]
         workspace = str(places.workspace(number))
+        output = partial(places.output, number, pod.key.incarnation, step.name)
         request = ExecuteRequest(
             container=pod.key.container(number),
             name=step.name,
             envs=environment(pod, description, number, workspace, self.agent()),
             cwd=workspace,
             user=pod.user,
-            stdout_path=str(places.output(number, stderr=False)),
-            stderr_path=str(places.output(number, stderr=True)),
+            stdout_path=str(output(stderr=False)),
+            stderr_path=str(output(stderr=True)),
             limits=_limits(task),
         )
         if step.name == STOP_PROCESS:

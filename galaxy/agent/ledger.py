@@ -4,7 +4,8 @@ What the master may ask for: every pod, or what changed since a revision. Pure.
 Of a slot only the latest attempt is told of, and the earlier one when it is gone.
 Revisions count within one run of the agent. A pod that is gone leaves a
 tombstone, so that a delta can tell of it; the oldest tombstones are dropped, and
-whoever asks for what lies before them is told everything.
+whoever asks for what lies before them is told everything. So it is with what
+remains of dead pods, and with that which was collected.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 from galaxy.agent.pods import Summary
 from galaxy.agent.records import PodKey
-from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse, TaskChange
+from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse, Remains, TaskChange
 from galaxy.protocol.types_pb2 import kPodStateUnset
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class Ledger:
         self._said: OrderedDict[PodKey, tuple[int, Summary]] = OrderedDict()
         self._gone: OrderedDict[PodKey, tuple[int, str]] = OrderedDict()
         self._changes: deque[tuple[int, TaskChange]] = deque(maxlen=MOST_CHANGES)
+        self._remains: OrderedDict[PodKey, tuple[int, None]] = OrderedDict()
+        self._collected: OrderedDict[PodKey, tuple[int, None]] = OrderedDict()
 
     def say(self, key: PodKey, summary: Summary) -> bool:
         """Note how a pod stands; whether that is news."""
@@ -63,7 +66,24 @@ class Ledger:
         self.revision += 1
         self._gone[key] = (self.revision, version)
         while len(self._gone) > self._most_tombstones:
-            self._forgotten_up_to = self._gone.popitem(last=False)[1][0]
+            dropped = self._gone.popitem(last=False)[1][0]
+            self._forgotten_up_to = max(self._forgotten_up_to, dropped)
+
+    def leave(self, key: PodKey) -> None:
+        """Note that a dead pod's directory is kept."""
+        self.revision += 1
+        self._collected.pop(key, None)
+        self._remains[key] = (self.revision, None)
+        self._remains.move_to_end(key)
+
+    def collect(self, key: PodKey) -> None:
+        """Note that a dead pod's directory is kept no longer."""
+        self.revision += 1
+        self._remains.pop(key, None)
+        self._collected[key] = (self.revision, None)
+        while len(self._collected) > self._most_tombstones:
+            dropped = self._collected.popitem(last=False)[1][0]
+            self._forgotten_up_to = max(self._forgotten_up_to, dropped)
 
     def answer(self, instance: str, since: int) -> QueryResponse:
         """What a caller lacks who was told everything up to a revision of an instance."""
@@ -77,6 +97,8 @@ class Ledger:
             groups=_groups(_after(self._said, since)),
             removed=_groups((key, Summary(version, kPodStateUnset)) for key, version in gone),
             task_changes=[] if full else [c for revision, c in self._changes if revision > since],
+            remains=_packed(key for key, _ in _after(self._remains, since)),
+            collected=[] if full else _packed(key for key, _ in _after(self._collected, since)),
         )
 
 
@@ -105,3 +127,12 @@ def _groups(pods: Iterable[tuple[PodKey, Summary]]) -> list[PodGroup]:
         group.index.append(key.index)
         group.incarnation.append(key.incarnation)
     return list(groups.values())
+
+
+def _packed(keys: Iterable[PodKey]) -> list[Remains]:
+    jobs: dict[str, Remains] = {}
+    for key in keys:
+        remains = jobs.setdefault(key.job_id, Remains(job_id=key.job_id))
+        remains.index.append(key.index)
+        remains.incarnation.append(key.incarnation)
+    return list(jobs.values())

@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.agent.bell import Bell
-from galaxy.agent.carrier import last_line
 from galaxy.agent.containers import IContainers
+from galaxy.agent.evidence import last_line
 from galaxy.agent.health import Checks, HealthSpec, Judgement, Kind, judged, noted
 from galaxy.agent.launch import Launcher
 from galaxy.agent.probes import IProbes, late
@@ -204,7 +204,7 @@ class Prober:
             return ""
         if self._clock.seconds() - begun >= patient.spec.timeout_s:
             return late(patient.spec.timeout_s)
-        return f"it {process.end}: {last_line(said)}".rstrip(": ")
+        return f"it {process.end}: {last_line(said).strip()}".rstrip(": ")
 
     def _processes(self, patient: _Patient) -> Mapping[str, Process]:
         return (self._containers.picture or {}).get(patient.container, {})

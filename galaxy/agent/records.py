@@ -62,7 +62,7 @@ class End:
     """
     How a process ended: by itself, by a signal, or without ever running (`failure`).
 
-    `said`: the last line that it wrote to stderr, where it ended badly.
+    `said`: the last lines that it wrote to stderr, where it ended badly.
     """
 
     exit_code: int = 0
@@ -70,7 +70,8 @@ class End:
     oom_killed: bool = False
     time: float = 0.0
     failure: str = ""
-    said: str = ""
+    said: tuple[str, ...] = ()
+    core_dumped: bool = False
 
     @property
     def well(self) -> bool:
@@ -83,7 +84,7 @@ class End:
         if self.oom_killed:
             return "was killed: it used more memory than it was granted"
         if self.signal:
-            return f"was killed by signal {self.signal}"
+            return f"was killed by signal {self.signal}{' and dumped core' * self.core_dumped}"
         return f"exited with {self.exit_code}"
 
 
@@ -142,9 +143,11 @@ class Pod:
     One attempt at a slot, as it was accepted, and how far its tasks have come.
 
     `ports` are those granted, in the order of the requirement: name ("" for an
-    unnamed one) and number. `stop_reason` is set once it is to go. `follows` is the
-    incarnation that has to be gone before anything of this one is begun (0: none),
-    `first` the one whose directory it took over (0: it has its own).
+    unnamed one) and number; `disks` those that its volumes are on, in their order.
+    `excess` says what it holds beyond what it may, once it is given up for that.
+    `stop_reason` is set once it is to go. `follows` is the incarnation that has to be
+    gone before anything of this one is begun (0: none), `first` the one whose directory
+    it took over (0: it has its own).
     """
 
     key: PodKey
@@ -158,6 +161,8 @@ class Pod:
     generation: int = 0  # the master's, told back to it
     follows: int = 0
     first: int = 0
+    disks: tuple[str, ...] = ()
+    excess: str = ""
 
     @property
     def home(self) -> PodKey:
@@ -184,6 +189,7 @@ def decode_pod(data: bytes) -> Pod:
             **table,
             "key": PodKey(**table["key"]),
             "ports": tuple((name, number) for name, number in table["ports"]),
+            "disks": tuple(table.get("disks", ())),
             "tasks": tuple(_decode_task(item) for item in table["tasks"]),
         }
     )
@@ -195,9 +201,16 @@ def _decode_task(table: dict[str, Any]) -> Task:
         **{
             **table,
             "phase": Phase(table["phase"]),
-            "end": None if end is None else End(**end),
+            "end": None if end is None else _decode_end(end),
         }
     )
+
+
+def _decode_end(table: dict[str, Any]) -> End:
+    said = table.get("said", ())
+    # A release before this one kept one line.
+    lines = tuple(line for line in [said] if line) if isinstance(said, str) else tuple(said)
+    return End(**{**table, "said": lines})
 
 
 def _plain(_owner: object, _field: object, value: Any) -> Any:

@@ -28,6 +28,7 @@ from galaxy.agent.carrier import Carrier
 from galaxy.agent.containers import Picture
 from galaxy.agent.draft import Draft, StaleOrder
 from galaxy.agent.firstsight import FirstSight
+from galaxy.agent.graves import Graves
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.orders import Answer, KillOrder, RunOrder
 from galaxy.agent.pods import summary
@@ -66,6 +67,7 @@ class Runner:
         carrier: Carrier,
         prober: Prober,
         ledger: Ledger,
+        graves: Graves,
         isolation: Callable[[], Isolation],
         news: Callable[[], None],
         broken: Callable[[Failure], None],
@@ -78,6 +80,7 @@ class Runner:
         self._store = store
         self._carrier = carrier
         self._prober = prober
+        self._graves = graves
         self._isolation = isolation
         self._news = news
         self._broken = broken
@@ -250,14 +253,16 @@ class Runner:
         name = process_name(task)
         if task.phase not in _EVIDENT or name not in processes:
             return processes
-        return {**processes, name: self._carrier.with_evidence(pod, number, processes[name])}
+        return {**processes, name: self._carrier.with_evidence(pod, number, name, processes[name])}
 
     def _adopt(self, draft: Draft, plans: Sequence[Plan]) -> None:
         before = self.ledger.revision
         forgotten = draft.forgotten()
         earlier = {key: self.book.pods.get(key) for key in draft.pods}
-        self.book.adopt(draft)
         now = self._clock.seconds()
+        for gone in forgotten:
+            self._graves.record(gone, self.book.description(gone), self.book.spec(gone))
+        self.book.adopt(draft)
         for pod in draft.pods.values():
             if pod is not None:
                 self._enter(pod, now)
@@ -301,7 +306,7 @@ class Runner:
         self.ledger.bury(pod.key, pod.version)
         later = self.book.latest(pod.key)
         if later is None or later.home != pod.home:
-            self._carrier.workspaces.bury(pod.home)
+            self._graves.bury(pod.home)
         if later is not None:
             self._touch([later.key])
 

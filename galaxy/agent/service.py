@@ -14,13 +14,14 @@ from zope.interface import implementer
 
 from galaxy import names
 from galaxy.agent.admission import Order, Refused
-from galaxy.agent.logs import Output, read_logs
+from galaxy.agent.logs import read_logs
 from galaxy.agent.orders import KillOrder, RunOrder
-from galaxy.agent.records import Pod, PodKey
+from galaxy.agent.reading import streams
+from galaxy.agent.records import PodKey
 from galaxy.agent.runner import Runner
 from galaxy.agent.status import pod_status
 from galaxy.agent.usage import Meter, Used
-from galaxy.agent.workspaces import Workspaces
+from galaxy.agent.workspaces import InThread, Workspaces, read_evidence
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
     KillPodsResponse,
@@ -37,7 +38,7 @@ from galaxy.protocol.agent_pb2 import (
 )
 from galaxy.protocol.services import IAgent
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kInputError, kNotFound, kPodNotFound
+from galaxy.protocol.types_pb2 import kInputError
 
 if TYPE_CHECKING:
     from galaxy.protocol.calls import Call
@@ -56,6 +57,7 @@ class AgentAnswers:
     runner: Runner
     meter: Meter
     workspaces: Workspaces
+    in_thread: InThread
     clock: IReactorTime
 
     async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
@@ -73,7 +75,7 @@ class AgentAnswers:
     async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
         """Take pods; fires when those taken are on disk."""
         for launch in request.launches:
-            _check_job_id(launch.job_id)
+            check_job_id(launch.job_id)
         orders = [
             Order(PodKey(launch.job_id, index, incarnation), launch.version, launch.generation)
             for launch in request.launches
@@ -97,8 +99,12 @@ class AgentAnswers:
         """Pods in detail."""
         jobs, wanted = set(request.job_ids), set(request.pod_ids)
         everything = not jobs and not wanted
+
+        def means(key: PodKey) -> bool:
+            return everything or key.job_id in jobs or key.pod_id in wanted
+
         book = self.runner.book
-        return ShowPodsResponse(
+        answer = ShowPodsResponse(
             pods=[
                 pod_status(
                     pod,
@@ -110,9 +116,14 @@ class AgentAnswers:
                     now=self.clock.seconds(),
                 )
                 for key, pod in sorted(book.pods.items())
-                if everything or key.job_id in jobs or key.pod_id in wanted
+                if means(key)
             ]
         )
+        if request.dead:
+            directories = [home.directory for home in self.workspaces.homes() if means(home.key)]
+            for told in await self.in_thread(lambda: list(map(read_evidence, directories))):
+                answer.pods.extend(told.pods)
+        return answer
 
     async def read_log(
         self, request: ReadLogRequest, call: Call, send: Callable[[LogChunk], Awaitable[None]]
@@ -122,37 +133,18 @@ class AgentAnswers:
             slot = names.parse_pod_id(request.pod_id)
         except ValueError as error:
             raise GalaxyError(kInputError, str(error)) from error
-        _check_job_id(slot[0])
-        key = self.runner.book.slots.get(slot) or self.workspaces.latest(request.pod_id)
-        if key is None:
-            raise GalaxyError(kPodNotFound, f"no pod {request.pod_id} is or was on this machine")
-        outputs = self._outputs(key, request)
+        check_job_id(slot[0])
+        book, follow = self.runner.book, request.follow and not request.previous
         await read_logs(
-            outputs,
+            streams(book, self.workspaces, slot, request),
             send,
             self.clock,
             tail_lines=max(0, request.tail_lines),
-            goes_on=lambda: request.follow and key in self.runner.book.pods,
+            goes_on=lambda: follow and slot in book.slots,
         )
 
-    def _outputs(self, key: PodKey, request: ReadLogRequest) -> list[Output]:
-        pod: Pod | None = self.runner.book.pods.get(key)
-        places = self.workspaces.find(key if pod is None else pod.home)
-        numbers = range(len(pod.tasks)) if pod is not None else places.numbers()
-        chosen = [
-            number
-            for number in numbers
-            if request.task in ("", str(number), names.task_id(key.pod_id, number))
-        ]
-        if not chosen:
-            raise GalaxyError(kNotFound, f"pod {key.pod_id} has no task {request.task!r}")
-        return [
-            Output(names.task_id(key.pod_id, number), places.output(number, stderr=request.stderr))
-            for number in chosen
-        ]
 
-
-def _check_job_id(job_id: str) -> None:
+def check_job_id(job_id: str) -> None:
     """Ids become names of directories and containers, and lead nowhere else."""
     if not _JOB_ID.fullmatch(job_id):
         raise GalaxyError(

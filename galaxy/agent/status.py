@@ -94,6 +94,9 @@ def _task_status(
         status.exit_code = end.exit_code
         status.signal = end.signal
         status.oom_killed = end.oom_killed
+        status.core_dumped = end.core_dumped
+    if task.end is not None:
+        status.said.extend(task.end.said)
     return status
 
 

@@ -186,7 +186,7 @@ def _running(task: Task, around: Around) -> Task:
         return _checked(evolve(task, seen=True, start_time=started), around)
     ran_s = (end.time or around.now) - started if started and not end.failure else 0.0
     if task.unwell:
-        end = evolve(end, failure=task.unwell, said="")
+        end = evolve(end, failure=task.unwell)
     follows = verdict(
         around.spec,
         end,
@@ -238,8 +238,11 @@ def _stopping(task: Task, around: Around) -> Task:
 
 
 def _killing(task: Task, around: Around) -> Task:
-    gone = around.done(Stop(around.number, task.stop_deadline))
-    return moved(task, Event.REMOVE) if gone else task
+    if not around.done(Stop(around.number, task.stop_deadline)):
+        return task
+    main = around.sight.processes.get(main_name(task))
+    last = main.end if main is not None else None
+    return evolve(moved(task, Event.REMOVE), end=last or task.end)
 
 
 def _removing(task: Task, around: Around) -> Task:
@@ -299,7 +302,8 @@ def _after(task: Task, follows: Verdict, reason: str, end: End | None = None) ->
 
 def _quoting(reason: str, end: End | None) -> str:
     """A reason with what the process said last, if that is known."""
-    return f"{reason}: {end.said}" if end is not None and end.said else reason
+    quotable = end is not None and end.said and not end.failure
+    return f"{reason}: {end.said[-1].strip()}" if end is not None and quotable else reason
 
 
 def _look(task: Task, around: Around) -> Process | None:

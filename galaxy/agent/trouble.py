@@ -31,4 +31,5 @@ def task_changes(before: Pod | None, after: Pod) -> Iterator[TaskChange]:
                 before=was,
                 after=now,
                 reason=task.reason,
+                said=task.end.said if now in _TROUBLE and task.end is not None else (),
             )

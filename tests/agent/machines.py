@@ -10,13 +10,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
@@ -124,6 +125,7 @@ class Machine:
     database: MemoryDatabase = field(factory=MemoryDatabase)
     spawner: Spawner = field(factory=Spawner)
     probes: MemoryProbes = field(factory=MemoryProbes)
+    channels: MemoryChannels = field(factory=MemoryChannels)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
     faults: list[str] = field(factory=list)
@@ -150,12 +152,12 @@ class Machine:
 
     def begin(self) -> None:
         """Start the agent, and not a moment more."""
-        settings = AgentSettings(
+        settings = evolve(
+            self.settings,
             endpoint=ENDPOINT,
             data_dir=str(self.directory),
             millicores=self.settings.millicores or 2000,
             memory_bytes=self.settings.memory_bytes or 4 * GIB,
-            dynamic_ports=self.settings.dynamic_ports,
         )
         around = Surroundings(
             clock=self.clock,
@@ -171,6 +173,7 @@ class Machine:
             gce_address=GCE_ADDRESS,
             spawner=self.spawner,
             probes=self.probes,
+            channels=self.channels,
         )
         self.agent = Agent(settings, around, self.complaints.append, self.faults.append)
         self.agent.startService()

@@ -112,13 +112,17 @@ class RunTests(MachineTests):
         self.assertEqual(self.machine.pod().state, kPodError)
 
     def test_last_words(self) -> None:
-        """A pod that was given up is told of with the last line that its task wrote."""
+        """A pod that was given up is told of with what its task wrote last, now and later."""
         self.run_one(kind=kBatch)
-        stderr = self.machine.directory / "pods" / KEY.name / "0.stderr"
+        stderr = self.machine.directory / "pods" / KEY.name / "0.1.main.0.stderr"
         stderr.write_bytes(b"starting\nno such table: \x1b[1musers\n\n")
         self.machine.gce.end(MAIN, "main.0", exit_code=3)
         self.machine.advance(0.5)
-        self.assertTrue(self.machine.pod().reason.endswith("retries: no such table: [1musers"))
+        pod = self.machine.pod()
+        self.assertTrue(pod.reason.endswith("retries: no such table: [1musers"))
+        self.assertEqual(list(pod.tasks[0].said), ["starting", "no such table: [1musers"])
+        self.machine.restart()
+        self.assertEqual(self.machine.pod().tasks[0].said, pod.tasks[0].said)
 
     def test_stopped(self) -> None:
         """A pod that is killed is stopped, its container removed, and it is buried."""
@@ -142,7 +146,7 @@ class RunTests(MachineTests):
         )
         self.machine.run(run_request(description(task), 0))
         self.machine.advance(0.5)
-        stderr = self.machine.directory / "pods" / KEY.name / "0.stderr"
+        stderr = self.machine.directory / "pods" / KEY.name / "0.1.deploy.1.stderr"
         stderr.write_bytes(b"trying\nthe disk is on fire\n\n")
         self.machine.gce.end(MAIN, "deploy.1", exit_code=1)
         self.machine.advance(0.5)

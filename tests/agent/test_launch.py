@@ -89,8 +89,8 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual((asked.container, asked.name), ("web_1.0.2.0", "main.4"))
         self.assertEqual((asked.command, asked.user), ("./serve", "ann"))
         self.assertEqual(asked.cwd, "/data/pods/web_1.0.2/0")
-        self.assertEqual(asked.stdout_path, "/data/pods/web_1.0.2/0.stdout")
-        self.assertEqual(asked.stderr_path, "/data/pods/web_1.0.2/0.stderr")
+        self.assertEqual(asked.stdout_path, "/data/pods/web_1.0.2/0.2.main.4.stdout")
+        self.assertEqual(asked.stderr_path, "/data/pods/web_1.0.2/0.2.main.4.stderr")
         self.assertEqual((asked.limits.millicores, asked.limits.memory), (300, 1 << 20))
         self.assertEqual(asked.limits.cpu_isolation_type, kCpuIsolationSoft)
 

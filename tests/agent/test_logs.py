@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.logs import CHUNK, POLL_S, Output, read_logs
+from galaxy.agent.logs import CHUNK, POLL_S, LogFile, Stream, read_logs
 from galaxy.protocol.agent_pb2 import LogChunk
 
 
@@ -35,16 +35,27 @@ class ReaderTests(SynchronousTestCase):
 
     def read(self, *names: str, tail: int = 0, follow: bool = False) -> Deferred[None]:
         """Read files."""
-        outputs = [Output(name, self.directory / name) for name in names]
         return Deferred.fromCoroutine(
             read_logs(
-                outputs,
+                [self.stream(name) for name in names],
                 self.send,
                 self.clock,
                 tail_lines=tail,
                 goes_on=lambda: follow and self.alive,
             )
         )
+
+    def stream(self, task: str) -> Stream:
+        """What a task writes: files called by its name and, after a dot, a number."""
+
+        def files() -> list[LogFile]:
+            found = [path for path in self.directory.iterdir() if path.stem == task]
+            return sorted(
+                (LogFile((0, 1, int(path.suffix[1:] or 0)), path) for path in found),
+                key=lambda file: file.order,
+            )
+
+        return Stream(task, files)
 
     def finish(self, reading: Deferred[None]) -> None:
         """Let a reading come to its end."""
@@ -77,6 +88,28 @@ class ReaderTests(SynchronousTestCase):
         expected = b"".join(data.splitlines(keepends=True)[-tail:])
         self.assertEqual(self.got.get("tail", b""), expected)
 
+    def test_attempts(self) -> None:
+        """The files of several attempts are one stream; each begins on a line of its own."""
+        for name, data in (("0.1", b"first"), ("0.2", b""), ("0.10", b"last\n")):
+            self.write(name, data)
+        self.finish(self.read("0"))
+        self.assertEqual(self.got, {"0": b"first\nlast\n"})
+
+    @settings(deadline=None, max_examples=50)
+    @given(st.lists(st.lists(st.integers(0, 5), max_size=4), max_size=5), st.integers(1, 8))
+    def test_tail_of_attempts(self, attempts: list[list[int]], tail: int) -> None:
+        """Safety: the last lines are the last of all attempts together."""
+        lines = []
+        for path in self.directory.iterdir():
+            path.unlink()
+        for number, lengths in enumerate(attempts):
+            written = [b"%d" % number * (length + 1) + b"\n" for length in lengths]
+            lines.extend(written)
+            self.write(f"0.{number}", b"".join(written))
+        self.got = {}
+        self.finish(self.read("0", tail=tail))
+        self.assertEqual(self.got.get("0", b""), b"".join(lines[-tail:]))
+
     def test_follow(self) -> None:
         """What is written later follows, also in a file that appears later."""
         self.write("0", b"first\n")
@@ -90,12 +123,35 @@ class ReaderTests(SynchronousTestCase):
         reading.addErrback(lambda failure: failure.trap(CancelledError))
         reading.cancel()
 
+    def test_follow_attempts(self) -> None:
+        """An attempt is read to its end before the next one, also when both wrote meanwhile."""
+        self.write("0.1", b"first\n")
+        reading = self.read("0", follow=True)
+        self.write("0.1", b"the end of the first\n")
+        self.write("0.2", b"second\n")
+        self.clock.advance(POLL_S)
+        self.assertEqual(self.got, {"0": b"first\nthe end of the first\nsecond\n"})
+        self.alive = False
+        self.clock.advance(POLL_S)
+        self.successResultOf(reading)
+
+    def test_emptied(self) -> None:
+        """A task that empties its own log is read from the beginning again."""
+        self.write("0", b"a long line\n")
+        reading = self.read("0", follow=True)
+        (self.directory / "0").write_bytes(b"short\n")
+        self.clock.advance(POLL_S)
+        self.assertEqual(self.got, {"0": b"a long line\nshort\n"})
+        self.alive = False
+        self.clock.advance(POLL_S)
+        self.successResultOf(reading)
+
     def test_follow_ends(self) -> None:
         """When the pod is gone, what it wrote last is read, and that is the end."""
         self.write("0", b"first\n")
         reading = self.read("0", follow=True)
         self.write("0", b"last words\n")
-        (self.directory / "0").rename(self.directory / "dead")
+        (self.directory / "0").rename(self.directory / "9")
         self.alive = False
         self.clock.advance(POLL_S)
         self.successResultOf(reading)
@@ -111,9 +167,8 @@ class ReaderTests(SynchronousTestCase):
             pending.append(taken)
             await taken
 
-        outputs = [Output("0", self.directory / "0")]
         reading = Deferred.fromCoroutine(
-            read_logs(outputs, slow, self.clock, goes_on=lambda: False)
+            read_logs([self.stream("0")], slow, self.clock, goes_on=lambda: False)
         )
         self.assertEqual(len(pending), 1)
         for _ in range(3):

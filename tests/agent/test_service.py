@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from galaxy.agent.records import PodKey
 from galaxy.gce.cgroups import Usage
 from galaxy.protocol.agent_pb2 import ReadLogRequest
 from galaxy.protocol.statuses import status_name
@@ -19,27 +21,34 @@ from tests.agent.machines import (
     KEY,
     MAIN,
     MachineTests,
+    description,
+    run_request,
 )
 
 
 class LogTests(MachineTests):
     """Logs, over the wire."""
 
-    def read(self, pod_id: str, task: str = "") -> bytes:
+    def read(self, pod_id: str, task: str = "", **more: Any) -> bytes:
         """All that was written."""
 
         async def read() -> bytes:
-            request = ReadLogRequest(pod_id=pod_id, task=task)
+            request = ReadLogRequest(pod_id=pod_id, task=task, **more)
             async with aclosing(self.machine.master().read_log(request)) as chunks:
                 return b"".join([chunk.data async for chunk in chunks])
 
         answer: bytes = self.machine.wait(Deferred.fromCoroutine(read()))
         return answer
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, process: str = "main.0", key: PodKey = KEY) -> None:
         """Write what the task would."""
-        path = self.machine.directory / "pods" / KEY.name / "0.stdout"
-        path.write_bytes(data)
+        name = f"0.{key.incarnation}.{process}.stdout"
+        (self.machine.directory / "pods" / key.name / name).write_bytes(data)
+
+    def end(self, attempt: int) -> None:
+        """Let the main process end, and the next one begin."""
+        self.machine.gce.end(MAIN, f"main.{attempt}", exit_code=1)
+        self.machine.advance(60)
 
     def test_running(self) -> None:
         """Of a pod that runs, by task id and by number."""
@@ -48,14 +57,70 @@ class LogTests(MachineTests):
         for task in ("", "0", f"{KEY.pod_id}.0"):
             self.assertEqual(self.read(KEY.pod_id, task), b"hello\n")
 
-    def test_dead(self) -> None:
-        """Of a pod that is gone, as long as its directory is there."""
+    def test_restarts(self) -> None:
+        """Across restarts, in the order of the attempts; the one before alone, if so asked."""
         self.run_one()
-        self.write(b"last words\n")
-        self.machine.kill_pods(KEY)
-        self.machine.advance(5)
+        self.write(b"first\n")
+        self.end(0)
+        self.write(b"second\n", "main.1")
+        self.end(1)
+        self.write(b"third\n", "main.2")
+        self.assertEqual(self.read(KEY.pod_id), b"first\nsecond\nthird\n")
+        self.assertEqual(self.read(KEY.pod_id, tail_lines=2), b"second\nthird\n")
+        self.assertEqual(self.read(KEY.pod_id, previous=True), b"second\n")
+
+    def test_no_previous(self) -> None:
+        """A first attempt has none before it, and that is said."""
+        self.run_one()
+        self.write(b"first\n")
+        with self.assertRaises(self.failureException) as caught:
+            self.read(KEY.pod_id, previous=True)
+        self.assertIn(status_name(kNotFound), str(caught.exception))
+
+    def test_dead(self) -> None:
+        """Of a pod that is gone, as long as its directory is there; also of several."""
+        described = description()
+        for incarnation in (1, 2):
+            key = PodKey(JOB, 0, incarnation)
+            self.machine.run(run_request(described, 0, incarnation=incarnation))
+            self.machine.advance(0.5)
+            self.write(b"words of %d\n" % incarnation, key=key)
+            self.machine.kill_pods(key)
+            self.machine.advance(5)
         self.assertEqual(self.machine.pods(), [])
-        self.assertEqual(self.read(KEY.pod_id), b"last words\n")
+        self.assertEqual(self.read(KEY.pod_id), b"words of 1\nwords of 2\n")
+        self.assertEqual(self.read(KEY.pod_id, since_incarnation=2), b"words of 2\n")
+        self.assertEqual(self.read(KEY.pod_id, previous=True), b"words of 1\n")
+        self.machine.restart()
+        self.assertEqual(self.read(KEY.pod_id), b"words of 1\nwords of 2\n")
+
+    def test_follow(self) -> None:
+        """Who follows hears every attempt, and the next incarnation when it comes here."""
+        self.run_one()
+        got: list[bytes] = []
+
+        async def follow() -> None:
+            request = ReadLogRequest(pod_id=KEY.pod_id, follow=True)
+            async with aclosing(self.machine.master().read_log(request)) as chunks:
+                async for chunk in chunks:
+                    got.append(chunk.data)  # noqa: PERF401 - as it comes
+
+        following = Deferred.fromCoroutine(follow())
+        self.write(b"first\n")
+        self.machine.advance(1)
+        self.end(0)
+        self.write(b"second\n", "main.1")
+        self.machine.advance(1)
+        later = PodKey(JOB, 0, 2)
+        self.machine.run(run_request(description(), 0, incarnation=2))
+        self.machine.advance(5)
+        name = f"0.{later.incarnation}.main.0.stdout"
+        (self.machine.directory / "pods" / KEY.name / name).write_bytes(b"third\n")
+        self.machine.advance(1)
+        self.assertEqual(b"".join(got), b"first\nsecond\nthird\n")
+        self.machine.kill_pods(later)
+        self.machine.advance(5)
+        self.successResultOf(following)
 
     def test_unknown(self) -> None:
         """What is not there, and what is no id, is refused with a status of its own."""

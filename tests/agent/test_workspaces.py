@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.records import PodKey
-from galaxy.agent.workspaces import Workspaces
+from galaxy.agent.workspaces import Workspaces, read_evidence
+from galaxy.protocol.agent_pb2 import PodStatus, TaskStatus
 
 KEY = PodKey("web_1", 0, 1)
+SLOT = ("web_1", 0)
 
 
 class WorkspaceTests(SynchronousTestCase):
@@ -22,7 +23,7 @@ class WorkspaceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.data = Path(self.mktemp())
-        self.workspaces = Workspaces(self.data, maybeDeferred, keep_dead=2)
+        self.workspaces = Workspaces(self.data)
         self.workspaces.prepare()
 
     def test_make(self) -> None:
@@ -46,66 +47,95 @@ class WorkspaceTests(SynchronousTestCase):
         self.assertTrue(file.exists())
 
     def test_bury(self) -> None:
-        """A buried pod can still be read; the oldest make room."""
-        for incarnation in range(1, 5):
-            key = PodKey("web_1", 0, incarnation)
-            self.workspaces.make(key, 0, "")
-            self.workspaces.bury(key)
-            os.utime(self.data / "dead" / key.name, (incarnation, incarnation))
-        self.assertEqual(sorted(os.listdir(self.data / "dead")), ["web_1.0.3", "web_1.0.4"])
+        """A buried pod is somewhere else, and can still be read."""
+        self.workspaces.make(KEY, 0, "")
+        self.assertTrue(self.workspaces.bury(KEY, 50.0))
         self.assertEqual(os.listdir(self.data / "pods"), [])
-        found = self.workspaces.find(PodKey("web_1", 0, 4))
-        self.assertEqual(found.numbers(), [0])
+        found = self.workspaces.find(KEY)
+        self.assertEqual((found.directory.parent.name, found.numbers()), ("dead", [0]))
+        (home,) = self.workspaces.dead()
+        self.assertEqual((home.key, home.died), (KEY, 50.0))
+
+    def test_remembered(self) -> None:
+        """Another agent on the same disk knows them, and when they died."""
+        self.workspaces.make(KEY, 0, "")
+        self.workspaces.bury(KEY, 50.0)
+        again = Workspaces(self.data)
+        again.prepare()
+        self.assertEqual([(home.key, home.died) for home in again.dead()], [(KEY, 50.0)])
 
     def test_bury_nothing(self) -> None:
-        """A pod that never had a directory is buried, too."""
-        self.workspaces.bury(KEY)
+        """A pod that never had a directory leaves nothing."""
+        self.assertFalse(self.workspaces.bury(KEY, 50.0))
         self.assertIsNone(self.workspaces.latest(KEY.pod_id))
 
-    def test_one_collection(self) -> None:
-        """However many die together, one collection runs at a time."""
-        waiting: list[tuple[Callable[[], object], Deferred[object]]] = []
-
-        def in_thread(work: Callable[[], object]) -> Deferred[object]:
-            done: Deferred[object] = Deferred()
-            waiting.append((work, done))
-            return done
-
-        workspaces = Workspaces(self.data, in_thread, keep_dead=2)
-        for index in range(5):
-            key = PodKey("web_1", index, 1)
-            workspaces.make(key, 0, "")
-            workspaces.bury(key)
-        self.assertEqual(len(waiting), 1)
-        for _ in range(2):
-            work, done = waiting.pop()
-            done.callback(work())
-        self.assertEqual(waiting, [])
-        self.assertEqual(len(os.listdir(self.data / "dead")), 2)
-
-    def test_cannot_bury(self) -> None:
-        """A directory that cannot be moved stays, is logged, and harms nobody."""
+    def test_evidence(self) -> None:
+        """How each attempt that lived in a directory stood in the end is kept there."""
         self.workspaces.make(KEY, 0, "")
+        for incarnation in (1, 2):
+            task = TaskStatus(exit_code=3, said=["no such table"])
+            last = PodStatus(pod_id=KEY.pod_id, incarnation=incarnation, tasks=[task])
+            self.workspaces.record(KEY, last)
+        self.workspaces.bury(KEY, 50.0)
+        told = read_evidence(self.workspaces.find(KEY).directory).pods
+        self.assertEqual([pod.incarnation for pod in told], [1, 2])
+        self.assertEqual(list(told[1].tasks[0].said), ["no such table"])
+
+    def test_no_evidence(self) -> None:
+        """A file that is cut short tells nothing, and a pod without directory leaves none."""
+        self.workspaces.record(KEY, PodStatus())
+        self.workspaces.make(KEY, 0, "")
+        directory = self.workspaces.find(KEY).directory
+        (directory / "evidence.json").write_text('{"pods": [')
+        self.assertEqual(list(read_evidence(directory).pods), [])
+
+    def test_another_file_system(self) -> None:
+        """What cannot be moved is dead where it is, also to the next agent; it is collected."""
+        self.workspaces.make(KEY, 0, "")
+        self.workspaces.record(KEY, PodStatus(pod_id=KEY.pod_id))
         (self.data / "dead").rmdir()
-        (self.data / "dead").write_text("in the way")
-        self.workspaces.bury(KEY)
-        self.assertEqual(os.listdir(self.data / "pods"), [KEY.name])
-        self.assertEqual(len(self.flushLoggedErrors(NotADirectoryError)), 1)
+        elsewhere = tempfile.TemporaryDirectory(dir="/dev/shm")
+        self.addCleanup(elsewhere.cleanup)
+        (self.data / "dead").symlink_to(elsewhere.name)
+        self.assertTrue(self.workspaces.bury(KEY, 50.0))
+        self.assertEqual([home.died for home in self.workspaces.dead()], [50.0])
+        again = Workspaces(self.data)
+        again.prepare()
+        again.bury_orphans(set(), 2e9)
+        (home,) = again.dead()
+        self.assertLess(home.died or 0, 2e9)
+        self.assertEqual(again.discard(home).parent.name, "trash")
+        self.assertEqual(os.listdir(self.data / "pods"), [])
 
     def test_orphans(self) -> None:
         """Directories that no pod claims are buried at the start."""
         self.workspaces.make(KEY, 0, "")
         self.workspaces.make(PodKey("web_1", 1, 1), 0, "")
-        self.workspaces.bury_orphans({KEY.name})
+        again = Workspaces(self.data)
+        again.prepare()
+        again.bury_orphans({KEY.name}, 60.0)
         self.assertEqual(os.listdir(self.data / "pods"), [KEY.name])
         self.assertEqual(os.listdir(self.data / "dead"), ["web_1.1.1"])
+        self.assertEqual([home.died for home in again.dead()], [60.0])
+
+    def test_outputs(self) -> None:
+        """What a slot wrote, over all directories that it left, in order."""
+        for incarnation, process in ((2, "main.0"), (1, "stop"), (1, "main.10"), (1, "main.9")):
+            key = PodKey("web_1", 0, incarnation)
+            self.workspaces.make(key, 0, "")
+            self.workspaces.find(key).output(0, incarnation, process, stderr=False).touch()
+        self.workspaces.bury(PodKey("web_1", 0, 1), 50.0)
+        found = [(each.incarnation, each.process) for each, _ in self.workspaces.outputs(SLOT)]
+        self.assertEqual(found, [(1, "main.9"), (1, "main.10"), (1, "stop"), (2, "main.0")])
+        since = [each.incarnation for each, _ in self.workspaces.outputs(SLOT, since=2)]
+        self.assertEqual(since, [2])
 
     def test_latest(self) -> None:
         """The last incarnation of a slot, dead or alive; none if there never was one."""
         for incarnation in (2, 10):
             key = PodKey("web_1", 0, incarnation)
             self.workspaces.make(key, 0, "")
-            self.workspaces.bury(key)
+            self.workspaces.bury(key, 50.0)
         self.workspaces.make(PodKey("web_1", 0, 9), 0, "")
         self.assertEqual(self.workspaces.latest("web_1.0"), PodKey("web_1", 0, 10))
         self.assertIsNone(self.workspaces.latest("web_1.1"))

@@ -1,0 +1,126 @@
+"""What remains of dead pods: told of, kept for its time, collected; over the whole agent."""
+
+from __future__ import annotations
+
+import os
+
+from attrs import evolve
+
+from galaxy.agent.records import PodKey
+from galaxy.protocol.agent_pb2 import PodStatus, QueryResponse, Remains, ShowPodsRequest
+from galaxy.protocol.types_pb2 import kBatch, kPodError, kPodTerminate
+from galaxy.settings import AgentSettings
+from tests.agent.machines import JOB, KEY, MAIN, MachineTests, description, run_request
+
+KEEP_S = 100.0
+
+
+class GraveTests(MachineTests):
+    """A machine that keeps what dead pods leave for a short time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.machine.kill()
+        self.machine.settings = AgentSettings(dead_keep_s=KEEP_S, dead_free_share=0.0)
+        self.machine.start()
+
+    def left(self) -> list[str]:
+        """The directories of dead pods."""
+        return sorted(os.listdir(self.machine.directory / "dead"))
+
+    def shown(self) -> list[PodStatus]:
+        """What is told of dead pods."""
+        request = ShowPodsRequest(job_ids=[JOB], dead=True)
+        return list(self.machine.wait(self.machine.master().show_pods(request)).pods)
+
+    def die(self, *keys: PodKey) -> None:
+        """Run pods, and kill them."""
+        for key in keys:
+            self.machine.run(run_request(description(), key.index, incarnation=key.incarnation))
+        self.machine.advance(0.5)
+        self.machine.kill_pods(*keys)
+        self.machine.advance(5)
+
+    def test_evidence(self) -> None:
+        """How a pod ended that was given up is told later, also by the next agent."""
+        self.run_one(kind=kBatch)
+        stderr = self.machine.directory / "pods" / KEY.name / "0.1.main.0.stderr"
+        stderr.write_bytes(b"no such table\n")
+        self.machine.gce.end(MAIN, "main.0", exit_code=3)
+        self.machine.advance(0.5)
+        self.machine.kill_pods(KEY)
+        self.machine.advance(0.5)
+        self.machine.restart()
+        (pod,) = self.shown()
+        (task,) = pod.tasks
+        self.assertEqual((pod.dead, pod.state, pod.incarnation), (True, kPodError, 1))
+        self.assertEqual((task.exit_code, list(task.said)), (3, ["no such table"]))
+        self.assertEqual(self.machine.pods(), [])
+
+    def test_killed(self) -> None:
+        """Of a pod that was stopped it is told how its processes ended then."""
+        self.die(KEY)
+        (pod,) = self.shown()
+        self.assertEqual((pod.state, pod.tasks[0].ended), (kPodTerminate, True))
+        self.assertEqual(pod.tasks[0].signal, 15)
+
+    def test_told(self) -> None:
+        """The master is told what is kept: in packed lists, what came and what went."""
+        keys = [PodKey(JOB, index, 1) for index in range(3)]
+        self.die(keys[0])
+        before = self.machine.query()
+        self.assertEqual(list(before.remains), [Remains(job_id=JOB, index=[0], incarnation=[1])])
+        self.die(*keys[1:])
+        after = self.machine.query(before.revision, before.instance)
+        (came,) = after.remains
+        self.assertEqual(sorted(came.index), [1, 2])
+        self.machine.advance(KEEP_S)
+        last = self.machine.query(after.revision, after.instance)
+        (went,) = last.collected
+        self.assertEqual((sorted(went.index), list(last.remains)), ([0, 1, 2], []))
+        self.assertEqual(list(self.machine.query().collected), [])
+
+    def test_collected(self) -> None:
+        """After its time it is deleted, not sooner; a restart of the agent changes nothing."""
+        self.die(KEY)
+        self.machine.restart()
+        self.machine.advance(KEEP_S / 2)
+        self.assertEqual(self.left(), [KEY.name])
+        self.machine.restart()
+        self.machine.advance(KEEP_S / 2 + 10)
+        self.assertEqual((self.left(), self.shown()), ([], []))
+        self.assertEqual(os.listdir(self.machine.directory / "trash"), [])
+
+    def test_cut_short(self) -> None:
+        """What an agent was deleting when it was killed, the next one deletes."""
+        self.machine.kill()
+        (self.machine.directory / "trash" / KEY.name / "0").mkdir(parents=True)
+        self.machine.start()
+        self.assertEqual(os.listdir(self.machine.directory / "trash"), [])
+
+    def test_in_place(self) -> None:
+        """One that is taken over in place leaves its evidence beside its successor."""
+        self.run_one()
+        self.machine.run(run_request(description(), 0, incarnation=2))
+        self.machine.advance(60)
+        told = [(pod.incarnation, pod.dead) for pod in self.shown()]
+        self.assertEqual(told, [(2, False), (1, True)])
+
+    def test_bounded(self) -> None:
+        """So many are kept, and no more."""
+        self.machine.kill()
+        self.machine.settings = evolve(self.machine.settings, dead_most=2)
+        self.machine.start()
+        for index in range(4):
+            self.die(PodKey(JOB, index, 1))
+        self.machine.advance(20)
+        self.assertEqual(self.left(), [PodKey(JOB, index, 1).name for index in (2, 3)])
+
+    def test_full_answer(self) -> None:
+        """Who asks another instance is told all that is kept."""
+        self.die(KEY)
+        before: QueryResponse = self.machine.query()
+        self.machine.restart()
+        after = self.machine.query(before.revision, before.instance)
+        self.assertTrue(after.full)
+        self.assertEqual(list(after.remains), [Remains(job_id=JOB, index=[0], incarnation=[1])])
