@@ -50,6 +50,9 @@ class AgentSettings:
     reserve_millicores: int = 0
     reserve_memory_bytes: int = 256 << 20
     dynamic_ports: str = "20000-29999"
+    workspace_bytes: int = 10 << 30  # what a pod's directory may hold, if its job says nothing
+    disks: tuple[str, ...] = ()  # "/PATH=SIZE", for volumes; none: in the data directory
+    ssds: tuple[str, ...] = ()
     default_user: str = ""  # whose rights tasks get; see docs/running.md
     cgroup: str = "galaxy"  # the group below each controller that pods go to
     labels: tuple[str, ...] = ()

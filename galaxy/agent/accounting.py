@@ -3,55 +3,66 @@ What of the machine is granted to which pod, and what is refused. Pure.
 
 A grant lasts from a pod's acceptance until it is forgotten, also while the pod
 has ended and waits to be. Laws: the grants together never exceed the capacity,
-no port is held twice, and releasing a grant gives back all of it. A capacity
+no port is held twice, no disk is overfull, and releasing a grant gives back all of it. A capacity
 that shrank below what is granted already (after a restart) grants nothing more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import field, frozen, mutable
 
+from galaxy.agent.disks import Disk, Name, chosen, together, volumes
+from galaxy.agent.ports import PortPool, PortRange
 from galaxy.agent.records import PodKey
 from galaxy.protocol.types_pb2 import Resource
 from galaxy.resources import format_size
 
 
 @frozen
-class PortRange:
-    """The ports that may be given to whoever asks for any: first to last, both in it."""
-
-    first: int = 20000
-    last: int = 29999
-
-    @classmethod
-    def parse(cls, text: str) -> PortRange:
-        """The range in "FIRST-LAST"; ValueError if it is none."""
-        first, dash, last = text.partition("-")
-        if dash and first.strip().isdigit() and last.strip().isdigit():
-            ports = cls(int(first), int(last))
-            if 0 < ports.first <= ports.last < 65536:
-                return ports
-        raise ValueError(f"{text!r} is not a range of ports: write FIRST-LAST, like 20000-29999")
-
-
-@frozen
 class Grant:
-    """What one pod holds. `ports` in the order of the requirement."""
+    """
+    What one pod holds. `ports` by name, in the order of the requirement; `disks`: of
+    which disk how much, in the order of the volumes.
+    """
 
     millicores: int
     memory_bytes: int
     ports: tuple[tuple[str, int], ...] = ()
+    disks: tuple[tuple[str, int], ...] = ()
 
     def beyond(self, other: Grant) -> Grant:
         """What this one has more than another: the two together are the greater of both."""
         also = {number for _name, number in other.ports}
+        disks = together(other.disks)
         return Grant(
             max(0, self.millicores - other.millicores),
             max(0, self.memory_bytes - other.memory_bytes),
             tuple((name, number) for name, number in self.ports if number not in also),
+            tuple(
+                (path, size - disks.get(path, 0))
+                for path, size in together(self.disks).items()
+                if size > disks.get(path, 0)
+            ),
         )
+
+
+@frozen
+class Before:
+    """
+    What the slot of a pod has already, and the pod is to have again.
+
+    `ports`: by name, the numbers of its dynamic ports. `held`: all numbers that its own
+    processes may be listening on. `disks`: where its volumes are.
+    """
+
+    ports: Sequence[tuple[str, int]] = ()
+    held: frozenset[int] = frozenset()
+    disks: Mapping[Name, str] = field(factory=dict)
+
+
+NOTHING_BEFORE = Before()
 
 
 @frozen
@@ -61,18 +72,33 @@ class Shortage:
     reason: str
 
 
+def _nobody(_port: int) -> bool:
+    return False
+
+
 @mutable
 class Accounts:
-    """A machine's capacity and the grants on it."""
+    """
+    A machine's capacity and the grants on it.
+
+    `foreign` says whether somebody who is no pod of this machine has a port now.
+    """
 
     millicores: int
     memory_bytes: int
-    dynamic: PortRange = PortRange()
+    dynamic: PortRange = field(factory=PortRange)
+    disks: Sequence[Disk] = ()
+    ssds: Sequence[Disk] = ()
+    foreign: Callable[[int], bool] = _nobody
     _grants: dict[PodKey, Grant] = field(factory=dict, init=False)
     _ports: dict[int, PodKey] = field(factory=dict, init=False)
     _millicores: int = field(default=0, init=False)
     _memory_bytes: int = field(default=0, init=False)
-    _next_port: int = field(default=0, init=False)
+    _on_disks: dict[str, int] = field(factory=dict, init=False)
+    _pool: PortPool = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pool = PortPool(self.dynamic)
 
     @property
     def grants(self) -> Mapping[PodKey, Grant]:
@@ -80,18 +106,28 @@ class Accounts:
         return self._grants
 
     def reserve(
-        self, key: PodKey, asked: Resource, liked: Sequence[tuple[str, int]] = ()
+        self, key: PodKey, asked: Resource, before: Before = NOTHING_BEFORE
     ) -> Grant | Shortage:
-        """
-        Grant what a pod asks for, all of it or nothing.
-
-        `liked`: by name, the numbers that its dynamic ports are to have if they are free.
-        """
-        chosen = self._chosen(asked, liked)
-        lacks = [*self._amount_lacks(asked), *self._port_lacks(asked, chosen)]
-        if lacks:
+        """Grant what a pod asks for, all of it or nothing."""
+        settled = self._settled(asked, before.ports)
+        dynamic = self._next_ports(asked, settled)
+        wanted = volumes(asked)
+        places = chosen(wanted, self._free_disks(), before.disks)
+        lacks = [
+            *self._amount_lacks(asked),
+            *self._port_lacks(asked, before.held, len(dynamic) + len(settled)),
+            *([places] if isinstance(places, str) else ()),
+        ]
+        if lacks or isinstance(places, str):
             return Shortage("; ".join(lacks))
-        grant = Grant(asked.millicores, asked.memory, tuple(self._pick_ports(asked, chosen)))
+        in_order = iter(dynamic)
+        ports = [
+            (port.name, settled[place] if place in settled else next(in_order))
+            for place, port in enumerate(asked.ports)
+        ]
+        sizes = [volume.quota_bytes for volume in wanted]
+        disks = tuple(zip(places, sizes, strict=True))
+        grant = Grant(asked.millicores, asked.memory, tuple(ports), disks)
         self.restore(key, grant)
         return grant
 
@@ -101,7 +137,11 @@ class Accounts:
         self._grants[key] = grant
         self._millicores += grant.millicores
         self._memory_bytes += grant.memory_bytes
-        self._ports.update((number, key) for _name, number in grant.ports)
+        for _name, number in grant.ports:
+            self._ports[number] = key
+            self._pool.take(number)
+        for path, size in grant.disks:
+            self._on_disks[path] = self._on_disks.get(path, 0) + size
 
     def release(self, key: PodKey) -> None:
         """Take back what a pod held; nothing if it held nothing."""
@@ -111,7 +151,10 @@ class Accounts:
         self._millicores -= grant.millicores
         self._memory_bytes -= grant.memory_bytes
         for _name, number in grant.ports:
-            self._ports.pop(number, None)
+            if self._ports.pop(number, None) is not None:
+                self._pool.give_back(number)
+        for path, size in grant.disks:
+            self._on_disks[path] -= size
 
     def _amount_lacks(self, asked: Resource) -> Iterable[str]:
         free = max(0, self.millicores - self._millicores)
@@ -124,43 +167,46 @@ class Accounts:
                 f"{format_size(free)} of {format_size(self.memory_bytes)} are free"
             )
 
-    def _chosen(self, asked: Resource, liked: Sequence[tuple[str, int]]) -> dict[int, int]:
+    def _free_disks(self) -> dict[str, dict[str, int]]:
+        return {
+            medium: {
+                disk.path: disk.size_bytes - self._on_disks.get(disk.path, 0) for disk in disks
+            }
+            for medium, disks in (("disk", self.disks), ("ssd", self.ssds))
+        }
+
+    def _settled(self, asked: Resource, liked: Sequence[tuple[str, int]]) -> dict[int, int]:
         """The number of each port, by its place in the list, that is not free to choose."""
-        chosen = {place: port.port for place, port in enumerate(asked.ports) if not port.dynamic}
-        taken = {*self._ports, *chosen.values()}
+        settled = {place: port.port for place, port in enumerate(asked.ports) if not port.dynamic}
+        taken = {*self._ports, *settled.values()}
         left = [(name, number) for name, number in liked if number not in taken]
         for place, port in enumerate(asked.ports):
             same = next((each for each in left if port.dynamic and each[0] == port.name), None)
             if same is not None:
                 left.remove(same)
-                chosen[place] = same[1]
-        return chosen
+                settled[place] = same[1]
+        return settled
 
-    def _port_lacks(self, asked: Resource, chosen: Mapping[int, int]) -> Iterable[str]:
+    def _next_ports(self, asked: Resource, settled: Mapping[int, int]) -> list[int]:
+        """Numbers for the other dynamic ports, as far as there are any."""
+        taken = {*self._ports, *settled.values()}
+        return self._pool.next(
+            len(asked.ports) - len(settled),
+            lambda number: number in taken or self.foreign(number),
+        )
+
+    def _port_lacks(self, asked: Resource, held: frozenset[int], found: int) -> Iterable[str]:
+        """What of the ports cannot be had; `found` of them have a number."""
         for port in asked.ports:
-            if not port.dynamic and port.port in self._ports:
-                yield f"port {port.port} is held by pod {self._ports[port.port].pod_id}"
-        wanted = len(asked.ports) - len(chosen)
-        if not wanted:
-            return
-        span = range(self.dynamic.first, self.dynamic.last + 1)
-        held = sum(number in span for number in {*self._ports, *chosen.values()})
-        if wanted > len(span) - held:
-            yield (
-                f"asks {wanted} dynamic ports, {len(span) - held} of the {len(span)} "
-                f"from {self.dynamic.first} to {self.dynamic.last} are free"
-            )
-
-    def _pick_ports(self, asked: Resource, chosen: Mapping[int, int]) -> Iterable[tuple[str, int]]:
-        """Dynamic ones go round the range, so that one just returned is not used again soon."""
-        taken = {*self._ports, *chosen.values()}
-        for place, port in enumerate(asked.ports):
-            if place in chosen:
-                yield port.name, chosen[place]
+            if port.dynamic:
                 continue
-            size = self.dynamic.last - self.dynamic.first + 1
-            while (number := self.dynamic.first + self._next_port % size) in taken:
-                self._next_port += 1
-            self._next_port += 1
-            taken.add(number)
-            yield port.name, number
+            if port.port in self._ports:
+                yield f"port {port.port} is held by pod {self._ports[port.port].pod_id}"
+            elif port.port not in held and self.foreign(port.port):
+                yield f"port {port.port} is in use on this machine, by no pod of Galaxy"
+        if found < len(asked.ports):
+            dynamic = sum(port.dynamic for port in asked.ports)
+            yield (
+                f"asks {dynamic} dynamic ports, {found - len(asked.ports) + dynamic} of the "
+                f"{len(self.dynamic)} from {self.dynamic.first} to {self.dynamic.last} are free"
+            )

@@ -23,6 +23,9 @@ from galaxy.agent.accounting import Accounts, PortRange
 from galaxy.agent.artifacts import Artifacts, ISource
 from galaxy.agent.book import Book
 from galaxy.agent.carrier import Carrier
+from galaxy.agent.console import ConsoleAnswers
+from galaxy.agent.exec_channels import IChannels
+from galaxy.agent.exec_sessions import Sessions
 from galaxy.agent.gce_link import GceLink, IGceSpawner
 from galaxy.agent.graves import Graves, free_share
 from galaxy.agent.launch import Launcher
@@ -43,10 +46,11 @@ from galaxy.agent.wellness import Limits, Reading, Wellness, after
 from galaxy.agent.workspaces import Workspaces
 from galaxy.nexus.database import IDatabase
 from galaxy.nexus.interfaces import IDiscovery, NexusError
+from galaxy.protocol.agent_pb2 import TaskChange
 from galaxy.protocol.interfaces import IListening, INetwork
 from galaxy.protocol.master_pb2 import HeartBeatRequest
 from galaxy.protocol.methods import Served
-from galaxy.protocol.services import AGENT
+from galaxy.protocol.services import AGENT, CONSOLE
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import AgentFacts, Resource
 from galaxy.protocol.wire_pb2 import Hello
@@ -81,6 +85,7 @@ class Surroundings:
     gce_address: str
     spawner: IGceSpawner
     probes: IProbes
+    channels: IChannels
     condition: Callable[[], Reading] = Reading
     build: str = ""
 
@@ -119,7 +124,11 @@ class Agent(Service):
             surroundings.spawner,
             surroundings.clock,
         )
+        self._launcher = Launcher(
+            lambda: self.endpoint, (sys.executable, "-I", "-S", str(Path(unpack.__file__)))
+        )
         self.runner: Runner | None = None
+        self._sessions: Sessions | None = None
         self.master: MasterLink | None = None
         self._graves: Graves | None = None
         self._pruner = Pruner(self._logs, surroundings.in_thread, surroundings.clock)
@@ -158,6 +167,8 @@ class Agent(Service):
                 repeated.stop()
         if self.master is not None and self.master.running:
             self.master.stopService()
+        if self._sessions is not None:
+            self._sessions.stop()
         if self.runner is not None:
             self.runner.stop()
         self._pruner.stop()
@@ -177,8 +188,9 @@ class Agent(Service):
     async def _start(self) -> None:
         try:
             answers = self._remember()
+            served = [Served(AGENT, answers), Served(CONSOLE, self._console(answers))]
             self._listening = await self._around.network.listen(
-                self._settings.endpoint, self._hello(), [Served(AGENT, answers)]
+                self._settings.endpoint, self._hello(), served
             )
         except (NexusError, OSError, ValueError) as error:
             self._cannot_work(f"the agent cannot start: {error}")
@@ -220,9 +232,6 @@ class Agent(Service):
         workspaces.bury_orphans(claimed, around.clock.seconds())
         artifacts = Artifacts(data / "packages", around.sources, around.in_thread)
         artifacts.prepare()
-        launcher = Launcher(
-            lambda: self.endpoint, (sys.executable, "-I", "-S", str(Path(unpack.__file__)))
-        )
         ledger = Ledger(f"{remembered.starts}-{around.rng.getrandbits(48):012x}")
         self._graves = Graves(
             workspaces=workspaces,
@@ -236,8 +245,8 @@ class Agent(Service):
         self.runner = Runner(
             book=book,
             store=self._store,
-            carrier=Carrier(self.gce, artifacts, workspaces, launcher, around.clock),
-            prober=Prober(around.probes, self.gce, launcher, workspaces, around.clock),
+            carrier=Carrier(self.gce, artifacts, workspaces, self._launcher, around.clock),
+            prober=Prober(around.probes, self.gce, self._launcher, workspaces, around.clock),
             ledger=ledger,
             graves=self._graves,
             isolation=lambda: self.gce.isolation,
@@ -248,6 +257,26 @@ class Agent(Service):
         )
         self._log.info("{pods} pods are remembered", pods=len(book.pods))
         return AgentAnswers(self.runner, self.meter, workspaces, around.in_thread, around.clock)
+
+    def _console(self, answers: AgentAnswers) -> ConsoleAnswers:
+        around, runner = self._around, answers.runner
+        around.channels.prepare()
+        self._sessions = Sessions(
+            book=runner.book,
+            containers=self.gce,
+            launcher=self._launcher,
+            workspaces=answers.workspaces,
+            channels=around.channels,
+            note=self._note,
+            clock=around.clock,
+        )
+        return ConsoleAnswers(self._sessions, runner.book, answers.workspaces, around.clock)
+
+    def _note(self, change: TaskChange) -> None:
+        """What people do in a task is told to the master, as what befalls it is."""
+        assert self.runner is not None
+        self.runner.ledger.note([change])
+        self._news()
 
     def _master_link(self, answers: AgentAnswers) -> MasterLink:
         return MasterLink(
@@ -291,6 +320,8 @@ class Agent(Service):
     def _processes_changed(self, containers: Iterable[str] | None) -> None:
         assert self.runner is not None
         self.runner.changed(containers)
+        if self._sessions is not None:
+            self._sessions.changed(containers)
         if containers is None:
             self._news()  # the isolation may be another
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from galaxy.agent.accounting import Accounts, Grant
+from galaxy.agent.disks import volumes
 from galaxy.agent.records import Pod, PodKey
 from galaxy.agent.specs import PodSpec, pod_spec
 from galaxy.agent.store import DescriptionKey, Remembered
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 def granted(pod: Pod, asked: Resource) -> Grant:
     """What a pod was granted when it was taken."""
-    return Grant(asked.millicores, asked.memory, pod.ports)
+    sizes = (volume.quota_bytes for volume in volumes(asked))
+    return Grant(
+        asked.millicores, asked.memory, pod.ports, tuple(zip(pod.disks, sizes, strict=False))
+    )
 
 
 @define

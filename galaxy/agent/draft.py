@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
-from galaxy.agent.accounting import Grant, Shortage
+from galaxy.agent.accounting import NOTHING_BEFORE, Before, Grant, Shortage
 from galaxy.agent.admission import Isolation, Known, Order, Refused, admit
 from galaxy.agent.book import Book, granted
+from galaxy.agent.disks import volumes
 from galaxy.agent.pods import has_ended
 from galaxy.agent.records import Pod, PodKey, Task
 from galaxy.agent.specs import PodSpec, pod_spec
@@ -93,6 +94,7 @@ class Draft:
             generation=order.generation,
             follows=0 if there is None else there.follows or there.key.incarnation,
             first=0 if there is None else there.home.incarnation,
+            disks=tuple(path for path, _size in grant.disks),
         )
         self.pods[order.key] = pod
         self._slots[order.key.job_id, order.key.index] = order.key
@@ -179,10 +181,10 @@ class Draft:
         return self.descriptions.get(known) or self._book.descriptions.get(known)
 
     def _reserve(
-        self, key: PodKey, asked: Resource, liked: Sequence[tuple[str, int]] = ()
+        self, key: PodKey, asked: Resource, before: Before = NOTHING_BEFORE
     ) -> Grant | Shortage:
         self._grants.setdefault(key, None)
-        return self._book.accounts.reserve(key, asked, liked)
+        return self._book.accounts.reserve(key, asked, before)
 
     def _release(self, key: PodKey) -> None:
         accounts = self._book.accounts
@@ -200,16 +202,13 @@ class Draft:
         waiting = there.predecessor
         running = there if waiting is None else self.pod(waiting)
         assert running is not None
-        asked_before = self._asked(there).ports
-        liked = [
-            port for port, before in zip(there.ports, asked_before, strict=True) if before.dynamic
-        ]
         whole = granted(running, self._asked(running))
+        before = self._had(there, running)
         attempts = {there.key, running.key}
         held = {each: self._book.accounts.grants[each] for each in attempts}
         for each in attempts:
             self._release(each)
-        grant = self._reserve(key, asked, liked)
+        grant = self._reserve(key, asked, before)
         if isinstance(grant, Shortage):
             for each, had in held.items():
                 self._book.accounts.restore(each, had)
@@ -219,6 +218,16 @@ class Draft:
         self._book.accounts.restore(running.key, whole.beyond(grant))
         self._stop(running, f"incarnation {key.incarnation} takes its place", now)
         return grant
+
+    def _had(self, there: Pod, running: Pod) -> Before:
+        """What of its slot's a pod is to have again."""
+        asked = self._asked(there)
+        ports = [
+            port for port, before in zip(there.ports, asked.ports, strict=True) if before.dynamic
+        ]
+        held = {number for pod in (there, running) for _name, number in pod.ports}
+        names = [volume.name for volume in volumes(asked)]
+        return Before(ports, frozenset(held), dict(zip(names, there.disks, strict=False)))
 
     def _asked(self, pod: Pod) -> Resource:
         description = self._description(pod.key, pod.version)

@@ -29,6 +29,7 @@ from galaxy.agent.steps import Process
 from galaxy.protocol.gce_pb2 import (
     ContainerUsage,
     DescribeRequest,
+    EndRequest,
     ExecuteRequest,
     ExecuteResponse,
     ProcessChange,
@@ -155,6 +156,10 @@ class GceLink(Service):
         """End all that lives in a container."""
         return Deferred.fromCoroutine(self._stop(container, grace_s))
 
+    def end(self, container: str, name: str, grace_s: float) -> Deferred[None]:
+        """End one process."""
+        return Deferred.fromCoroutine(self._end(container, name, grace_s))
+
     def remove(self, container: str) -> Deferred[None]:
         """Take a container away."""
         return Deferred.fromCoroutine(self._remove(container))
@@ -175,6 +180,10 @@ class GceLink(Service):
     async def _stop(self, container: str, grace_s: float) -> None:
         request = StopRequest(container=container, grace_s=grace_s)
         await self._gce().stop(request, deadline_s=grace_s + CALL_S)
+
+    async def _end(self, container: str, name: str, grace_s: float) -> None:
+        request = EndRequest(container=container, name=name, grace_s=grace_s)
+        await self._gce().end_process(request, deadline_s=grace_s + CALL_S)
 
     async def _remove(self, container: str) -> None:
         await self._gce().remove(RemoveRequest(container=container), deadline_s=CALL_S)

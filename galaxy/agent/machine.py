@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from attrs import frozen
 
+from galaxy.agent.disks import Disk, parsed
 from galaxy.settings import AgentSettings
 
 _MEMORY_LIMITS = (
@@ -26,12 +27,19 @@ class Machine:
     hostname: str
     cores: int
     memory_bytes: int
+    disk_bytes: int = 0  # for volumes in the agent's data directory
 
     @classmethod
-    def here(cls) -> Machine:
+    def here(cls, data: Path) -> Machine:
         """This machine, or as much of it as its container was given."""
         memory = min([psutil.virtual_memory().total, *_memory_limits()])
-        return cls(socket.gethostname(), len(os.sched_getaffinity(0)), memory)
+        disk = psutil.disk_usage(str(data))
+        return cls(
+            socket.gethostname(),
+            len(os.sched_getaffinity(0)),
+            memory,
+            min(disk.total // 2, disk.free),
+        )
 
 
 class TooSmall(Exception):
@@ -44,10 +52,16 @@ class Capacity:
 
     millicores: int
     memory_bytes: int
+    disks: tuple[Disk, ...] = ()
+    ssds: tuple[Disk, ...] = ()
 
 
 def capacity(machine: Machine, settings: AgentSettings) -> Capacity:
-    """What the settings say; where they say nothing, the machine less the reserve."""
+    """
+    What the settings say; where they say nothing, the machine less the reserve.
+
+    ValueError if a disk is not written as one.
+    """
     millicores = settings.millicores or machine.cores * 1000 - settings.reserve_millicores
     memory = settings.memory_bytes or machine.memory_bytes - settings.reserve_memory_bytes
     if millicores <= 0 or memory <= 0:
@@ -56,7 +70,15 @@ def capacity(machine: Machine, settings: AgentSettings) -> Capacity:
             f" of memory; with a reserve of {settings.reserve_millicores} millicores and"
             f" {settings.reserve_memory_bytes} bytes nothing is left for pods: reserve less"
         )
-    return Capacity(millicores, memory)
+    disks = parsed(settings.disks)
+    if not disks and machine.disk_bytes:
+        disks = (Disk(str(volumes_in(Path(settings.data_dir))), machine.disk_bytes),)
+    return Capacity(millicores, memory, disks, parsed(settings.ssds))
+
+
+def volumes_in(data: Path) -> Path:
+    """Where volumes are when no disk is configured."""
+    return data / "volumes"
 
 
 def _memory_limits() -> list[int]:

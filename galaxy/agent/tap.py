@@ -15,6 +15,7 @@ from twisted.python import usage
 from galaxy.agent.accounting import PortRange
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.condition import MachineCondition
+from galaxy.agent.exec_channels import Channels
 from galaxy.agent.gce_link import DetachedGce
 from galaxy.agent.machine import Machine, TooSmall
 from galaxy.agent.probes import NetworkProbes
@@ -128,6 +129,7 @@ def makeService(options: Options) -> MultiService:
                 spawner=gce,
                 build=build(),
                 probes=NetworkProbes(clock),
+                channels=Channels(clock, data / "exec"),
                 condition=MachineCondition([data]).read,
             ),
             cannot_work=lambda sentence: give_up(clock, sentence),

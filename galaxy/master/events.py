@@ -121,17 +121,17 @@ class Journal:
         alike.add(pod.index, pod.agent)
 
     def task(self, agent: Agent, change: TaskChange, now: float) -> None:
-        """An agent says that a task got into trouble, or out of it."""
+        """An agent says that a task got into trouble, or out of it, or what was done in it."""
         pods = Pods()
         pods.add(change.index, agent)
         self._others.append(
             Happening(
                 "task",
                 now,
-                TaskState.Name(change.before),
-                TaskState.Name(change.after),
+                TaskState.Name(change.before) if change.before else "",
+                TaskState.Name(change.after) if change.after else "",
                 change.reason,
-                "agent",
+                change.actor or "agent",
                 job_id=change.job_id,
                 pods=pods,
                 task=change.task,

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.exec_memory import MemoryChannels
+from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
@@ -126,6 +127,7 @@ class Machine:
     spawner: Spawner = field(factory=Spawner)
     probes: MemoryProbes = field(factory=MemoryProbes)
     channels: MemoryChannels = field(factory=MemoryChannels)
+    channels: MemoryChannels = field(factory=MemoryChannels)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
     faults: list[str] = field(factory=list)
@@ -173,6 +175,7 @@ class Machine:
             gce_address=GCE_ADDRESS,
             spawner=self.spawner,
             probes=self.probes,
+            channels=self.channels,
             channels=self.channels,
         )
         self.agent = Agent(settings, around, self.complaints.append, self.faults.append)

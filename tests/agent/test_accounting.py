@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.accounting import Accounts, Grant, PortRange, Shortage
+from galaxy.agent.accounting import Accounts, Before, Grant, Shortage
+from galaxy.agent.disks import Disk, together
+from galaxy.agent.ports import PortRange
 from galaxy.agent.records import PodKey
-from galaxy.protocol.types_pb2 import Port, Resource
+from galaxy.protocol.types_pb2 import Port, Resource, Volume
 
 MIB = 1 << 20
 
@@ -18,22 +20,30 @@ def key(index: int) -> PodKey:
     return PodKey("web_1", index, 1)
 
 
+def volumes(*mebibytes: int) -> list[Volume]:
+    """Volumes of these sizes: /v0, /v1, ..."""
+    return [Volume(quota=size * MIB, path=f"/v{n}") for n, size in enumerate(mebibytes)]
+
+
 ports = st.builds(
     lambda number: Port(dynamic=True) if number == 0 else Port(port=number),
     st.sampled_from([0, 20000, 20001, 8080]),
 )
 requirements = st.builds(
-    lambda millicores, memory, asked: Resource(
+    lambda millicores, memory, asked, sizes: Resource(
         millicores=millicores,
         memory=memory,
         ports={
             (port.port, n if port.dynamic else 0): port for n, port in enumerate(asked)
         }.values(),
+        disks=volumes(*sizes),
     ),
     st.integers(1, 900),
     st.integers(1, 900),
     st.lists(ports, max_size=4),
+    st.lists(st.integers(1, 80), max_size=3),
 )
+DISKS = (Disk("/a", 100 * MIB), Disk("/b", 60 * MIB))
 moves = st.lists(st.tuples(st.integers(0, 5), st.none() | requirements), max_size=30)
 
 
@@ -44,7 +54,7 @@ class LawTests(SynchronousTestCase):
     @given(moves)
     def test_never_over(self, asked: list[tuple[int, Resource | None]]) -> None:
         """Safety: the grants never exceed the machine, and no port is held twice."""
-        accounts = Accounts(2000, 2000, PortRange(20000, 20003))
+        accounts = Accounts(2000, 2000, PortRange(20000, 20003), DISKS)
         for index, requirement in asked:
             if requirement is None:
                 accounts.release(key(index))
@@ -55,18 +65,22 @@ class LawTests(SynchronousTestCase):
             self.assertLessEqual(sum(grant.memory_bytes for grant in grants), 2000)
             held = [number for grant in grants for _name, number in grant.ports]
             self.assertEqual(len(held), len(set(held)))
+            on_disks = together(part for grant in grants for part in grant.disks)
+            self.assertTrue(all(on_disks.get(d.path, 0) <= d.size_bytes for d in DISKS))
 
     @settings(deadline=None)
     @given(moves, requirements)
     def test_all_comes_back(self, asked: list[tuple[int, Resource | None]], last: Resource) -> None:
         """Safety: after all is given back, the machine is as it was."""
-        accounts = Accounts(2000, 2000, PortRange(20000, 20009))
+        accounts = Accounts(2000, 2000, PortRange(20000, 20009), DISKS)
         for index, requirement in asked:
             if requirement is not None and key(index) not in accounts.grants:
                 accounts.reserve(key(index), requirement)
         for index in range(6):
             accounts.release(key(index))
-        self.assertIsInstance(accounts.reserve(key(0), last), Grant)
+        fresh = Accounts(2000, 2000, PortRange(20000, 20009), DISKS)
+        anew = fresh.reserve(key(0), last)
+        self.assertIs(type(accounts.reserve(key(0), last)), type(anew))
 
     @settings(deadline=None)
     @given(requirements)
@@ -105,6 +119,78 @@ class SentenceTests(SynchronousTestCase):
         )
         two = Resource(ports=[Port(dynamic=True), Port(dynamic=True)])
         self.assertIn("asks 2 dynamic ports, 1 of the 2", self.refusal(accounts, two))
+
+    def test_disks(self) -> None:
+        """A volume lies on one disk; what is asked, where there is most room, and how much."""
+        disks = (Disk("/a", 100 * MIB), Disk("/b", 60 * MIB))
+        accounts = Accounts(2000, 1024 * MIB, disks=disks)
+        grant = accounts.reserve(key(0), Resource(disks=volumes(50, 60, 40)))
+        assert isinstance(grant, Grant)
+        self.assertEqual(grant.disks, (("/b", 50 * MIB), ("/a", 60 * MIB), ("/a", 40 * MIB)))
+        self.assertEqual(
+            self.refusal(accounts, Resource(disks=volumes(11))),
+            "asks 11.0 MiB of disk for /v0, 10.0 MiB are free on /b",
+        )
+        self.assertIn(
+            "asks 1.0 MiB of ssd for /v0, 0 B are free on none",
+            self.refusal(accounts, Resource(ssds=volumes(1))),
+        )
+        accounts.release(key(0))
+        self.assertIsInstance(accounts.reserve(key(1), Resource(disks=volumes(60, 90))), Grant)
+
+    def test_a_volume_stays_where_it_is(self) -> None:
+        """Also when another disk has more room; where it has grown too large, it is refused."""
+        disks = (Disk("/a", 100 * MIB), Disk("/b", 60 * MIB))
+        accounts = Accounts(2000, 1024 * MIB, disks=disks)
+        before = Before(disks={("disk", "/v0"): "/b"})
+        grant = accounts.reserve(key(0), Resource(disks=volumes(50)), before)
+        assert isinstance(grant, Grant)
+        self.assertEqual(grant.disks, (("/b", 50 * MIB),))
+        verdict = accounts.reserve(key(1), Resource(disks=volumes(50)), before)
+        assert isinstance(verdict, Shortage)
+        self.assertIn("10.0 MiB are free on /b", verdict.reason)
+
+    def test_ports_of_others(self) -> None:
+        """
+        A port that somebody has who is no pod is not handed out, and one that was asked
+        for by number is refused with it; Galaxy 2 found out by its crash.
+        """
+        accounts = Accounts(2000, 1024, PortRange(20000, 20002), foreign=(20000, 80).__contains__)
+        self.assertIn(
+            "port 80 is in use on this machine, by no pod of Galaxy",
+            self.refusal(accounts, Resource(ports=[Port(port=80)])),
+        )
+        two = Resource(ports=[Port(dynamic=True), Port(dynamic=True)])
+        grant = accounts.reserve(key(0), two)
+        assert isinstance(grant, Grant)
+        self.assertEqual([number for _name, number in grant.ports], [20001, 20002])
+        self.assertIn(
+            "asks 1 dynamic ports, 0 of the 3",
+            self.refusal(accounts, Resource(ports=[Port(dynamic=True)])),
+        )
+
+    def test_a_port_of_its_own_slot(self) -> None:
+        """What the attempt before listens on is no obstacle to the next."""
+        accounts = Accounts(2000, 1024, foreign=(80).__eq__)
+        before = Before(held=frozenset({80}))
+        self.assertIsInstance(
+            accounts.reserve(key(0), Resource(ports=[Port(port=80)]), before), Grant
+        )
+
+    def test_returned_last_given_last(self) -> None:
+        """A port rests for as long as there are others."""
+        accounts = Accounts(2000, 1024, PortRange(20000, 20003))
+        one = Resource(ports=[Port(dynamic=True)])
+        for index in range(4):
+            accounts.reserve(key(index), one)
+        for index in (2, 0, 3):
+            accounts.release(key(index))
+        given_ports = []
+        for index in (4, 5, 6):
+            grant = accounts.reserve(key(index), one)
+            assert isinstance(grant, Grant)
+            given_ports.append(grant.ports[0][1])
+        self.assertEqual(given_ports, [20002, 20000, 20003])
 
     def test_round_the_range(self) -> None:
         """A dynamic port that was just given back is not the next to be given."""

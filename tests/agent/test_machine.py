@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.agent.disks import Disk
 from galaxy.agent.machine import Capacity, Machine, TooSmall, capacity
 from galaxy.settings import AgentSettings
 
@@ -32,7 +36,25 @@ class CapacityTests(SynchronousTestCase):
 
     def test_here(self) -> None:
         """This machine has a name, a core, and some memory."""
-        here = Machine.here()
+        here = Machine.here(Path())
         self.assertTrue(here.hostname)
         self.assertGreaterEqual(here.cores, 1)
         self.assertGreater(here.memory_bytes, 1 << 20)
+        self.assertGreater(here.disk_bytes, 0)
+
+    def test_disks(self) -> None:
+        """Those that are configured; if none is, a part of the data directory's file system."""
+        machine = evolve(MACHINE, disk_bytes=50 * GIB)
+        told = AgentSettings(disks=("/mnt/a=2G", "/mnt/b/=1.5G"), ssds=("/fast=1G",))
+        found = capacity(machine, told)
+        self.assertEqual(found.disks, (Disk("/mnt/a", 2 * GIB), Disk("/mnt/b", 3 * GIB // 2)))
+        self.assertEqual(found.ssds, (Disk("/fast", GIB),))
+        own = capacity(machine, AgentSettings(data_dir="/data"))
+        self.assertEqual((own.disks, own.ssds), ((Disk("/data/volumes", 50 * GIB),), ()))
+
+    def test_no_disk(self) -> None:
+        """A disk is /PATH=SIZE; anything else is a ValueError that says so."""
+        for text in ("", "/mnt", "mnt=5G", "/mnt/../x=5G", "/mnt=much"):
+            with self.assertRaises(ValueError) as caught:
+                capacity(MACHINE, AgentSettings(disks=(text,)))
+            self.assertRegex(str(caught.exception), "write /PATH=SIZE|is not a size")

@@ -23,6 +23,7 @@ from zope.interface import implementer
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
+from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.probes import MemoryProbes
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
@@ -111,6 +112,7 @@ class Machine:
     labels: tuple[str, ...]
     database: MemoryDatabase = field(factory=MemoryDatabase)
     probes: MemoryProbes = field(factory=MemoryProbes)
+    channels: MemoryChannels = field(factory=MemoryChannels)
     clock: MortalClock | None = None
     agent: Agent | None = None
 
@@ -253,6 +255,7 @@ class Cluster:
             gce_address=machine.gce_address,
             spawner=_NoSpawner(),
             probes=machine.probes,
+            channels=machine.channels,
         )
         machine.agent = Agent(settings, around, self.case.fail, self.case.fail)
         machine.agent.startService()

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
+from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.probes import MemoryProbes
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
@@ -335,6 +336,7 @@ class World:
             gce_address=_gce_address(machine.seen),
             spawner=_NoSpawner(),
             probes=MemoryProbes(),
+            channels=MemoryChannels(),
         )
         settings = AgentSettings(
             endpoint=process.name,
