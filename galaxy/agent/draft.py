@@ -8,7 +8,7 @@ draft. `galaxy.agent.runner` writes it, and has the book adopt it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from attrs import evolve
 
