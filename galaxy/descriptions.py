@@ -21,7 +21,9 @@ from attrs import frozen
 
 from galaxy.defaults import with_defaults
 from galaxy.protocol import types_pb2 as pb
+from galaxy.resources import format_size
 
+LEAST_LOG_BYTES = 64 << 10
 INLINE_LIMIT_BYTES = 8 << 20
 """The most that the inline packages of one job may weigh together."""
 
@@ -202,6 +204,9 @@ def _task_problems(
         yield Problem(f"{path}.cpu_isolation_type", "there is no such type")
     yield from _duration(f"{path}.stop_timeout", task.stop_timeout_s)
     yield from _duration(f"{path}.deploy_timeout", task.deploy_timeout_s)
+    if task.log_bytes and task.log_bytes < LEAST_LOG_BYTES:
+        least = format_size(LEAST_LOG_BYTES)
+        yield Problem(f"{path}.log_size", f"of a log at least {least} are kept")
     for position, entry in enumerate(task.envs):
         name, equals, value = entry.partition("=")
         if not (equals and _ENV_NAME.fullmatch(name)) or "\0" in value:

@@ -127,6 +127,8 @@ UNSOUND: list[tuple[Change, str]] = [
     (set_to("task.stop_command", "a\0b"), "pod.tasks[0].stop_command"),
     (set_to("task.stop_timeout_s", -1), "pod.tasks[0].stop_timeout"),
     (set_to("task.deploy_timeout_s", -1), "pod.tasks[0].deploy_timeout"),
+    (set_to("task.log_bytes", -1), "pod.tasks[0].log_size"),
+    (set_to("task.log_bytes", 1000), "pod.tasks[0].log_size"),
     (set_to("task.mem_isolation_type", 9), "pod.tasks[0].mem_isolation_type"),
     (lambda job: task(job).envs.append("NOVALUE"), "pod.tasks[0].envs[1]"),
     (lambda job: task(job).envs.append("1X=2"), "pod.tasks[0].envs[1]"),

@@ -28,6 +28,7 @@ from galaxy.settings import AgentSettings
 
 LOOK_S = 2.0
 HURRY_S = 0.25
+LEAST_PAUSE = 100  # as many times as long as a look takes: a hundredth of a processor, no more
 _BLOCK = 512  # the unit of st_blocks
 
 _log = Logger()
@@ -73,9 +74,12 @@ class Pruner:
     async def _prune_for_ever(self) -> None:
         try:
             while True:
+                begun = self._clock.seconds()
                 bounds = list(self._bounds())
                 busy: bool = await self._in_thread(partial(self._prune_all, bounds))
-                await deferLater(self._clock, HURRY_S if busy else LOOK_S)
+                took_s = self._clock.seconds() - begun
+                pause_s = HURRY_S if busy else max(LOOK_S, took_s * LEAST_PAUSE)
+                await deferLater(self._clock, pause_s)
         except CancelledError:
             pass  # `stop`
         except Exception:

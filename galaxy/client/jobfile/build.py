@@ -67,6 +67,7 @@ def _task(number: int, keys: TaskKeys, job: JobKeys, package: Package) -> pb.Tas
         stop_command=keys.stop_command,
         stop_timeout_s=keys.stop_timeout,
         deploy_timeout_s=keys.deploy_timeout,
+        log_bytes=keys.log_size,
         envs=keys.envs,
         sha256=keys.sha256,
         mem_isolation_type=keys.mem_isolation_type,

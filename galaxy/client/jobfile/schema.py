@@ -153,6 +153,7 @@ class TaskKeys(_Keys):
     stop_command: str = ""
     stop_timeout: float = 0.0
     deploy_timeout: float = 0.0
+    log_size: Size = 0
     requirement: RequirementKeys | None = None
     envs: list[str] = []
     mem_isolation_type: Literal["kMemIsolationCgroup", "kMemIsolationLimit"] = "kMemIsolationCgroup"

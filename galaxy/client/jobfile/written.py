@@ -73,6 +73,7 @@ def _task(task: pb.TaskDescriptor) -> Keys:
             "stop_command": task.stop_command,
             "stop_timeout": task.stop_timeout_s,
             "deploy_timeout": task.deploy_timeout_s,
+            "log_size": task.log_bytes,
             "envs": list(task.envs),
             "mem_isolation_type": memory.Name(task.mem_isolation_type),
             "cpu_isolation_type": cpu.Name(task.cpu_isolation_type),

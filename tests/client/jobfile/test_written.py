@@ -47,6 +47,7 @@ TASKS = keys(
         "start_command": WORDS,
         "stop_timeout": st.floats(0, 100),
         "deploy_timeout": st.floats(0, 100),
+        "log_size": st.integers(1 << 20, 1 << 40),
         "envs": st.lists(WORDS, max_size=2),
         "requirement": REQUIREMENTS,
         "health": HEALTH,
