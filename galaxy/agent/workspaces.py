@@ -117,19 +117,14 @@ class Workspaces:
         and `KeyError` when there is no such user.
         """
         workspace = self.places(key).workspace(number)
-        try:
-            workspace.parent.mkdir()
-            workspace.parent.chmod(0o711)  # whatever the daemon's umask is
-        except FileExistsError:
-            pass
+        # Whoever made a directory may have been killed before it was as it is to be.
+        workspace.parent.mkdir(exist_ok=True)
+        workspace.parent.chmod(0o711)  # whatever the daemon's umask is
         self._enter(Home(key, workspace.parent))
-        try:
-            workspace.mkdir(mode=0o700)
-        except FileExistsError:
-            return
+        workspace.mkdir(mode=0o700, exist_ok=True)
         if user:
             account = pwd.getpwnam(user)
-            os.chown(workspace, account.pw_uid, account.pw_gid)
+            os.chown(workspace, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
     def record(self, key: PodKey, last: PodStatus) -> None:
         """Keep, in a pod's directory, how an attempt that lived there stood in the end."""

@@ -46,6 +46,18 @@ class WorkspaceTests(SynchronousTestCase):
         self.workspaces.make(KEY, 0, "")
         self.assertTrue(file.exists())
 
+    def test_made_by_half(self) -> None:
+        """What an agent made that was killed before it was as it is to be, is put right."""
+        before = os.umask(0o077)
+        self.addCleanup(os.umask, before)
+        user = "nobody" if os.geteuid() == 0 else ""
+        workspace = self.workspaces.places(KEY).workspace(0)
+        workspace.mkdir(mode=0o700, parents=True)
+        self.workspaces.make(KEY, 0, user)
+        self.assertEqual(stat.S_IMODE(workspace.parent.stat().st_mode), 0o711)
+        if user:
+            self.assertEqual(workspace.stat().st_uid, pwd.getpwnam(user).pw_uid)
+
     def test_bury(self) -> None:
         """A buried pod is somewhere else, and can still be read."""
         self.workspaces.make(KEY, 0, "")
