@@ -150,7 +150,7 @@ class KeeperLoop:
             oom_events=entrance.oom_events,
         )
         self._records.write_spec(process, spec)
-        self._cradle.socket.send(str(process).encode())
+        self._cradle.socket.send(b"h" + str(process).encode())
 
     def _finish(self, process: ProcessId) -> None:
         ended = self._records.read(process).ended

@@ -12,11 +12,25 @@ import os
 import resource
 import signal
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from galaxy.gce.kernel import die_with_parent, renounce_privileges
+from galaxy.gce.box import enter
+from galaxy.gce.kernel import (
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUTS,
+    bound_capabilities,
+    die_with_parent,
+    drop_capabilities,
+    filter_system_calls,
+    renounce_privileges,
+    set_namespaces,
+)
 from galaxy.gce.passage import open_passage
-from galaxy.gce.procfs import start_time
+from galaxy.gce.procfs import start_time, stat
+from galaxy.gce.seccomp import default_filter, is_known
 
 SPEC, CLAIM, STARTED, STOP, ENDED = "spec", "claim", "started", "stop", "ended"
 TAKEN = b"\0"  # said instead of a reason: another keeper has this process
@@ -37,17 +51,37 @@ class _RefusedError(Exception):
     """The task cannot be started; says why."""
 
 
-def bear(keeper: int, say: int) -> NoReturn:
+def visit_neighbour() -> int:
     """
-    Claim the record and become the task of `keeper`, or write the reason to `say`.
+    See to it that the next child is among the processes of the box that the spec names.
 
-    `say` is closed by a successful exec.
+    A descriptor of the process there, for `bear`; -1: it has gone.
+    """
+    with open(SPEC, "rb") as file:
+        neighbour = json.load(file)["neighbour"]
+    try:
+        fd = os.pidfd_open(neighbour["pid"])
+        if start_time(neighbour["pid"]) != neighbour["start"]:
+            return -1
+        set_namespaces(fd, CLONE_NEWPID)
+    except ProcessLookupError:
+        return -1
+    return fd
+
+
+def bear(parent: int, say: int, neighbour: int | None) -> NoReturn:
+    """
+    Claim the record and become the task, or write the reason to `say`.
+
+    `parent` is the keeper, as this process sees it. `say` is closed by a successful exec.
+    `neighbour`: see `visit_neighbour`.
     """
     try:
         die_with_parent()
-        if os.getppid() != keeper:
+        if os.getppid() != parent:
             os._exit(0)
         os.setsid()
+        keeper = _keeper()
         os.symlink(f"{keeper}:{start_time(keeper)}", CLAIM)
     except FileExistsError:
         os.write(say, TAKEN)
@@ -56,12 +90,19 @@ def bear(keeper: int, say: int) -> NoReturn:
         os.write(say, f"cannot claim the process: {error.strerror}".encode())
         os._exit(127)
     try:
-        _become(keeper)
+        _become(parent, neighbour)
     except _RefusedError as error:
         os.write(say, str(error).encode()[:4096])
     except BaseException as error:  # noqa: BLE001  (nothing may return into the keeper's code)
         os.write(say, f"cannot start the process: {error!r}".encode()[:4096])
     os._exit(127)
+
+
+def _keeper() -> int:
+    """The keeper's pid, as /proc has it: the machine's, whatever namespace this is in."""
+    found = stat("self")
+    assert found is not None
+    return found[1]
 
 
 def oom_kills(path: str) -> int:
@@ -78,7 +119,7 @@ def oom_kills(path: str) -> int:
     return 0
 
 
-def _become(keeper: int) -> NoReturn:
+def _become(parent: int, neighbour: int | None) -> NoReturn:
     os.umask(0o022)
     with open(SPEC, "rb") as file:
         spec = json.load(file)
@@ -94,27 +135,58 @@ def _become(keeper: int) -> NoReturn:
         _record_start(spec)
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
+    _enter(spec, neighbour)
     with _Step(f"cannot enter {spec['cwd']}"):
-        if spec["uid"]:
-            open_passage(spec["cwd"], spec["uid"], [spec["gid"], *spec["groups"]])
         os.chdir(spec["cwd"])
+    _renounce(spec)
+    with _Step("cannot be tied to its keeper"):
+        die_with_parent()
+        if os.getppid() != parent:
+            os._exit(0)
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_DFL)
+    if spec["seccomp"]:
+        machine = os.uname().machine
+        if not is_known(machine):
+            raise _RefusedError(f"there is no filter of system calls for {machine}")
+        with _Step("cannot filter its system calls"):
+            filter_system_calls(default_filter(machine))
+    with _Step("cannot execute /bin/sh"):
+        environment = dict(item.split("=", 1) for item in spec["envs"])
+        os.execve("/bin/sh", ["/bin/sh", "-c", spec["command"]], environment)  # noqa: S606
+
+
+def _enter(spec: dict[str, Any], neighbour: int | None) -> None:
+    """Go where the task is to be: another's box, one of its own, or the machine itself."""
+    if neighbour is not None:
+        if neighbour < 0:
+            raise _RefusedError("the process whose box it was to share has ended")
+        with _Step("cannot enter the box of another process"):
+            set_namespaces(neighbour, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET)
+    elif spec["box"]:
+        with _Step("cannot make a box"):
+            enter(spec["box"], as_root=not spec["uid"])
+    elif spec["uid"]:
+        with _Step(f"cannot enter {spec['cwd']}"):
+            open_passage(spec["cwd"], spec["uid"], [spec["gid"], *spec["groups"]])
+
+
+def _renounce(spec: dict[str, Any]) -> None:
+    """Become the user, and give up what the task is not to have."""
+    contained = bool(spec["box"] or spec["uid"])
+    if contained:
+        with _Step("cannot bound capabilities"):
+            bound_capabilities()
     if spec["uid"] is not None:
         with _Step(f"cannot become user {spec['uid']}"):
             os.setgroups(spec["groups"])
             os.setgid(spec["gid"])
             os.setuid(spec["uid"])
-    with _Step("cannot be tied to its keeper"):
-        die_with_parent()
-        if os.getppid() != keeper:
-            os._exit(0)
-    if os.getuid() != 0:
+    if contained or os.getuid() != 0 or spec["seccomp"]:
         with _Step("cannot renounce privileges"):
+            if contained:
+                drop_capabilities()
             renounce_privileges()
-    for number in _IGNORED:
-        signal.signal(number, signal.SIG_DFL)
-    with _Step("cannot execute /bin/sh"):
-        environment = dict(item.split("=", 1) for item in spec["envs"])
-        os.execve("/bin/sh", ["/bin/sh", "-c", spec["command"]], environment)  # noqa: S606
 
 
 class _Step:
@@ -159,8 +231,8 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
-def _record_start(spec: dict[str, str]) -> None:
-    pid = os.getpid()
+def _record_start(spec: dict[str, Any]) -> None:
+    pid = int(os.readlink("/proc/self"))  # the machine's, whatever namespace this is in
     started = {
         "pid": pid,
         "start": start_time(pid),

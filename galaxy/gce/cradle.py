@@ -5,9 +5,12 @@ Run by `galaxy.gce.launcher` as `python -S -m galaxy.gce.cradle ROOT LOCK FD`,
 before or beside a gce that holds Twisted: forking a small process is cheap, and
 what it forks stays small. It talks over one SOCK_SEQPACKET socket:
 
-    in   CONTAINER/NAME   launch the process whose record is ROOT/CONTAINER/NAME
-    out  a single dot     ready: no other cradle forks for ROOT
-    out  CONTAINER/NAME   its record has news (sent by the keeper itself)
+    in   WAY CONTAINER/NAME  launch the process whose record is ROOT/CONTAINER/NAME
+    out  a single dot        ready: no other cradle forks for ROOT
+    out  CONTAINER/NAME      its record has news (sent by the keeper itself)
+
+WAY is one letter: whether the keeper is the first process of a namespace of process
+ids, so that what it keeps sees nothing else and the kernel ends it all when the keeper goes.
 
 Messages only say where to look; the record on disk is the truth. The lock is
 held by the cradle and by its keepers until they have claimed their record, so
@@ -25,9 +28,10 @@ import signal
 import sys
 
 from galaxy.gce.keeper import give_up, keep, write_failed
-from galaxy.gce.kernel import name_process
+from galaxy.gce.kernel import CLONE_NEWPID, name_process, set_namespaces, unshare
 
 READY = b"."
+HOST, BOX, JOIN = b"h", b"b", b"j"  # the ways; JOIN: into another process's namespaces
 _LONGEST = 4096
 # It goes when gce hangs up, not before, and keepers inherit this.
 # Of SIGCHLD it means that the kernel reaps keepers.
@@ -46,32 +50,54 @@ def serve(root: str, lock_path: str, socket: int) -> None:
     gc.freeze()
     # What is written to between two forks is one more page in every keeper.
     below = os.fsencode(root) + b"/"
+    home = os.open("/proc/self/ns/pid", os.O_RDONLY)
     try:
         os.write(socket, READY)
         while request := os.read(socket, _LONGEST):
-            _launch(below + request, lock, socket, request)
+            way, name = request[:1], request[1:]
+            if way == BOX:
+                _launch_boxed(below + name, lock, socket, name, home)
+            else:
+                _launch(below + name, lock, socket, name, joins=way == JOIN)
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ECONNRESET):
             raise
 
 
-def _launch(directory: bytes, lock: int, socket: int, request: bytes) -> None:
+def _launch_boxed(directory: bytes, lock: int, socket: int, request: bytes, home: int) -> None:
+    """As `_launch`; the next child, and no later one, is in a namespace of its own."""
+    try:
+        unshare(CLONE_NEWPID)
+    except OSError as error:
+        _fail(directory, socket, request, f"cannot make a namespace: {error.strerror}")
+        return
+    try:
+        _launch(directory, lock, socket, request, joins=False)
+    finally:
+        set_namespaces(home, CLONE_NEWPID)
+
+
+def _launch(directory: bytes, lock: int, socket: int, request: bytes, *, joins: bool) -> None:
     try:
         pid = os.fork()
     except OSError as error:
-        os.chdir(directory)
-        write_failed(f"cannot fork a keeper: {error.strerror}")
-        os.chdir("/")
-        os.write(socket, request)
+        _fail(directory, socket, request, f"cannot fork a keeper: {error.strerror}")
         return
     if pid == 0:
         try:
-            keep(directory, lock, socket, request)
+            keep(directory, lock, socket, request, joins=joins)
         except BaseException:  # noqa: BLE001  (a keeper must not become a second cradle)
             sys.excepthook(*sys.exc_info())
             give_up(socket, request)
             os._exit(70)
         os._exit(0)
+
+
+def _fail(directory: bytes, socket: int, request: bytes, reason: str) -> None:
+    os.chdir(directory)
+    write_failed(reason)
+    os.chdir("/")
+    os.write(socket, request)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ class ILauncher(Interface):
         asked for again. Call `news` when a record says more than before.
         """
 
-    def launch(process: ProcessId) -> None:
-        """Start a process. Asking twice does not start it twice."""
+    def launch(process: ProcessId, spec: Spec) -> None:
+        """Start a process, whose record has this spec. Asking twice does not start it twice."""
 
     def stop() -> None:
         """Start nothing more. What runs, runs on."""

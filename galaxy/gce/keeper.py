@@ -14,6 +14,9 @@ of the process (`galaxy.gce.records` is gce's view of the same files):
 So: no claim, nothing ran; a claim without `started`, the command never ran;
 `started` without `ended` and no such keeper, its end is lost.
 
+Of a task in a box the keeper is process 1: the kernel leaves nothing of it when the keeper
+goes, however that happens. Pids in the record are the machine's, not the box's.
+
 The keeper stays outside the task's control groups and keeps its rights: what
 freezes, starves or kills the task does not reach it. When the command has
 ended, the keeper ends whatever the command left behind before it goes itself:
@@ -32,7 +35,17 @@ import os
 import signal
 import time
 
-from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP, TAKEN, bear, oom_kills
+from galaxy.gce.birth import (
+    CLAIM,
+    ENDED,
+    SPEC,
+    STARTED,
+    STOP,
+    TAKEN,
+    bear,
+    oom_kills,
+    visit_neighbour,
+)
 from galaxy.gce.kernel import adopt_orphans, await_children, name_process
 from galaxy.gce.procfs import descendants, send_signal
 
@@ -41,12 +54,13 @@ _LEFTOVERS_GRACE_S = 2.0
 _LEFTOVERS_LOOK_S = 0.02
 
 
-def keep(directory: bytes, lock: int, report: int, message: bytes) -> None:
+def keep(directory: bytes, lock: int, report: int, message: bytes, *, joins: bool) -> None:
     """
     Be the keeper of the process recorded in `directory`; returns when all is over.
 
     `lock` is closed once the record is claimed. `message` is written to `report`
-    once the record says that the process started, or why it did not.
+    once the record says that the process started, or why it did not. `joins`: into the
+    namespaces of the process that the spec names.
     """
     os.setsid()
     os.chdir(directory)
@@ -54,7 +68,10 @@ def keep(directory: bytes, lock: int, report: int, message: bytes) -> None:
     await_children()
     adopt_orphans()
     outcome, say = os.pipe()
-    keeper = os.getpid()
+    parent, neighbour = os.getpid(), None
+    if joins:
+        # What is in another namespace of process ids sees its parent as 0.
+        parent, neighbour = 0, visit_neighbour()
     try:
         task = os.fork()
     except OSError as error:
@@ -62,7 +79,7 @@ def keep(directory: bytes, lock: int, report: int, message: bytes) -> None:
         _tell(report, message)
         return
     if task == 0:
-        bear(keeper, say)
+        bear(parent, say, neighbour)
     os.close(say)
     failure = os.read(outcome, 4096)  # empty: exec closed the other end
     os.close(outcome)
@@ -160,12 +177,12 @@ def _end_leftovers() -> None:
 
     In a stop it has had SIGTERM, and gce will see to its SIGKILL. Else the
     command has ended by itself: what it left gets SIGTERM, a moment, and SIGKILL.
+    What was left behind in another's namespaces is with the keeper there, and ends with it.
     """
-    me = os.getpid()
     if _none_left():
         return
     if not os.path.exists(STOP):
-        send_signal(descendants({me}), signal.SIGTERM)
+        _signal_leftovers(signal.SIGTERM)
     killing_at = time.monotonic() + _LEFTOVERS_GRACE_S
     while not _none_left():
         if os.path.exists(STOP):
@@ -173,8 +190,19 @@ def _end_leftovers() -> None:
         elif time.monotonic() < killing_at:
             time.sleep(_LEFTOVERS_LOOK_S)
         else:
-            send_signal(descendants({me}), signal.SIGKILL)
+            _signal_leftovers(signal.SIGKILL)
             os.waitpid(-1, 0)
+
+
+def _signal_leftovers(number: int) -> None:
+    me = os.getpid()
+    if me == 1:  # in a box: all that this can see, but itself
+        try:  # noqa: SIM105  (contextlib is more than a keeper should carry)
+            os.kill(-1, number)
+        except ProcessLookupError:
+            pass
+    else:
+        send_signal(descendants({me}), number)
 
 
 def _none_left() -> bool:

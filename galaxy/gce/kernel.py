@@ -11,9 +11,13 @@ import os
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
+_PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _SIGKILL, _SIGCHLD = 9, 17  # `signal` would give the same numbers for 0.2 MB a keeper
+_EINVAL = 22
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _prctl = _libc.prctl
@@ -22,10 +26,38 @@ _signal.restype = ctypes.c_void_p
 _signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _mount = _libc.mount
 _mount.argtypes = (*(ctypes.c_char_p,) * 3, ctypes.c_ulong, ctypes.c_char_p)
+_umount = _libc.umount2
+_pivot_root = _libc.pivot_root
 _unshare = _libc.unshare
+_setns = _libc.setns
+_capset = _libc.capset
+_sethostname = _libc.sethostname
+_socket = _libc.socket
+_syscall = _libc.syscall
 
-MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_SLAVE = 1 << 1, 1 << 2, 1 << 12, 1 << 14, 1 << 19
-_CLONE_NEWNS = 0x20000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 1 << 5, 1 << 12, 1 << 14, 1 << 19
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x0002_0000, 0x0400_0000, 0x0800_0000
+CLONE_NEWPID, CLONE_NEWNET = 0x2000_0000, 0x4000_0000
+_MNT_DETACH = 2
+_AF_INET, _SOCK_DGRAM = 2, 2
+
+# Since Linux 5.12, by the same numbers on every architecture but alpha.
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
+_OPEN_TREE_CLONE = 1
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+
+_Words = ctypes.c_uint64 * 4  # struct mount_attr: set, clear, propagation, user namespace
+_Header = ctypes.c_uint32 * 2  # struct __user_cap_header_struct
+_Nothing = ctypes.c_uint32 * 6
+_CAPABILITIES_3 = 0x2008_0522
+
+
+class _Filter(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("program", ctypes.c_void_p))
 
 
 def name_process(name: bytes) -> None:
@@ -48,20 +80,97 @@ def renounce_privileges() -> None:
     _control(_PR_SET_NO_NEW_PRIVS, 1)
 
 
+def bound_capabilities() -> None:
+    """Have executing a program, as root too, give no capability any more."""
+    number = 0
+    while _prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) == 0:
+        number += 1
+    if ctypes.get_errno() != _EINVAL:  # which says that there is no such capability
+        _check(-1)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability there is."""
+    _control(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    _check(_capset(_Header(_CAPABILITIES_3, 0), _Nothing()))
+
+
+def filter_system_calls(program: bytes) -> None:
+    """Have the kernel ask a program (see `galaxy.gce.seccomp`) about each system call."""
+    words = ctypes.create_string_buffer(program, len(program))
+    asked = _Filter(len(program) // 8, ctypes.cast(words, ctypes.c_void_p))
+    _check(_prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(asked), 0, 0))
+
+
 def await_children() -> None:
     """Undo an inherited SIG_IGN of SIGCHLD, under which no exit status can be had."""
     _signal(_SIGCHLD, None)
 
 
-def unshare_mounts() -> None:
-    """Go into a mount namespace of this process's own."""
-    _check(_unshare(_CLONE_NEWNS))
+def unshare(namespaces: int) -> None:
+    """Go into new namespaces of these kinds; as to process ids, the children will."""
+    _check(_unshare(namespaces))
+
+
+def set_namespaces(fd: int, namespaces: int) -> None:
+    """Go into the namespaces of a process (pidfd), or into the one that the descriptor is."""
+    _check(_setns(fd, namespaces))
+
+
+def set_hostname(name: str) -> None:
+    """Call the machine by this name, in the present UTS namespace."""
+    encoded = name.encode()
+    _check(_sethostname(encoded, len(encoded)))
+
+
+def datagram_socket() -> int:
+    """A descriptor to ask about the network with; importing `socket` would cost more."""
+    fd: int = _socket(_AF_INET, _SOCK_DGRAM | os.O_CLOEXEC, 0)
+    if fd < 0:
+        _check(-1)
+    return fd
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """mount(2)."""
     texts = [os.fsencode(text) for text in (source, target, kind)]
     _check(_mount(*texts, flags, os.fsencode(options) or None), target)
+
+
+def clone_mounts(source: str, flags: int) -> int:
+    """
+    A copy of the mounts at and below a path, with `flags` (MS_RDONLY, MS_NOSUID, MS_NODEV),
+    attached nowhere yet; the descriptor of it. Since Linux 5.12.
+    """
+    options = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE
+    fd: int = _syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), options)
+    if fd < 0:
+        _check(-1, source)
+    words = _Words(flags, 0, 0, 0)
+    options = _AT_EMPTY_PATH | _AT_RECURSIVE
+    if _syscall(_MOUNT_SETATTR, fd, b"", options, ctypes.byref(words), ctypes.sizeof(words)):
+        _check(-1, source)
+    return fd
+
+
+def attach_mounts(fd: int, target: str) -> None:
+    """Mount what `clone_mounts` copied."""
+    flags = _MOVE_MOUNT_F_EMPTY_PATH
+    _check(_syscall(_MOVE_MOUNT, fd, b"", _AT_FDCWD, os.fsencode(target), flags), target)
+
+
+def exchange_root() -> None:
+    """
+    Make the working directory, which a file system is mounted on, the root directory.
+
+    The old root is beneath it until `leave_old_root`, but no path leads there.
+    """
+    _check(_pivot_root(b".", b"."), ".")
+
+
+def leave_old_root() -> None:
+    """Unmount, in this namespace, what the root directory was before."""
+    _check(_umount(b".", _MNT_DETACH), ".")
 
 
 def _control(option: int, argument: bytes | int) -> None:

@@ -11,9 +11,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from galaxy.gce.cradle import READY
+from galaxy.gce.cradle import BOX, HOST, JOIN, READY
 from galaxy.gce.interfaces import ILauncher
-from galaxy.gce.record import ProcessId
+from galaxy.gce.record import ProcessId, Spec
 from galaxy.gce.spawn import Cradle
 
 _LONGEST = 4096
@@ -54,10 +54,10 @@ class CradleLauncher:
         self._news = news
         self._use(self._cradle or self._spawn())
 
-    def launch(self, process: ProcessId) -> None:
+    def launch(self, process: ProcessId, spec: Spec) -> None:
         """Ask the cradle. Without one, it is asked for again when the next is ready."""
         if self._cradle is not None:
-            self._requests.append(str(process).encode())
+            self._requests.append(_way(spec) + str(process).encode())
             self.doWrite()
 
     def stop(self) -> None:
@@ -139,6 +139,12 @@ class CradleLauncher:
             self._reactor.callLater(_RESPAWN_S, self._respawn)
         else:
             self._use(cradle)
+
+
+def _way(spec: Spec) -> bytes:
+    if spec.neighbour is not None:
+        return JOIN
+    return HOST if spec.box is None else BOX
 
 
 def _nobody(*_: object) -> None:

@@ -142,13 +142,12 @@ class MemoryMachine:
         """Nothing to close."""
         self._news = None
 
-    def launch(self, process: ProcessId) -> None:
+    def launch(self, process: ProcessId, spec: Spec) -> None:
         """Start it, and say so, before this returns."""
         record = self.records.by_id[process]
         if record.claim is not None:
             return
-        assert record.spec is not None
-        behaviour = self._behave(process, record.spec)
+        behaviour = self._behave(process, spec)
         now, pid = self._clock.seconds(), next(self._pids)
         self.launched.append(process)
         claim = Claim(pid, pid)

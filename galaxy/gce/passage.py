@@ -13,7 +13,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from galaxy.gce.kernel import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, MS_SLAVE, mount, unshare_mounts
+from galaxy.gce.kernel import (
+    CLONE_NEWNS,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOSUID,
+    MS_REC,
+    MS_SLAVE,
+    mount,
+    unshare,
+)
 
 _SEARCH = 0o1
 
@@ -38,7 +47,7 @@ def open_passage(directory: str, uid: int, gids: Sequence[int]) -> None:
     closed = closed_ancestor(os.path.dirname(directory), uid, gids)
     if closed is None:
         return
-    unshare_mounts()
+    unshare(CLONE_NEWNS)
     mount("none", "/", "", MS_REC | MS_SLAVE)  # what happens here stays here
     target = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

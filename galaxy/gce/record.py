@@ -17,6 +17,33 @@ class ProcessId:
 
 
 @frozen
+class Claim:
+    """Which process is the keeper; the start time tells it from a later one of the same pid."""
+
+    pid: int
+    start: int
+
+
+@frozen
+class Bind:
+    """What a box has at `target`: something of the host; or, if empty, a file system in memory."""
+
+    source: str
+    target: str
+    writable: bool = False
+    tmpfs: int = 0  # bytes
+
+
+@frozen
+class Box:
+    """What a process sees of the machine. `galaxy.gce.box` makes it so."""
+
+    hostname: str
+    binds: tuple[Bind, ...] = ()
+    private_network: bool = False
+
+
+@frozen
 class Spec:
     """What to run. `boot`: of which boot of the machine the record tells."""
 
@@ -31,14 +58,9 @@ class Spec:
     groups: tuple[int, ...] = ()
     join: tuple[str, ...] = ()
     oom_events: str = ""
-
-
-@frozen
-class Claim:
-    """Which process is the keeper; the start time tells it from a later one of the same pid."""
-
-    pid: int
-    start: int
+    box: Box | None = None  # None: it sees the machine as it is
+    neighbour: Claim | None = None  # the process whose namespaces it goes into, instead of a box
+    seccomp: bool = False
 
 
 @frozen

@@ -22,9 +22,10 @@ from zope.interface import implementer
 
 from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP
 from galaxy.gce.interfaces import IRecords
-from galaxy.gce.record import Claim, Ended, ProcessId, Record, Spec, Started
+from galaxy.gce.record import Bind, Box, Claim, Ended, ProcessId, Record, Spec, Started
 
 T = TypeVar("T", Spec, Started, Ended)
+_PARTS: dict[str, type[Any]] = {"box": Box, "binds": Bind, "neighbour": Claim}
 
 
 @implementer(IRecords)
@@ -123,11 +124,18 @@ def _read(path: Path, kind: type[T]) -> T | None:
         stored: dict[str, Any] = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
-    known: dict[str, Any] = {
-        field.name: tuple(stored[field.name])
-        if isinstance(stored[field.name], list)
-        else stored[field.name]
-        for field in fields(kind)
-        if field.name in stored
-    }
+    value: T = _value(kind, stored)
+    return value
+
+
+def _value(kind: type[Any], stored: dict[str, Any]) -> Any:
+    """A value of one of the kinds in a record; whatever it lacks is as by default."""
+    known = {field.name: stored[field.name] for field in fields(kind) if field.name in stored}
+    for name, value in known.items():
+        if isinstance(value, dict):
+            known[name] = _value(_PARTS[name], value)
+        elif isinstance(value, list):
+            known[name] = tuple(
+                _value(_PARTS[name], item) if isinstance(item, dict) else item for item in value
+            )
     return kind(**known)

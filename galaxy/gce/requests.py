@@ -9,13 +9,16 @@ import re
 from attrs import frozen
 
 from galaxy.gce.cgroups import Allowance
-from galaxy.gce.record import ProcessId, Spec
+from galaxy.gce.record import Bind, Box, ProcessId, Spec
+from galaxy.protocol import gce_pb2
 from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermission
 
 DEFAULT_PIDS = 4096
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_HOSTNAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_FILTERS = ("", "default")
 _LONGEST_COMMAND = 128 * 1024 - 1  # the kernel's limit of one argument
 
 
@@ -64,9 +67,11 @@ def allowance(limits: Limits) -> Allowance:
 def spec(request: ExecuteRequest, rights: Rights) -> Spec:
     """What to run, with these rights; `kInputError` says what is wrong with the request."""
     for field in ("cwd", "stdout_path", "stderr_path"):
-        path = getattr(request, field)
-        if not path.startswith("/") or "\0" in path:
-            raise GalaxyError(kInputError, f"{field} is {path!r}, not an absolute path")
+        _check_path(field, getattr(request, field))
+    if request.join:
+        checked_name("process to join", request.join)
+    if request.seccomp not in _FILTERS:
+        raise GalaxyError(kInputError, f"there is no filter of system calls {request.seccomp!r}")
     if "\0" in request.command or len(request.command.encode()) > _LONGEST_COMMAND:
         raise GalaxyError(kInputError, "the command is longer than 128 KiB, or has a zero byte")
     for env in request.envs:
@@ -83,7 +88,35 @@ def spec(request: ExecuteRequest, rights: Rights) -> Spec:
         uid=rights.uid,
         gid=rights.gid,
         groups=rights.groups,
+        box=_box(request.box) if request.HasField("box") else None,
+        seccomp=bool(request.seccomp),
     )
+
+
+def _box(asked: gce_pb2.Box) -> Box:
+    if not _HOSTNAME.fullmatch(asked.hostname):
+        raise GalaxyError(
+            kInputError,
+            f"the host name {asked.hostname!r} is not 1 to 64 letters, digits, '_', '-' or '.'",
+        )
+    for bind in asked.binds:
+        _check_path("the target of a bind", bind.target)
+        if os.path.normpath(bind.target) == "/":
+            raise GalaxyError(kInputError, "the root of a box cannot be bound")
+        if bind.source:
+            _check_path("the source of a bind", bind.source)
+        elif bind.tmpfs <= 0:
+            raise GalaxyError(kInputError, f"{bind.target} has neither a source nor a size")
+    binds = (
+        Bind(bind.source, os.path.normpath(bind.target), bind.writable, bind.tmpfs)
+        for bind in asked.binds
+    )
+    return Box(asked.hostname, tuple(binds), asked.private_network)
+
+
+def _check_path(what: str, path: str) -> None:
+    if not path.startswith("/") or "\0" in path:
+        raise GalaxyError(kInputError, f"{what} is {path!r}, not an absolute path")
 
 
 def rights_of(user: str, own_uid: int) -> Rights:

@@ -66,6 +66,7 @@ class GceService:
             process_id(request),
             spec(request, self._rights(request.user)),
             allowance(request.limits),
+            request.join,
         )
         return ExecuteResponse(process=status, existed=existed)
 

@@ -74,14 +74,15 @@ class Supervisor:
             self.cgroups.close()
 
     async def execute(
-        self, process_id: ProcessId, spec: Spec, allowance: Allowance
+        self, process_id: ProcessId, spec: Spec, allowance: Allowance, join: str = ""
     ) -> tuple[ProcessStatus, bool]:
         """
         Start a process, once; its status when it runs or never will, and whether it was
-        known already. `spec` lacks the entrance and the boot.
+        known already. `spec` lacks the entrance and the boot. `join` names a process of
+        the container whose view of the machine it shares, if that one lives.
         """
         known = self._find(process_id)
-        process = known or self._begin(process_id, spec, allowance)
+        process = known or self._begin(process_id, self._joined(spec, process_id, join), allowance)
         if process.verdict not in OVER and process.verdict is not Verdict.RUNNING:
             begun: Deferred[None] = Deferred()
             process.begun.append(begun)
@@ -170,8 +171,20 @@ class Supervisor:
         self._containers[name] = container
         process = Process(process_id, Record(spec))
         container.processes[process_id.name] = process
-        self._launcher.launch(process_id)
+        self._launcher.launch(process_id, spec)
         return process
+
+    def _joined(self, spec: Spec, process_id: ProcessId, join: str) -> Spec:
+        """The spec, with the living process that is to be joined in place of a box of its own."""
+        other = self._find(ProcessId(process_id.container, join)) if join else None
+        if other is None or other.verdict is not Verdict.RUNNING or other.record.spec is None:
+            return spec
+        record = self._records.read(other.id, other.record.spec)
+        if record.started is None or record.ended is not None:
+            return spec
+        if other.record.spec.box is None:
+            return evolve(spec, box=None)
+        return evolve(spec, neighbour=Claim(record.started.pid, record.started.start))
 
     def _enter(self, container: Container, allowance: Allowance) -> Entrance:
         """The way into a container, made if need be, with these limits from now on."""
@@ -251,7 +264,8 @@ class Supervisor:
             return
         if process.verdict is Verdict.WANTED:
             process.verdict = Verdict.STARTING
-            self._launcher.launch(process.id)
+            assert process.record.spec is not None
+            self._launcher.launch(process.id, process.record.spec)
         elif process.verdict is Verdict.LOST:
             self._log.warn("the end of {process} is not known", process=str(process.id))
         if process.verdict in OVER:

@@ -60,7 +60,7 @@ class RecordsTests(SynchronousTestCase):
     def test_of_a_newer_gce(self) -> None:
         """What this gce does not know is passed over."""
         self.records.write_spec(PROCESS, SPEC)
-        self.file("spec").write_text(json.dumps({**asdict(SPEC), "seccomp": True}))
+        self.file("spec").write_text(json.dumps({**asdict(SPEC), "of a later year": True}))
         self.assertEqual(SPEC, self.records.read(PROCESS).spec)
 
     def test_lists_and_forgets(self) -> None:
