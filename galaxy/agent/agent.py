@@ -19,11 +19,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.agent import unpack
-from galaxy.agent.accounting import Accounts, PortRange
+from galaxy.agent.accounting import Accounts
 from galaxy.agent.artifacts import Artifacts, ISource
 from galaxy.agent.book import Book
 from galaxy.agent.carrier import Carrier
 from galaxy.agent.console import ConsoleAnswers
+from galaxy.agent.disks import Disk
 from galaxy.agent.exec_channels import IChannels
 from galaxy.agent.exec_sessions import Sessions
 from galaxy.agent.gce_link import GceLink, IGceSpawner
@@ -32,6 +33,7 @@ from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.machine import Machine, capacity
 from galaxy.agent.master_link import MasterLink
+from galaxy.agent.ports import PortRange
 from galaxy.agent.prober import Prober
 from galaxy.agent.probes import IProbes
 from galaxy.agent.pruner import Bounds, Pruner, log_bound
@@ -52,7 +54,7 @@ from galaxy.protocol.master_pb2 import HeartBeatRequest
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import AGENT, CONSOLE
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import AgentFacts, Resource
+from galaxy.protocol.types_pb2 import AgentFacts, Resource, Volume
 from galaxy.protocol.wire_pb2 import Hello
 from galaxy.settings import AgentSettings
 
@@ -87,6 +89,7 @@ class Surroundings:
     probes: IProbes
     channels: IChannels
     condition: Callable[[], Reading] = Reading
+    foreign_port: Callable[[int], bool] = lambda _port: False
     build: str = ""
 
 
@@ -224,6 +227,9 @@ class Agent(Service):
             self._capacity.millicores,
             self._capacity.memory_bytes,
             PortRange.parse(settings.dynamic_ports),
+            self._capacity.disks,
+            self._capacity.ssds,
+            around.foreign_port,
         )
         book = Book.restored(remembered, accounts, around.users)
         workspaces = self._workspaces
@@ -305,7 +311,10 @@ class Agent(Service):
         return AgentFacts(
             hostname=self._around.machine.hostname,
             total=Resource(
-                millicores=self._capacity.millicores, memory=self._capacity.memory_bytes
+                millicores=self._capacity.millicores,
+                memory=self._capacity.memory_bytes,
+                disks=map(_volume, self._capacity.disks),
+                ssds=map(_volume, self._capacity.ssds),
             ),
             isolation=self.gce.isolation.kind,
             isolation_reason=self.gce.isolation.reason,
@@ -365,3 +374,7 @@ class Agent(Service):
             self.meter.sample(*await self.gce.usage())
         except GalaxyError as error:
             self._log.debug("usage was not sampled: {error}", error=error)
+
+
+def _volume(disk: Disk) -> Volume:
+    return Volume(quota=disk.size_bytes, path=disk.path)

@@ -51,9 +51,6 @@ class IContainers(Interface):
     def end(container: str, name: str, grace_s: float) -> Deferred[None]:
         """End a process and all that it began. Fires when none of them lives."""
 
-    def end(container: str, name: str, grace_s: float) -> Deferred[None]:
-        """End a process and all that it began. Fires when none of them lives."""
-
     def remove(container: str) -> Deferred[None]:
         """Take a container away; it is out of the picture before this fires."""
 

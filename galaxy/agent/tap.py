@@ -12,12 +12,14 @@ from twisted.application.service import MultiService
 from twisted.internet.threads import deferToThread
 from twisted.python import usage
 
-from galaxy.agent.accounting import PortRange
+from galaxy.agent import port_probe
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.condition import MachineCondition
+from galaxy.agent.disks import parsed
 from galaxy.agent.exec_channels import Channels
 from galaxy.agent.gce_link import DetachedGce
 from galaxy.agent.machine import Machine, TooSmall
+from galaxy.agent.ports import PortRange
 from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.sources import all_sources
 from galaxy.agent.store import open_database
@@ -78,6 +80,7 @@ class Options(DaemonOptions):
         try:
             self.agent = self._laid_over(self.settings.agent)
             PortRange.parse(self.agent.dynamic_ports)
+            parsed((*self.agent.disks, *self.agent.ssds))
         except ValueError as error:
             raise usage.UsageError(str(error)) from error
 
@@ -117,7 +120,7 @@ def makeService(options: Options) -> MultiService:
             Surroundings(
                 clock=clock,
                 rng=random.Random(),  # noqa: S311 -- for jitter, and names that only must differ
-                machine=Machine.here(),
+                machine=Machine.here(data),
                 users=_users(settings),
                 network=network,
                 discovery=masters,
@@ -129,6 +132,7 @@ def makeService(options: Options) -> MultiService:
                 spawner=gce,
                 build=build(),
                 probes=NetworkProbes(clock),
+                foreign_port=port_probe.in_use,
                 channels=Channels(clock, data / "exec"),
                 condition=MachineCondition([data]).read,
             ),

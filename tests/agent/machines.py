@@ -18,7 +18,6 @@ from zope.interface import implementer
 
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.exec_memory import MemoryChannels
-from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
@@ -127,7 +126,6 @@ class Machine:
     spawner: Spawner = field(factory=Spawner)
     probes: MemoryProbes = field(factory=MemoryProbes)
     channels: MemoryChannels = field(factory=MemoryChannels)
-    channels: MemoryChannels = field(factory=MemoryChannels)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
     faults: list[str] = field(factory=list)
@@ -175,7 +173,6 @@ class Machine:
             gce_address=GCE_ADDRESS,
             spawner=self.spawner,
             probes=self.probes,
-            channels=self.channels,
             channels=self.channels,
         )
         self.agent = Agent(settings, around, self.complaints.append, self.faults.append)

@@ -48,7 +48,11 @@ class RequestTests(SynchronousTestCase):
             self.assertEqual(request.terminal, "/dev/pts/7")
 
     @settings(deadline=None)
-    @given(st.lists(st.text(st.characters(exclude_characters="\0")), min_size=1))
+    @given(
+        st.lists(
+            st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1
+        )
+    )
     def test_words_stay_words(self, command: list[str]) -> None:
         """Safety: what the shell makes of it is the words that were given."""
         request = request_of(MAIN, "exec.5", command, PIPES, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from galaxy.agent.exec_memory import MemoryChannel
 from galaxy.agent.exec_sessions import GRACE_S, MOST_INPUT, MOST_SESSIONS
@@ -45,7 +45,7 @@ class Listener:
         self.items: list[ExecItem] = []
         self.error: GalaxyError | None = None
         self.over = False
-        self.stream = stream or console.exec(request)
+        self.stream: Any = stream or console.exec(request)
         Deferred.fromCoroutine(self._listen())
 
     async def _listen(self) -> None:
@@ -103,15 +103,17 @@ class SessionTests(MachineTests):
         """The names of the commands that run."""
         return [each.name for each in self.machine.gce.running() if each.name.startswith("exec")]
 
-    def end(self, **how: int) -> None:
+    def end(self, exit_code: int = 0, signal: int = 0) -> None:
         """End the only command that runs."""
         (name,) = self.running()
-        self.machine.gce.end(MAIN, name, **how)
+        self.machine.gce.end(MAIN, name, exit_code=exit_code, signal=signal)
         self.machine.advance(0.2)
 
     def told(self) -> list[tuple[str, str]]:
         """What the master hears of it."""
-        changes = self.machine.query(1, self.machine.agent.runner.ledger.instance).task_changes
+        runner = self.machine.agent.runner
+        assert runner is not None
+        changes = self.machine.query(1, runner.ledger.instance).task_changes
         return [(change.actor, change.reason) for change in changes if change.actor]
 
     def test_output_and_code(self) -> None:
@@ -195,7 +197,7 @@ class SessionTests(MachineTests):
     def test_the_caller_wants_no_more(self) -> None:
         """A stream that is closed is as good as a connection that is."""
         heard = self.exec("cat")
-        Deferred.fromCoroutine(heard.stream.aclose())
+        ensureDeferred(heard.stream.aclose())
         self.machine.advance(0.5)
         self.assertEqual(self.running(), [])
 

@@ -21,12 +21,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
-from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.probes import MemoryProbes
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
+from galaxy.agent.wellness import Reading
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behave, usual
 from galaxy.gce.record import ProcessId
@@ -113,6 +114,7 @@ class Machine:
     database: MemoryDatabase = field(factory=MemoryDatabase)
     probes: MemoryProbes = field(factory=MemoryProbes)
     channels: MemoryChannels = field(factory=MemoryChannels)
+    condition: Reading = field(factory=Reading)
     clock: MortalClock | None = None
     agent: Agent | None = None
 
@@ -256,6 +258,7 @@ class Cluster:
             spawner=_NoSpawner(),
             probes=machine.probes,
             channels=machine.channels,
+            condition=lambda: machine.condition,
         )
         machine.agent = Agent(settings, around, self.case.fail, self.case.fail)
         machine.agent.startService()

@@ -19,9 +19,9 @@ from twisted.internet.task import Clock, deferLater
 from zope.interface import implementer
 
 from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
-from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.probes import MemoryProbes
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
