@@ -9,9 +9,10 @@ must be kept for longer, or across masters, is for a monitor to collect.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from galaxy import names
 from galaxy.master.events import Happening
@@ -19,6 +20,9 @@ from galaxy.protocol.master_pb2 import Event
 
 PODS_PER_HAPPENING = 10
 """How many pods the kept happenings may tell of, on average."""
+
+MOST_QUOTED = 1000
+"""Of how many happenings it is kept what a task said last: that may be 4 KB."""
 
 LEVELS: dict[tuple[str, str], str] = {
     ("agent", "kDead"): "error",
@@ -76,6 +80,7 @@ def _event(number: int, happening: Happening, endpoint: str, indexes: list[int])
         reason=happening.reason,
         actor=happening.actor,
         level=LEVELS.get((happening.kind, happening.after), "info"),
+        said=happening.said,
     )
 
 
@@ -99,6 +104,7 @@ class Chronicle:
     since: float
     _happenings: list[Happening] = field(factory=list)
     _pods: int = 0
+    _quoted: deque[int] = field(factory=deque)  # the numbers of those that say what a task said
 
     @property
     def next(self) -> int:
@@ -108,6 +114,8 @@ class Chronicle:
     def add(self, happenings: Iterable[Happening]) -> None:
         """These happened. What is beyond the bound goes, but never the last."""
         for happening in happenings:
+            if happening.said:
+                self._quote(self.next)
             self._happenings.append(happening)
             self._pods += len(happening.pods)
         surplus, most = len(self._happenings) - self.kept, self.kept * PODS_PER_HAPPENING
@@ -118,6 +126,14 @@ class Chronicle:
             gone += 1
         del self._happenings[:gone]
         self.first += gone
+
+    def _quote(self, number: int) -> None:
+        """Note that a happening quotes a task; the oldest that does is cut short in exchange."""
+        self._quoted.append(number)
+        if len(self._quoted) > MOST_QUOTED:
+            place = self._quoted.popleft() - self.first
+            if place >= 0:
+                self._happenings[place] = evolve(self._happenings[place], said=())
 
     def read(self, number: int, most: int) -> list[tuple[int, Happening]]:
         """From that number on, at most so many; from the oldest if that one is lost."""

@@ -28,6 +28,7 @@ from galaxy.master.pods import Event, change, create, vanish, wake
 from galaxy.master.progress import progress
 from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
+from galaxy.master.remains import Remains
 from galaxy.master.safemode import SafeMode
 from galaxy.master.system import find_homes, settle_home
 from galaxy.protocol.agent_pb2 import QueryResponse
@@ -81,6 +82,7 @@ class Cluster:
     movements: Movements = field(factory=Movements)
     jobs: Directory = field(factory=Directory)
     journal: Journal = field(factory=Journal)
+    remains: Remains = field(factory=Remains)
     safe_mode: SafeMode = safemode.OFF
     awaited: set[Agent] = field(factory=set)
     known: int = 0  # agents known from the nexus when the reign began
@@ -231,6 +233,7 @@ class Cluster:
         agent.strangers.clear()
         agent.described.clear()
         self.count_usage(agent, QueryResponse())
+        self.remains.drop(agent.endpoint)
         # Whatever it says when it comes back is news.
         agent.instance, agent.merged, agent.announced = "", 0, ("", 0)
         self.give_up({agent}, now)

@@ -73,6 +73,7 @@ class Happening:
     endpoint: str = ""
     pods: Pods = field(factory=Pods)
     task: int | None = None  # its number in the one pod
+    said: tuple[str, ...] = ()  # what the task wrote last
 
 
 _PodKey = tuple["Job", PodStage, PodStage, str, str]
@@ -135,6 +136,7 @@ class Journal:
                 job_id=change.job_id,
                 pods=pods,
                 task=change.task,
+                said=tuple(change.said),
             )
         )
 

@@ -15,6 +15,7 @@ from galaxy.master.fleet import Fleet
 from galaxy.master.forecast import of_submission, of_update
 from galaxy.master.jobs import Job
 from galaxy.master.reign import Reign
+from galaxy.master.selection import Selection
 from galaxy.master.standing import Standing, sentence, standing_of_job, standing_of_pod
 from galaxy.master.submission import check_submission
 from galaxy.master.update import updated
@@ -34,7 +35,8 @@ async def explain(reign: Reign, advisers: Advisers, word: str, now: float) -> Ex
         how = "was given up" if index in job.failed else "has finished"
         done = Standing(besides=(f"index {index} {how}, and never runs again",))
         return await _answer(advisers, job, pod_id, done)
-    status = (await ask(reign.lines, [pod])).of(pod)
+    found = Selection([pod], [])
+    status = (await ask(reign.lines, reign.cluster.fleet, found)).of(pod)
     return await _answer(advisers, job, pod_id, standing_of_pod(reign.cluster, pod, status, now))
 
 

@@ -12,6 +12,7 @@ from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod
 from galaxy.master.progress import standstill
+from galaxy.master.selection import Dead
 from galaxy.protocol.agent_pb2 import PodStatus
 from galaxy.protocol.master_pb2 import (
     AgentOverview,
@@ -107,6 +108,37 @@ def pod_overview(pod: Pod, status: PodStatus | None) -> PodOverview:
         pending_time=pod.pending_time,
         sched_time=pod.sched_time,
         status=status,
+    )
+
+
+def dead_pod(cluster: Cluster, endpoint: str, status: PodStatus) -> PodOverview:
+    """One line about an attempt that is forgotten, as the agent tells that has what it left."""
+    job = cluster.jobs.get(status.job_id)
+    return PodOverview(
+        pod_id=status.pod_id,
+        job_id=status.job_id,
+        job_name=job.name if job is not None else status.job_id.rpartition("_")[0],
+        index=status.index,
+        incarnation=status.incarnation,
+        state=status.state,
+        version=status.version,
+        endpoint=endpoint,
+        reason=status.reason,
+        status=status,
+        dead=True,
+    )
+
+
+def remains(dead: Dead) -> PodOverview:
+    """One line about a pod of which no more is known than where something of it is left."""
+    return PodOverview(
+        pod_id=dead.pod_id,
+        job_id=dead.job_id,
+        job_name=dead.job_name,
+        index=dead.place.index,
+        incarnation=dead.place.incarnation,
+        endpoint=dead.place.endpoint,
+        dead=True,
     )
 
 

@@ -71,6 +71,7 @@ def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> 
     for told in report.task_changes:
         if cluster.jobs.get(told.job_id) is not None:
             cluster.journal.task(agent, told, now)
+    cluster.remains.take(agent.endpoint, report)
     cluster.count_usage(agent, report)
     if not agent.instance:
         cluster.journal.room = True
@@ -84,10 +85,9 @@ def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> 
 
 def is_sound(report: QueryResponse) -> bool:
     """Whether each group has as many incarnations as indexes."""
-    return all(
-        len(group.index) == len(group.incarnation)
-        for groups in (report.groups, report.removed)
-        for group in groups
+    pods, remains = (*report.groups, *report.removed), (*report.remains, *report.collected)
+    return all(len(group.index) == len(group.incarnation) for group in pods) and all(
+        len(group.index) == len(group.incarnation) for group in remains
     )
 
 

@@ -18,16 +18,16 @@ from zope.interface import implementer
 
 from galaxy.master import overview
 from galaxy.master.advisers import Advisers
-from galaxy.master.details import ask
+from galaxy.master.details import NOTHING, ask
 from galaxy.master.explain import explain, plan
 from galaxy.master.holdings import holdings
 from galaxy.master.leader import Deposed, Leadership
 from galaxy.master.operators import OperatorMethods
-from galaxy.master.pods import Pod
 from galaxy.master.preempt import judge
 from galaxy.master.propose import dispose, note_unplaced
 from galaxy.master.rank import lowest_rank
 from galaxy.master.reign import Reign
+from galaxy.master.selection import selected
 from galaxy.master.steering import SteeringMethods
 from galaxy.master.store import Loaded, Store
 from galaxy.master.tenants import tenants
@@ -116,29 +116,47 @@ class MasterService(OperatorMethods, SteeringMethods):
     async def show_pod(self, request: ShowPodRequest, call: Call) -> ShowPodResponse:
         """Pods of a job or an agent, with what their agents say of them."""
         reign = await self._leadership.informed()
-        job_word = request.job_id or request.name
-        pods = _selected(reign, job_word, request.endpoint, request.pod_id)
-        details = await ask(reign.lines, pods)
+        job_word, dead = request.job_id or request.name, request.dead
+        cluster = reign.cluster
+        found = selected(cluster, job_word, request.endpoint, request.pod_id, dead=dead)
+        details = NOTHING
+        if not request.brief:
+            details = await ask(reign.lines, cluster.fleet, found, dead=dead)
         return ShowPodResponse(
-            pods=[overview.pod_overview(pod, details.of(pod)) for pod in pods],
+            pods=[
+                *(overview.pod_overview(pod, details.of(pod)) for pod in found.pods),
+                *(overview.dead_pod(cluster, at, status) for at, status in details.dead),
+                *map(overview.remains, details.untold(found.dead)),
+            ],
             silent_agents=details.silent,
         )
 
     async def show_task(self, request: ShowTaskRequest, call: Call) -> ShowTaskResponse:
         """The tasks of pods of a job or an agent, as their agents tell of them."""
         reign = await self._leadership.informed()
-        pods = _selected(reign, request.job_id, request.endpoint, request.pod_id)
-        details = await ask(reign.lines, pods)
-        response = ShowTaskResponse(silent_agents=details.silent)
-        for pod in pods:
-            status = details.of(pod)
-            if status is None or pod.agent is None:
-                continue
-            response.tasks.extend(
-                TaskOverview(pod_id=status.pod_id, endpoint=pod.agent.endpoint, status=task)
+        found = selected(
+            reign.cluster, request.job_id, request.endpoint, request.pod_id, dead=request.dead
+        )
+        details = await ask(reign.lines, reign.cluster.fleet, found, dead=request.dead)
+        told = [
+            (pod.agent.endpoint, status)
+            for pod in found.pods
+            if pod.agent is not None and (status := details.of(pod)) is not None
+        ]
+        return ShowTaskResponse(
+            tasks=[
+                TaskOverview(
+                    pod_id=status.pod_id,
+                    endpoint=endpoint,
+                    status=task,
+                    incarnation=status.incarnation,
+                    dead=status.dead,
+                )
+                for endpoint, status in [*told, *details.dead]
                 for task in status.tasks
-            )
-        return response
+            ],
+            silent_agents=details.silent,
+        )
 
     async def list_agents(self, request: ListAgentsRequest, call: Call) -> ListAgentsResponse:
         """Every agent that was ever admitted."""
@@ -233,32 +251,6 @@ class MasterService(OperatorMethods, SteeringMethods):
         """Who may be displaced for a group."""
         reign = await self._leadership.reigning()
         return tenants(reign.cluster, request, self._clock.seconds())
-
-
-def _selected(reign: Reign, job_word: str, endpoint: str, pod_word: str) -> list[Pod]:
-    """
-    The pods that a selector means, in the order of jobs and indexes.
-
-    GalaxyError: kInputError without a selector, kJobNotFound, kPodNotFound, kAgentNotFound.
-    """
-    cluster = reign.cluster
-    if pod_word:
-        job, index = cluster.jobs.resolve_slot(pod_word)
-        return [job.pods[index]]
-    if not (job_word or endpoint):
-        raise GalaxyError(Status.kInputError, "which pods? Name a job, an agent or a pod")
-    agent = None
-    if endpoint:
-        agent = cluster.fleet.find(endpoint)
-        if agent is None:
-            raise GalaxyError(Status.kAgentNotFound, f"there is no agent {endpoint}")
-    if job_word:
-        pods = cluster.jobs.resolve(job_word).pods.values()
-        found = [pod for pod in pods if agent is None or pod.agent is agent]
-    else:
-        assert agent is not None
-        found = list(agent.pods)
-    return sorted(found, key=lambda pod: (pod.job.create_time, pod.job.job_id, pod.index))
 
 
 class Master(Service):

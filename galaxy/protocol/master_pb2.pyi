@@ -484,14 +484,18 @@ class ShowTaskRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., pod_id: _Optional[str] = ..., dead: _Optional[bool] = ...) -> None: ...
 
 class TaskOverview(_message.Message):
-    __slots__ = ("pod_id", "endpoint", "status")
+    __slots__ = ("pod_id", "endpoint", "status", "incarnation", "dead")
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
     endpoint: str
     status: _agent_pb2.TaskStatus
-    def __init__(self, pod_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., status: _Optional[_Union[_agent_pb2.TaskStatus, _Mapping]] = ...) -> None: ...
+    incarnation: int
+    dead: bool
+    def __init__(self, pod_id: _Optional[str] = ..., endpoint: _Optional[str] = ..., status: _Optional[_Union[_agent_pb2.TaskStatus, _Mapping]] = ..., incarnation: _Optional[int] = ..., dead: _Optional[bool] = ...) -> None: ...
 
 class ShowTaskResponse(_message.Message):
     __slots__ = ("tasks", "silent_agents")
