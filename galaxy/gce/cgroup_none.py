@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from zope.interface import implementer
 
-from galaxy.gce.cgroups import Allowance, Entrance, ICgroups, Usage
+from galaxy.gce.cgroups import Allowance, Ceiling, Entrance, ICgroups, Usage
 from galaxy.gce.procfs import descendants, memory_and_cpu, send_signal
 
 
@@ -24,6 +24,9 @@ class NoCgroups:
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+
+    def limit(self, ceiling: Ceiling) -> None:
+        """Nothing is limited."""
 
     def create(self, container: str, allowance: Allowance) -> Entrance:
         """Nothing to make, nothing to join."""

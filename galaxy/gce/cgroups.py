@@ -13,10 +13,28 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from attrs import frozen
+from attrs import define, field, frozen
 from zope.interface import Attribute, Interface
+
+from galaxy.processors import format_processors, parse_processors
+
+
+@frozen
+class Io:
+    """What a container may do with each disk, a second. Zero: no bound."""
+
+    read_bytes: int = 0
+    write_bytes: int = 0
+    read_ios: int = 0
+    write_ios: int = 0
+    weight: int = 0  # its share of a disk that is contended for, 10 to 1000; zero: the usual
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is any bound."""
+        return any((self.read_bytes, self.write_bytes, self.read_ios, self.write_ios))
 
 
 @frozen
@@ -27,6 +45,16 @@ class Allowance:
     memory_bytes: int = 0
     pids: int = 0
     soft_cpu: bool = False  # may use what is idle
+    processors: str = ""  # those it is bound to, like "0,2-3"; empty: any
+    io: Io = Io()
+
+
+@frozen
+class Ceiling:
+    """What all containers may use together. Zero: no limit."""
+
+    millicores: int = 0
+    memory_bytes: int = 0
 
 
 @frozen
@@ -37,6 +65,10 @@ class Usage:
     memory_bytes: int = 0  # without page cache
     memory_with_cache_bytes: int = 0
     pids: int = 0
+    read_bytes: int = 0  # from disks
+    write_bytes: int = 0
+    read_ios: int = 0
+    write_ios: int = 0
 
 
 @frozen
@@ -56,6 +88,29 @@ class CgroupError(Exception):
     """The kernel refused; nothing is promised of the group but that `remove` cleans it up."""
 
 
+@define
+class Owed:
+    """Settings of control files that the kernel may refuse for now."""
+
+    refusal: str = field(default="", init=False)  # of what could not be set yet; empty: all was
+    _left: list[tuple[str, str]] = field(factory=list, init=False)
+
+    def set(self, settings: Iterable[tuple[str, str]]) -> None:
+        """Set them from now on, in place of the earlier ones."""
+        self._left = list(settings)
+        self.try_again()
+
+    def try_again(self) -> None:
+        """Set what is left, if anything."""
+        left, self._left, self.refusal = self._left, [], ""
+        for path, value in left:
+            try:
+                write_if_there(path, value)
+            except CgroupError as error:
+                self._left.append((path, value))
+                self.refusal = f"the limit over all pods is not in force yet: {error}"
+
+
 _LINKS_WITHOUT_SUBGROUPS = 2  # itself and its parent's entry; each subgroup adds one
 
 
@@ -71,11 +126,20 @@ class ICgroups(Interface):
     isolation: str = Attribute('"cgroup-v1", "cgroup-v2" or "none".')
     reason: str = Attribute("Why it is not more, in words; may be empty.")
 
+    def limit(ceiling: Ceiling) -> None:
+        """
+        Limit all containers together.
+
+        What the kernel refuses, because they use or were promised more, is told in
+        `reason`, and tried again as containers go.
+        """
+
     def create(container: str, allowance: Allowance) -> Entrance:
         """
         Make the groups of a container, or find them, and set the limits.
 
-        Raises `CgroupError` naming the file that the kernel refused.
+        Raises `CgroupError` naming the file that the kernel refused, or the processors
+        that are not there.
         """
 
     def path(container: str) -> str:
@@ -125,12 +189,23 @@ def write(path: str, value: str) -> None:
         raise CgroupError(f"cannot write {value!r} to {path}: {error.strerror}") from error
 
 
+def check_processors(asked: str, present: str) -> None:
+    """`CgroupError` if a list of processors has one that is not in the other list."""
+    if not present.strip():
+        raise CgroupError(f"this machine cannot bind processes to processors {asked}")
+    missing = parse_processors(asked) - parse_processors(present.strip())
+    if missing:
+        raise CgroupError(
+            f"there are no processors {format_processors(missing)} here, only {present.strip()}"
+        )
+
+
 def write_if_there(path: str, value: str) -> None:
     """Write a control file, unless it is not, or no longer, there."""
     try:
         write(path, value)
     except CgroupError as error:
-        if not _is_gone(error.__cause__):
+        if not is_gone(error.__cause__):
             raise
 
 
@@ -140,20 +215,9 @@ def read(path: str) -> str:
         with open(path, "rb") as file:
             return file.read().decode()
     except OSError as error:
-        if _is_gone(error):
+        if is_gone(error):
             return ""
         raise CgroupError(f"cannot read {path}: {error.strerror}") from error
-
-
-def read_number(path: str) -> int:
-    """The one number in a control file; 0 when it is not there."""
-    return int(read(path) or 0)
-
-
-def read_flat(path: str) -> dict[str, int]:
-    """The numbers in a file of "name number" lines."""
-    pairs = (line.split() for line in read(path).splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
 def make(path: str) -> bool:
@@ -218,6 +282,6 @@ def levels(mount: str, base: str) -> list[str]:
     return ["/".join([mount, *parts[: end + 1]]) for end in range(len(parts))]
 
 
-def _is_gone(error: BaseException | None) -> bool:
-    """ENODEV: the group was removed after the file was opened."""
+def is_gone(error: BaseException | None) -> bool:
+    """Whether a file, or its group, is not there. ENODEV: it went after the file was opened."""
     return isinstance(error, OSError) and error.errno in {errno.ENOENT, errno.ENODEV}

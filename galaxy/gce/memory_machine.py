@@ -14,7 +14,7 @@ from attrs import define, evolve, frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from galaxy.gce.cgroups import Allowance, Entrance, ICgroups, Usage
+from galaxy.gce.cgroups import Allowance, Ceiling, Entrance, ICgroups, Usage
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
 from galaxy.gce.record import Claim, Ended, ProcessId, Record, Spec, Started
 
@@ -128,6 +128,7 @@ class MemoryMachine:
         self.launched: list[ProcessId] = []
         self.usages: dict[str, Usage] = {}
         self.allowances: dict[str, Allowance] = {}
+        self.ceiling = Ceiling()
         self._behave = behave
         self._clock = clock
         self._pids = itertools.count(1001)
@@ -181,6 +182,10 @@ class MemoryMachine:
         if live is not None:
             live.gone = gone
         return live
+
+    def limit(self, ceiling: Ceiling) -> None:
+        """Note the ceiling."""
+        self.ceiling = ceiling
 
     def create(self, container: str, allowance: Allowance) -> Entrance:
         """Note the allowance."""

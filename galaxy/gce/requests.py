@@ -8,14 +8,20 @@ import re
 
 from attrs import frozen
 
-from galaxy.gce.cgroups import Allowance
+from galaxy.gce.cgroups import Allowance, Ceiling, Io
 from galaxy.gce.record import Bind, Box, ProcessId, Spec
+from galaxy.processors import format_processors, parse_processors
 from galaxy.protocol import gce_pb2
-from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
+from galaxy.protocol.gce_pb2 import ConfigureRequest, ExecuteRequest, Limits
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kCpuIsolationSoft, kInputError, kPermission
 
 DEFAULT_PIDS = 4096
+IO_WEIGHTS = range(10, 1001)
+_AMOUNTS = (
+    *("millicores", "memory", "pids"),
+    *("read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps"),
+)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _HOSTNAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _FILTERS = ("", "default")
@@ -52,16 +58,39 @@ def checked_name(what: str, name: str) -> str:
 
 
 def allowance(limits: Limits) -> Allowance:
-    """The limits of a container; `kInputError` if one is negative."""
-    for field in ("millicores", "memory", "pids"):
+    """The limits of a container; `kInputError` says what cannot be one."""
+    for field in _AMOUNTS:
         if getattr(limits, field) < 0:
             raise GalaxyError(kInputError, f"the limit {field} is negative")
+    if limits.io_weight and limits.io_weight not in IO_WEIGHTS:
+        raise GalaxyError(kInputError, f"io_weight is 10 to 1000, not {limits.io_weight}")
+    processors = ""
+    if limits.cpuset:
+        try:
+            processors = format_processors(parse_processors(limits.cpuset))
+        except ValueError as error:
+            raise GalaxyError(kInputError, str(error)) from error
     return Allowance(
         millicores=limits.millicores,
         memory_bytes=limits.memory,
         pids=limits.pids or DEFAULT_PIDS,
         soft_cpu=limits.cpu_isolation_type == kCpuIsolationSoft,
+        processors=processors,
+        io=Io(
+            read_bytes=limits.read_bytes_ps,
+            write_bytes=limits.write_bytes_ps,
+            read_ios=limits.read_io_ps,
+            write_ios=limits.write_io_ps,
+            weight=limits.io_weight,
+        ),
     )
+
+
+def ceiling(request: ConfigureRequest) -> Ceiling:
+    """What all containers together may use; `kInputError` if it is negative."""
+    if request.millicores < 0 or request.memory < 0:
+        raise GalaxyError(kInputError, "what pods may use together is negative")
+    return Ceiling(request.millicores, request.memory)
 
 
 def spec(request: ExecuteRequest, rights: Rights) -> Spec:

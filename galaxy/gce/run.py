@@ -57,7 +57,8 @@ def run(options: Options, cradle: Cradle, spawn: Spawn = spawn_cradle) -> int:
 
 
 async def _serve(reactor: Any, options: Options, cradle: Cradle, spawn: Spawn) -> None:
-    supervisor = make_supervisor(reactor, options, find_cgroups(options.cgroup), cradle, spawn)
+    cgroups = find_cgroups(options.cgroup, str(options.directory))
+    supervisor = make_supervisor(reactor, options, cgroups, cradle, spawn)
     reactor.addSystemEventTrigger("before", "shutdown", supervisor.stop)
     await supervisor.start()
     build = _build()
@@ -71,7 +72,6 @@ async def _serve(reactor: Any, options: Options, cradle: Cradle, spawn: Spawn) -
     reactor.addSystemEventTrigger("before", "shutdown", listening.stop)
     options.pidfile.write_text(f"{os.getpid()}\n", encoding="ascii")
     reactor.addSystemEventTrigger("after", "shutdown", partial(options.pidfile.unlink, True))
-    cgroups = supervisor.cgroups
     _log.info(
         "serving {socket}; isolation: {isolation} {reason}",
         socket=options.socket,

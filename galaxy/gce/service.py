@@ -10,10 +10,20 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from galaxy.gce.record import ProcessId
-from galaxy.gce.requests import Rights, allowance, checked_name, process_id, rights_of, spec
+from galaxy.gce.requests import (
+    Rights,
+    allowance,
+    ceiling,
+    checked_name,
+    process_id,
+    rights_of,
+    spec,
+)
 from galaxy.gce.supervisor import Supervisor
 from galaxy.protocol.calls import Call
 from galaxy.protocol.gce_pb2 import (
+    ConfigureRequest,
+    ConfigureResponse,
     ContainerUsage,
     DescribeRequest,
     DescribeResponse,
@@ -59,6 +69,11 @@ class GceService:
             isolation=cgroups.isolation,
             isolation_reason=cgroups.reason,
         )
+
+    async def configure(self, request: ConfigureRequest, call: Call) -> ConfigureResponse:
+        """What the kernel refuses of it, Describe tells."""
+        self._supervisor.cgroups.limit(ceiling(request))
+        return ConfigureResponse()
 
     async def execute(self, request: ExecuteRequest, call: Call) -> ExecuteResponse:
         """Answers when the process runs, or is known never to."""
@@ -110,6 +125,10 @@ class GceService:
                     memory=used.memory_bytes,
                     memory_with_cache=used.memory_with_cache_bytes,
                     pids=used.pids,
+                    read_bytes=used.read_bytes,
+                    write_bytes=used.write_bytes,
+                    read_ios=used.read_ios,
+                    write_ios=used.write_ios,
                 )
                 for name, used in self._supervisor.usage(request.containers)
             ],

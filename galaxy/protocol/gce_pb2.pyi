@@ -83,6 +83,18 @@ class DescribeResponse(_message.Message):
     isolation_reason: str
     def __init__(self, pid: _Optional[int] = ..., build: _Optional[str] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ...) -> None: ...
 
+class ConfigureRequest(_message.Message):
+    __slots__ = ("millicores", "memory")
+    MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    millicores: int
+    memory: int
+    def __init__(self, millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
+
+class ConfigureResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ExecuteRequest(_message.Message):
     __slots__ = ("container", "name", "command", "envs", "cwd", "user", "stdout_path", "stderr_path", "limits", "box", "join", "seccomp", "stdin_path", "terminal")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]

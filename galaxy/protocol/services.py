@@ -35,6 +35,8 @@ from galaxy.protocol.agent_pb2 import (
     ShowPodsResponse,
 )
 from galaxy.protocol.gce_pb2 import (
+    ConfigureRequest,
+    ConfigureResponse,
     DescribeRequest,
     DescribeResponse,
     EndRequest,
@@ -328,6 +330,7 @@ class BlockingConsoleStub:
 
 
 GCE_DESCRIBE = Method("Gce.Describe", "describe", DescribeRequest, DescribeResponse)
+GCE_CONFIGURE = Method("Gce.Configure", "configure", ConfigureRequest, ConfigureResponse)
 GCE_EXECUTE = Method("Gce.Execute", "execute", ExecuteRequest, ExecuteResponse)
 GCE_WATCH = Method("Gce.Watch", "watch", WatchRequest, ProcessChange, streams=True)
 GCE_STOP = Method("Gce.Stop", "stop", StopRequest, StopResponse)
@@ -338,6 +341,7 @@ GCE = Service(
     "Gce",
     (
         GCE_DESCRIBE,
+        GCE_CONFIGURE,
         GCE_EXECUTE,
         GCE_WATCH,
         GCE_STOP,
@@ -353,6 +357,12 @@ class IGce(Interface):
 
     async def describe(request: DescribeRequest, call: Call) -> DescribeResponse:
         """What this gce can do, and who it is."""
+
+    async def configure(request: ConfigureRequest, call: Call) -> ConfigureResponse:
+        """
+        What all containers together may use. What cannot be made so at once, because they use
+        more, becomes so as containers go; until then Describe says it.
+        """
 
     async def execute(request: ExecuteRequest, call: Call) -> ExecuteResponse:
         """Creates the container if it is new, sets its limits, starts the process."""
@@ -391,6 +401,11 @@ class GceStub:
         self, request: DescribeRequest, *, deadline_s: float = 10.0, epoch: int = 0
     ) -> Deferred[DescribeResponse]:
         return self._peer.call(GCE_DESCRIBE, request, deadline_s=deadline_s, epoch=epoch)
+
+    def configure(
+        self, request: ConfigureRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> Deferred[ConfigureResponse]:
+        return self._peer.call(GCE_CONFIGURE, request, deadline_s=deadline_s, epoch=epoch)
 
     def execute(
         self, request: ExecuteRequest, *, deadline_s: float = 10.0, epoch: int = 0
@@ -432,6 +447,14 @@ class BlockingGceStub:
     ) -> DescribeResponse:
         answer: DescribeResponse = self._peer.call(
             GCE_DESCRIBE, request, deadline_s=deadline_s, epoch=epoch
+        )
+        return answer
+
+    def configure(
+        self, request: ConfigureRequest, *, deadline_s: float = 10.0, epoch: int = 0
+    ) -> ConfigureResponse:
+        answer: ConfigureResponse = self._peer.call(
+            GCE_CONFIGURE, request, deadline_s=deadline_s, epoch=epoch
         )
         return answer
 

@@ -13,8 +13,19 @@ from galaxy.gce import cgroup_v1, cgroup_v2
 from galaxy.gce.cgroup_none import NoCgroups
 from galaxy.gce.cgroup_v1 import CgroupsV1
 from galaxy.gce.cgroup_v2 import CgroupsV2
-from galaxy.gce.cgroups import Allowance, CgroupError, Entrance, ICgroups, Usage
+from galaxy.gce.cgroups import (
+    Allowance,
+    Ceiling,
+    CgroupError,
+    Entrance,
+    ICgroups,
+    Io,
+    Owed,
+    Usage,
+    check_processors,
+)
 from galaxy.gce.containment import find_cgroups
+from galaxy.gce.disks import Disks
 from galaxy.gce.memory_machine import MemoryMachine, usual
 from galaxy.gce.mounts import Hierarchy
 
@@ -66,8 +77,60 @@ class SettingsTests(SynchronousTestCase):
 
     def test_no_limit(self) -> None:
         """Zero takes a limit away that was there."""
-        self.assertEqual({"-1", "1024", "max"}, set(self.v1(Allowance()).values()))
-        self.assertEqual({"max 100000", "100", "max"}, set(self.v2(Allowance()).values()))
+        self.assertEqual({"-1", "1024", "max", "500"}, set(self.v1(Allowance()).values()))
+        self.assertEqual({"max 100000", "100", "max", "500"}, set(self.v2(Allowance()).values()))
+
+    def test_io_weight(self) -> None:
+        """In the file of whichever scheduler the disks have."""
+        allowance = Allowance(io=Io(weight=10))
+        for written, files in (
+            (self.v1(allowance), ("blkio.weight", "blkio.bfq.weight")),
+            (self.v2(allowance), ("io.weight", "io.bfq.weight")),
+        ):
+            self.assertEqual(["10", "10"], [written[name] for name in files])
+
+    def test_io_bounds(self) -> None:
+        """Of each disk; what is not bounded is said to be so, in case it was."""
+        allowance = Allowance(io=Io(read_bytes=MIB, write_ios=7))
+        written = cgroup_v1.bounds(allowance, ["8:0", "8:16"])
+        self.assertEqual(8, len(written))
+        self.assertEqual(
+            {
+                "blkio.throttle.read_bps_device": f"8:16 {MIB}",
+                "blkio.throttle.write_bps_device": "8:16 0",
+                "blkio.throttle.read_iops_device": "8:16 0",
+                "blkio.throttle.write_iops_device": "8:16 7",
+            },
+            {name: value for _, name, value in written[4:]},
+        )
+        self.assertEqual(
+            (
+                ("io.max", f"8:0 rbps={MIB} wbps=max riops=max wiops=7"),
+                ("io.max", f"8:16 rbps={MIB} wbps=max riops=max wiops=7"),
+            ),
+            cgroup_v2.bounds(allowance, ["8:0", "8:16"]),
+        )
+
+    def test_more_operations_than_can_be_counted(self) -> None:
+        """Version 1 would take the rest of a division for the bound."""
+        written = cgroup_v1.bounds(Allowance(io=Io(read_ios=(1 << 32) + 5)), ["8:0"])
+        self.assertIn(("blkio", "blkio.throttle.read_iops_device", "8:0 0"), written)
+
+    def test_ceiling(self) -> None:
+        """Processor time and memory of all containers together; zero: no limit."""
+        ceiling = Ceiling(1500, MIB)
+        self.assertEqual(
+            (("cpu", "cpu.cfs_quota_us", "150000"), ("memory", "memory.limit_in_bytes", str(MIB))),
+            cgroup_v1.ceiling_settings(ceiling),
+        )
+        self.assertEqual(
+            (("cpu.max", "150000 100000"), ("memory.max", str(MIB))),
+            cgroup_v2.ceiling_settings(ceiling),
+        )
+        self.assertEqual(
+            (("cpu.max", "max 100000"), ("memory.max", "max")),
+            cgroup_v2.ceiling_settings(Ceiling()),
+        )
 
 
 class TreeTests(SynchronousTestCase):
@@ -94,7 +157,7 @@ class TreeTests(SynchronousTestCase):
 
     def test_v2(self) -> None:
         """Limits are written, processes of groups within the group are its own."""
-        controllers = "cpu io memory pids"
+        controllers = "cpu cpuset io memory pids"
         root = self.tree(
             {
                 "cgroup.controllers": controllers,
@@ -111,9 +174,12 @@ class TreeTests(SynchronousTestCase):
                 "g/a/c/memory.stat": "anon 10\nfile 20\nshmem 4\n",
                 "g/a/c/memory.current": "40\n",
                 "g/a/c/pids.current": "3\n",
+                "g/a/c/io.stat": "8:0 rbytes=100 wbytes=7 rios=2 wios=1 dbytes=0 dios=0\n"
+                "7:0 rbytes=5\n8:16 rbytes=1\n",
             }
         )
-        cgroups = CgroupsV2(str(root), "g/a")
+        disks = Disks(("8:0",), frozenset({"8:0", "8:16"}))
+        cgroups = CgroupsV2(str(root), "g/a", find_disks=lambda: disks)
         self.assertEqual("", cgroups.reason)
         group = root / "g" / "a" / "c"
         self.assertEqual(
@@ -125,7 +191,7 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual([7, 8, 9], cgroups.pids("c", ()))
         cgroups.kill_all("c", ())
         self.assertEqual("1", (group / "cgroup.kill").read_text())
-        self.assertEqual(Usage(5000, 14, 40, 3), cgroups.usage("c", ()))
+        self.assertEqual(Usage(5000, 14, 40, 3, 101, 7, 2, 1), cgroups.usage("c", ()))
         self.assertEqual(["c"], cgroups.containers())
         self.assertEqual("/g/a/c", cgroups.path("c"))
 
@@ -140,7 +206,7 @@ class TreeTests(SynchronousTestCase):
         """What is missing is said."""
         root = self.tree({})
         cgroups = CgroupsV1([Hierarchy(("cpu", "memory"), str(root))], "g")
-        self.assertIn("cpuacct, pids, freezer", cgroups.reason)
+        self.assertIn("cpuacct, pids, freezer, cpuset, blkio", cgroups.reason)
 
     def test_groups_of_others(self) -> None:
         """Only what is below the base is listed or removed."""
@@ -163,6 +229,47 @@ class TreeTests(SynchronousTestCase):
         self.assertIn("choose another name", str(error))
 
 
+class ProcessorTests(SynchronousTestCase):
+    """Binding to processors."""
+
+    def test_not_there(self) -> None:
+        """They are named, and those that are there."""
+        error = self.assertRaises(CgroupError, check_processors, "1,4-6", "0-3,5\n")
+        self.assertEqual("there are no processors 4,6 here, only 0-3,5", str(error))
+
+    def test_there(self) -> None:
+        """Nothing is said."""
+        check_processors("1-2", "0-3")
+
+    def test_no_controller(self) -> None:
+        """Who asks to be bound is not run unbound."""
+        error = self.assertRaises(CgroupError, check_processors, "0", "")
+        self.assertIn("cannot bind", str(error))
+
+
+class OwedTests(SynchronousTestCase):
+    """What is refused now is tried again."""
+
+    def test_later(self) -> None:
+        """A file that cannot be written to, and then can."""
+        path = Path(self.mktemp()).absolute()
+        path.mkdir()
+        owed = Owed()
+        owed.set([(str(path), "5")])
+        self.assertIn(str(path), owed.refusal)
+        path.rmdir()
+        path.touch()
+        owed.try_again()
+        self.assertEqual(("5", ""), (path.read_text(), owed.refusal))
+
+    def test_the_last_word_counts(self) -> None:
+        """What was owed before another setting came is owed no longer."""
+        owed = Owed()
+        owed.set([("/", "5")])
+        owed.set([])
+        self.assertEqual("", owed.refusal)
+
+
 class ContainmentTests(SynchronousTestCase):
     """Which provider it is, and why."""
 
@@ -178,14 +285,14 @@ class ContainmentTests(SynchronousTestCase):
         cases = [
             ("g", both, "cgroup-v1", "no cgroup controller for cpuacct, pids, freezer"),
             ("g", both + unified, "cgroup-v1", "no cgroup controller"),
-            ("g", unified, "cgroup-v2", "no controller for pids"),
-            ("g", cpu + unified, "cgroup-v2", "no controller for pids"),
+            ("g", unified, "cgroup-v2", "no controller for pids, io, cpuset"),
+            ("g", cpu + unified, "cgroup-v2", "no controller for pids, io, cpuset"),
             ("g", cpu, "none", "no control groups for cpu and memory"),
             ("g", "", "none", "no control groups for cpu and memory"),
             ("", both, "none", "switched off"),
             ("g", both.replace(str(v1), "/nonexistent"), "none", "cannot make the group"),
         ]
         for base, text, isolation, reason in cases:
-            cgroups = find_cgroups(base, lambda text=text: text)  # type: ignore[misc]
+            cgroups = find_cgroups(base, mountinfo=lambda text=text: text)  # type: ignore[misc]
             self.assertEqual(isolation, cgroups.isolation, text)
             self.assertIn(reason, cgroups.reason)

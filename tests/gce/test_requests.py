@@ -1,14 +1,60 @@
-"""Whose rights a process gets."""
+"""Whose rights a process gets, and what it may use."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.gce.requests import ENGINES_OWN, rights_of
+from galaxy.gce.cgroups import Allowance, Ceiling, Io
+from galaxy.gce.requests import DEFAULT_PIDS, ENGINES_OWN, allowance, ceiling, rights_of
+from galaxy.protocol.gce_pb2 import ConfigureRequest, Limits
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import Status, kInputError, kPermission
+from galaxy.protocol.types_pb2 import Status, kCpuIsolationSoft, kInputError, kPermission
 
 SOMEBODY = 12345
+
+
+class AllowanceTests(SynchronousTestCase):
+    """The limits that are asked for."""
+
+    def test_whole(self) -> None:
+        """Each in its place; processors in their shortest form."""
+        asked = Limits(
+            millicores=500,
+            memory=1000,
+            cpu_isolation_type=kCpuIsolationSoft,
+            pids=7,
+            cpuset="1, 0",
+            read_bytes_ps=1,
+            write_bytes_ps=2,
+            read_io_ps=3,
+            write_io_ps=4,
+            io_weight=10,
+        )
+        expected = Allowance(500, 1000, 7, soft_cpu=True, processors="0-1", io=Io(1, 2, 3, 4, 10))
+        self.assertEqual(expected, allowance(asked))
+
+    def test_processes_have_a_limit(self) -> None:
+        """Who says nothing gets the engine's."""
+        self.assertEqual(DEFAULT_PIDS, allowance(Limits()).pids)
+
+    def test_refusals(self) -> None:
+        """Each says what is wrong."""
+        for limits, words in (
+            (Limits(memory=-1), "memory is negative"),
+            (Limits(write_io_ps=-1), "write_io_ps is negative"),
+            (Limits(io_weight=9), "10 to 1000, not 9"),
+            (Limits(cpuset="all"), "'all' is no list of processors"),
+        ):
+            with self.assertRaises(GalaxyError) as caught:
+                allowance(limits)
+            self.assertEqual(kInputError, caught.exception.status)
+            self.assertIn(words, caught.exception.reason)
+
+    def test_ceiling(self) -> None:
+        """All containers together."""
+        self.assertEqual(Ceiling(1, 2), ceiling(ConfigureRequest(millicores=1, memory=2)))
+        with self.assertRaises(GalaxyError):
+            ceiling(ConfigureRequest(memory=-1))
 
 
 class RightsTests(SynchronousTestCase):
