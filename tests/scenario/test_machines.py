@@ -6,6 +6,7 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.agent.wellness import Reading
 from galaxy.gce.memory_machine import Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
 from galaxy.protocol.master_pb2 import (
@@ -87,6 +88,48 @@ class OrderStories(MachineStories):
         self.assertNotIn(machine.endpoint, cluster.placed(job_id).values())
         self.online(cluster, machine)
         self.assertEqual(self.agents(cluster)[machine.endpoint].state, kAlive)
+
+
+class UnwellStories(MachineStories):
+    """A machine falls ill (Galaxy 2 looked at one disk, and killed all at once: §12.4, 24)."""
+
+    def setUp(self) -> None:
+        self.cluster = Cluster.started(self, agents=3)
+        self.job_id = self.cluster.submit(job(replica=6, deploy_step=1, max_per_host=3))
+        self.cluster.advance(10)
+        self.machine = next(iter(self.cluster.machines.values()))
+
+    def here(self) -> int:
+        """How many pods are on the machine."""
+        return list(self.cluster.placed(self.job_id).values()).count(self.machine.endpoint)
+
+    def reason(self) -> str:
+        return self.agents(self.cluster)[self.machine.endpoint].reason
+
+    def test_it_is_closed_then_emptied_and_comes_back(self) -> None:
+        before = self.here()
+        self.assertGreater(before, 0)
+        self.machine.condition = Reading(disk=0.99)
+        self.cluster.advance(90)
+        self.assertEqual(self.reason(), "unwell: its disk is 99% full")
+        self.assertEqual(self.here(), before)
+        self.cluster.advance(600)
+        self.assertEqual((self.here(), len(self.cluster.placed(self.job_id))), (0, 6))
+        self.assertEqual(self.reason(), "unwell: its disk is 99% full; drained")
+        self.machine.condition = Reading(disk=0.5)
+        self.cluster.advance(90)
+        self.assertEqual(self.reason(), "")
+        self.cluster.submit(job(name="other", replica=9, max_per_host=3))
+        self.cluster.advance(10)
+        self.assertEqual(len(self.machine.gce.running()), 3)
+
+    def test_an_operators_word_outlasts_its_recovery(self) -> None:
+        self.machine.condition = Reading(disk=0.99)
+        self.cluster.advance(90)
+        self.offline(self.cluster, self.machine)
+        self.machine.condition = Reading(disk=0.5)
+        self.cluster.advance(90)
+        self.assertEqual(self.reason(), "drained")
 
 
 class DrainStories(MachineStories):
