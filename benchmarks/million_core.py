@@ -70,7 +70,7 @@ class Million:
             agent = cluster.fleet.admit(f"agent-{number}:8221", now)
             cluster.fleet.turn(cluster.journal, agent, kAlive, "", now)
             cluster.fleet.beat(agent, now)
-            cluster.fleet.learn(cluster.journal, agent, said)
+            cluster.fleet.learn(cluster.journal, agent, said, now)
             agent.connected = True
             merge(cluster, agent, QueryResponse(instance="i", revision=1, full=True), now)
             self.fleet.append(agent)
