@@ -45,6 +45,7 @@ _IGNORED = (
     signal.SIGCHLD,
 )
 _OPEN_FILES = 65536
+_FILES_AND_PIPES = (0o100000, 0o010000)
 
 
 class _RefusedError(Exception):
@@ -123,7 +124,10 @@ def _become(parent: int, neighbour: int | None) -> NoReturn:
     os.umask(0o022)
     with open(SPEC, "rb") as file:
         spec = json.load(file)
-    stdio = (os.open(os.devnull, os.O_RDONLY), _output(spec["stdout"]), _output(spec["stderr"]))
+    if spec["terminal"]:
+        stdio = (_terminal(spec["terminal"]),) * 3
+    else:
+        stdio = (_input(spec["stdin"]), _output(spec["stdout"]), _output(spec["stderr"]))
     with _Step("cannot join its control groups"):
         for path in spec["join"]:
             fd = os.open(path, os.O_WRONLY)
@@ -204,9 +208,31 @@ class _Step:
             raise _RefusedError(f"{self._failure}: {error.strerror}{where}") from error
 
 
+def _terminal(path: str) -> int:
+    """A terminal, which becomes the controlling one, as it has none yet."""
+    failure = f"cannot open the terminal {path}"
+    with _Step(failure):
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    if not os.isatty(fd):
+        raise _RefusedError(f"{failure}: it is none")
+    return fd
+
+
+def _input(path: str) -> int:
+    """A file or a pipe to read from; nothing, if no path is given."""
+    if not path:
+        return os.open(os.devnull, os.O_RDONLY)
+    failure = f"cannot read the input from {path}"
+    with _Step(failure):
+        # A pipe whose writer has gone is at its end: nobody is waited for.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    return _own(fd, failure)
+
+
 def _output(path: str) -> int:
     """
-    A file to append to; never through a symbolic link, never a device or a pipe.
+    A file to append to, or a pipe that somebody reads; never through a symbolic link,
+    never a device.
 
     It is opened with the engine's rights, so that the directory of the logs need
     not be writable by the task.
@@ -215,8 +241,13 @@ def _output(path: str) -> int:
     failure = f"cannot write the output to {path}"
     with _Step(failure):
         fd = os.open(path, flags, 0o644)
+    return _own(fd, failure)
+
+
+def _own(fd: int, failure: str) -> int:
+    """The descriptor, if it is of a file or pipe with one name only."""
     found = os.fstat(fd)
-    if (found.st_mode & 0o170000) != 0o100000 or found.st_nlink != 1:
+    if (found.st_mode & 0o170000) not in _FILES_AND_PIPES or found.st_nlink != 1:
         raise _RefusedError(f"{failure}: it is not a file of its own")
     os.set_blocking(fd, True)
     return fd

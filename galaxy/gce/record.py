@@ -61,6 +61,8 @@ class Spec:
     box: Box | None = None  # None: it sees the machine as it is
     neighbour: Claim | None = None  # the process whose namespaces it goes into, instead of a box
     seccomp: bool = False
+    stdin: str = ""  # nothing
+    terminal: str = ""  # in place of stdin, stdout and stderr
 
 
 @frozen

@@ -97,6 +97,9 @@ def spec(request: ExecuteRequest, rights: Rights) -> Spec:
     """What to run, with these rights; `kInputError` says what is wrong with the request."""
     for field in ("cwd", "stdout_path", "stderr_path"):
         _check_path(field, getattr(request, field))
+    for field in ("stdin_path", "terminal"):
+        if getattr(request, field):
+            _check_path(field, getattr(request, field))
     if request.join:
         checked_name("process to join", request.join)
     if request.seccomp not in _FILTERS:
@@ -114,6 +117,8 @@ def spec(request: ExecuteRequest, rights: Rights) -> Spec:
         cwd=request.cwd,
         stdout=request.stdout_path,
         stderr=request.stderr_path,
+        stdin=request.stdin_path,
+        terminal=request.terminal,
         uid=rights.uid,
         gid=rights.gid,
         groups=rights.groups,
