@@ -25,7 +25,8 @@ from twisted.python import usage
 from zope.interface import implementer
 
 from galaxy.nexus.interfaces import CannotOpen, IDiscovery, IWatch, Leader
-from galaxy.nexus.urls import open_discovery, parse_nexus_url
+from galaxy.nexus.places import parse_nexus_url
+from galaxy.nexus.urls import open_discovery
 from galaxy.settings import Settings, SettingsError, read_settings
 
 UNUSABLE = 78

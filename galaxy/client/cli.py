@@ -41,6 +41,7 @@ COMMANDS = {
     "status": "machines",
     "enter": "safemode",
     "leave": "safemode",
+    "stepdown": "masters",
     "why": "forecasts",
     "events": "events",
     "logs": "logs",

@@ -12,6 +12,7 @@ import click
 from attrs import evolve, frozen
 
 from galaxy.client import exits
+from galaxy.client.ensemble import EnsembleFailure
 from galaxy.client.layout import FORMATS, Listing, Sheet, laid_out
 from galaxy.client.leader import Unreachable
 from galaxy.client.session import Session
@@ -60,7 +61,7 @@ class Command(click.Command):
             ctx.exit(failure.code)
 
 
-FAILURES = (Failure, GalaxyError, Unreachable, Nowhere, SettingsError)
+FAILURES = (Failure, GalaxyError, EnsembleFailure, Unreachable, Nowhere, SettingsError)
 """What goes wrong without being a fault of ours."""
 
 
@@ -71,6 +72,8 @@ def failure_of(error: Exception) -> Failure:
             return error
         case GalaxyError():
             return Failure(exits.exit_code(error.status), str(error))
+        case EnsembleFailure():
+            return Failure(error.code, str(error))
         case SettingsError() | NoAddress():
             return Failure(exits.USAGE, str(error))
         case _:

@@ -1,16 +1,23 @@
 """
 The master that reigns, as a command sees it: asked, followed, asked again.
 
-Every request of the command line is safe to repeat (a submission carries its
-request id), so a connection that breaks costs a second try and nothing more.
+Note: what is asked again
+    While one leader follows another, calls fail for as long as ZooKeeper holds on to
+    the session of the one that died. All that is safe to repeat is repeated until then:
+    what only reads; what says how things shall be (a scale, an update, a label); and what
+    carries an id by which the master knows it again (a submission, a restart, a
+    rollback). The rest is asked once. Whoever asked for a change and was not answered
+    is told that it may have been carried out, and where to look.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from galaxy.client.ensemble import EnsembleFailure
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.services import BlockingMasterStub
@@ -20,11 +27,23 @@ if TYPE_CHECKING:
     from galaxy.protocol.interfaces import IBlockingPeer
 
 Answer = TypeVar("Answer")
-Dial = Callable[[str], "IBlockingPeer"]
-"""Connects to an address, or raises `GalaxyError(kRpcError)`."""
 
+PATIENCE_S = 20.0
+"""How long a command asks again: longer than a session with ZooKeeper usually lasts."""
+
+_DIAL_S = 5.0
+_SHORT_DIAL_S = 1.0  # where there are others to try
+_PAUSES_S = (0.1, 0.2, 0.25)  # the last one again and again
+_TELL_S = 1.0  # of asking again, before that is said
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}\b")
-_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.5, 2.0)
+_LOST = (pb.kRpcError, pb.kDeadline, pb.kPersistenceError)
+
+
+class Dial(Protocol):
+    """Connects to an address, or raises `GalaxyError(kRpcError)`."""
+
+    def __call__(self, address: str, timeout_s: float = _DIAL_S) -> IBlockingPeer:
+        """Connect, or give up after so long."""
 
 
 class Unreachable(Exception):
@@ -32,31 +51,72 @@ class Unreachable(Exception):
 
 
 class Leader:
-    """Asks whoever reigns."""
+    """
+    Asks whoever reigns.
+
+    `ensemble(url)` says where the leader listens, as the nexus knows it. `tell` is
+    for the person who waits. With a `patience_s` of 0 nothing is asked again.
+    """
 
     def __init__(
-        self, whereabouts: Whereabouts, dial: Dial, sleep: Callable[[float], object]
+        self,
+        whereabouts: Whereabouts,
+        dial: Dial,
+        sleep: Callable[[float], object],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        ensemble: Callable[[str], str | None] = lambda _: None,
+        tell: Callable[[str], object] = lambda _: None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._whereabouts = whereabouts
         self._dial = dial
         self._sleep = sleep
+        self._clock = clock
+        self._ensemble = ensemble
+        self._tell = tell
+        self._patience_s = patience_s
         self._peer: IBlockingPeer | None = None
+        self._address = ""
+        self._first = 0  # which of the addresses is tried first
+        self._named = False  # the one that is asked was named by a standby
+        self._tries = 0
 
-    def ask(self, call: Callable[[BlockingMasterStub], Answer]) -> Answer:
+    def ask(
+        self,
+        call: Callable[[BlockingMasterStub], Answer],
+        *,
+        look: str = "",
+        once: bool = False,
+    ) -> Answer:
         """
-        The leader's answer to one call.
+        The leader's answer to one call; the call may be made more than once.
 
         Raises `GalaxyError` when it refuses, `Unreachable` when there is none
-        to be found. The call may be made more than once.
+        to be found. `look`: the call changes something, and this command shows
+        whether it did. `once`: it must not be carried out twice.
         """
-        for pause in (*_PAUSES_S, None):
+        begun, lost, told = self._clock(), False, False
+        self._tries, self._named = 0, False
+        while True:
+            sent = False
             try:
-                return call(self._stub())
+                master = self._stub()
+                sent = True
+                return call(master)
             except GalaxyError as error:
-                if pause is None or not self._worth_another_try(error):
-                    raise
-            self._sleep(pause)
-        raise AssertionError("the last try returns or raises")
+                lost = lost or (sent and error.status in _LOST)
+                waited = self._clock() - begun
+                pause = None if once and lost else self._pause_after(error)
+                if pause is None or waited >= self._patience_s:
+                    raise _doubted(error, look if lost else "") from error
+                if not told and waited > _TELL_S:
+                    told = True
+                    self._tell(f"galaxy: {error}; asking again")
+            except Unreachable as error:
+                raise Unreachable(f"{error}{_doubt(look if lost else '')}") from error
+            if pause:
+                self._sleep(pause)
 
     def close(self) -> None:
         """Hang up."""
@@ -64,40 +124,110 @@ class Leader:
             self._peer.close()
             self._peer = None
 
-    def _worth_another_try(self, error: GalaxyError) -> bool:
-        if error.status == pb.kBusy:
-            return True
-        if error.status not in (pb.kRpcError, pb.kNotLeader):
-            return False
-        self.close()
-        if error.status == pb.kNotLeader and (named := _ADDRESS.findall(error.reason)):
-            self._try_to_reach(named[-1])
-        return True
+    def _pause_after(self, error: GalaxyError) -> float | None:
+        """How long to wait before asking again, perhaps somebody else; None: do not."""
+        match error.status:
+            case pb.kBusy:
+                pass
+            case pb.kRpcError:
+                self.close()
+            case pb.kNotLeader:
+                if self._is_sent_on(error.reason):
+                    return 0.0
+            case pb.kDeadline if self._several:
+                self.close()
+                self._first += 1
+            case pb.kPersistenceError if self._whereabouts.nexus:
+                pass  # an ensemble did not answer; soon it does, or another master leads
+            case _:
+                return None
+        self._tries += 1
+        return _PAUSES_S[min(self._tries, len(_PAUSES_S)) - 1]
 
-    def _try_to_reach(self, address: str) -> None:
-        try:
-            self._peer = self._dial(address)
-        except GalaxyError:
-            # The leader that was named is gone; whoever follows it is found
-            # by asking all again.
-            self._peer = None
+    @property
+    def _several(self) -> bool:
+        return len(self._whereabouts.masters) > 1 or bool(self._whereabouts.nexus)
+
+    def _is_sent_on(self, reason: str) -> bool:
+        """Whether a standby named another master, which answers; it is asked next."""
+        before = self._address
+        self.close()
+        named = [address for address in _ADDRESS.findall(reason) if address != before]
+        if named and not self._named:
+            self._named = True
+            try:
+                self._reach(named[-1], _DIAL_S)
+            except GalaxyError:
+                pass  # it is gone; whoever follows it is found by asking all again
+            else:
+                return True
+        self._named = False
+        self._first += 1
+        return False
 
     def _stub(self) -> BlockingMasterStub:
         if self._peer is None:
-            self._peer = self._reached()
+            self._find()
+        assert self._peer is not None
         return BlockingMasterStub(self._peer)
 
-    def _reached(self) -> IBlockingPeer:
-        reasons = []
-        for address in self._whereabouts.masters:
+    def _reach(self, address: str, timeout_s: float) -> None:
+        self._peer = self._dial(address, timeout_s)
+        self._address = address
+
+    def _find(self) -> None:
+        """Connect to a master; Unreachable, or GalaxyError if one may answer soon."""
+        reasons = self._tried(self._whereabouts.masters)
+        if reasons is None:
+            return
+        where = self._whereabouts
+        said = f"no master answers at {', '.join(where.masters)} (said by {where.origin})"
+        if where.nexus:
             try:
-                return self._dial(address)
+                endpoint = self._ensemble(where.nexus)
+            except EnsembleFailure as failure:
+                if not where.masters:
+                    raise
+                raise Unreachable(f"{said}: {'; '.join(reasons)}. {failure}") from failure
+            if endpoint is None:
+                raise GalaxyError(pb.kNotLeader, "masters stand for election, and none leads yet")
+            try:
+                self._reach(endpoint, _DIAL_S)
             except GalaxyError as error:
-                reasons.append(error.reason)
-        origin = self._whereabouts.origin
+                raise GalaxyError(
+                    pb.kNotLeader, f"{error.reason}; the nexus still has it for the leader"
+                ) from error
+            return
         raise Unreachable(
-            f"no master answers at {', '.join(self._whereabouts.masters)}"
-            f" (said by {origin}): {'; '.join(reasons)}."
+            f"{said}: {'; '.join(reasons)}."
             " `galaxy up` starts what is missing of a cluster on this machine;"
             " --master HOST:PORT names another"
         )
+
+    def _tried(self, addresses: Sequence[str]) -> list[str] | None:
+        """Why none of the addresses answers; None: one does, and is connected."""
+        first = self._first % len(addresses) if addresses else 0
+        reasons: list[str] = []
+        for timeout_s in (_SHORT_DIAL_S, _DIAL_S) if len(addresses) > 1 else (_DIAL_S,):
+            begun, reasons = self._clock(), []
+            for address in (*addresses[first:], *addresses[:first]):
+                try:
+                    self._reach(address, timeout_s)
+                except GalaxyError as error:
+                    reasons.append(error.reason)
+                else:
+                    return None
+            if self._clock() - begun < _SHORT_DIAL_S:
+                break  # all have refused: nobody is just slow
+        return reasons
+
+
+def _doubted(error: GalaxyError, look: str) -> GalaxyError:
+    return GalaxyError(error.status, error.reason + _doubt(look)) if look else error
+
+
+def _doubt(look: str) -> str:
+    """What is to be said of a change that was asked for, and not answered."""
+    if not look:
+        return ""
+    return f". It is not known whether it was carried out: look with `{look}`"

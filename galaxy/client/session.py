@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from galaxy.client.ensemble import leader_endpoint
 from galaxy.client.leader import Dial, Leader
 from galaxy.client.whereabouts import Flags, whereabouts
 from galaxy.protocol.wire_pb2 import Hello
@@ -32,6 +34,7 @@ class Session:
     home: Path
     sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.time
+    ensemble: Callable[[str], str | None] = leader_endpoint
     flags: Flags = field(factory=Flags)
     _leader: Leader | None = None
 
@@ -39,7 +42,14 @@ class Session:
         """The cluster that the flags, the environment or a file name."""
         if self._leader is None:
             found = whereabouts(self.flags, self.environ, self.cwd, self.home)
-            self._leader = Leader(found, self.dial, self.sleep)
+            self._leader = Leader(
+                found,
+                self.dial,
+                self.sleep,
+                clock=self.clock,
+                ensemble=self.ensemble,
+                tell=lambda sentence: print(sentence, file=sys.stderr),
+            )
         return self._leader
 
 
@@ -50,7 +60,7 @@ def real_session() -> Session:
     )
 
 
-def dial(address: str) -> IBlockingPeer:
+def dial(address: str, timeout_s: float = _DIAL_TIMEOUT_S) -> IBlockingPeer:
     """Connect to an address, as a client."""
     from galaxy.protocol.blocking import BlockingPeer
 
@@ -59,4 +69,4 @@ def dial(address: str) -> IBlockingPeer:
     except (KeyError, OSError):  # a user without a name, as in some containers
         me = str(os.getuid())
     hello = Hello(role="client", name=f"{me}@{socket.gethostname()}")
-    return BlockingPeer(address, hello, timeout_s=_DIAL_TIMEOUT_S)
+    return BlockingPeer(address, hello, timeout_s=timeout_s)

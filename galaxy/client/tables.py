@@ -163,9 +163,13 @@ def _status(document: Row, _wide: bool) -> str:
         mode += f": {document['safe_mode_reason']}"
     if document["safe_mode_share"]:
         mode += f" ({document['safe_mode_share']:.0%} heard)"
+    masters = [("doubt", f"{document['doubt']}: reads only")] if document["doubt"] else []
+    if document["standbys"]:
+        masters.append(("standby", ", ".join(document["standbys"])))
     return pairs(
         [
             ("master", f"{document['leader']} (epoch {document['epoch']}), {mode}"),
+            *masters,
             ("build", document["build"]),
             ("agents", ", ".join(f"{number} {name}" for name, number in agents.items())),
             ("cpu", ", ".join(f"{cores_of(cpu[name])} {name}" for name in cpu)),

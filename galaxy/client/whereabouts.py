@@ -14,6 +14,8 @@ from attrs import frozen
 
 from galaxy.settings import Settings, read_settings
 
+_ENSEMBLE = "zookeeper:"
+
 
 class Nowhere(Exception):
     """No setting says where the cluster is, or the one that does cannot be used."""
@@ -34,10 +36,14 @@ class Flags:
 
 @frozen
 class Whereabouts:
-    """Addresses where masters may listen, the likeliest first, and the setting that said so."""
+    """
+    Addresses where masters may listen, the likeliest first, the ensemble that knows
+    others ("": none does), and the setting that said so.
+    """
 
     masters: tuple[str, ...]
     origin: str
+    nexus: str = ""
 
 
 def whereabouts(flags: Flags, environ: Mapping[str, str], cwd: Path, home: Path) -> Whereabouts:
@@ -99,11 +105,9 @@ def _addresses(value: str, origin: str) -> tuple[str, ...]:
 
 
 def _by_settings(settings: Settings, origin: str) -> Whereabouts:
-    if settings.masters:
-        return Whereabouts(settings.masters, origin)
-    if settings.nexus and not settings.nexus.startswith("leveldb:"):
-        return _by_nexus(settings.nexus, origin)
-    return Whereabouts((settings.master.listen,), origin)
+    nexus = settings.nexus if settings.nexus.startswith(_ENSEMBLE) else ""
+    masters = settings.masters or (() if nexus else (settings.master.listen,))
+    return Whereabouts(masters, origin, nexus)
 
 
 def _by_nexus(url: str, origin: str) -> Whereabouts:
@@ -111,7 +115,6 @@ def _by_nexus(url: str, origin: str) -> Whereabouts:
         raise Nowhere(
             f"{origin}: only its master can read the nexus {url}: name the master with --master"
         )
-    raise Nowhere(
-        f"{origin}: this build cannot look up masters in {url}: name them with --master or in the"
-        " settings file (masters = [...])"
-    )
+    if not url.startswith(_ENSEMBLE):
+        raise NoAddress(f"{origin}: {url!r} is no nexus: write zookeeper://HOST:PORT,.../CHROOT")
+    return Whereabouts((), origin, url)

@@ -21,7 +21,8 @@ from galaxy.daemon import (
 from galaxy.master.console import namespace
 from galaxy.master.service import Master
 from galaxy.nexus.interfaces import CannotOpen
-from galaxy.nexus.urls import LevelDBPlace, open_nexus, parse_nexus_url
+from galaxy.nexus.places import LevelDBPlace, parse_nexus_url
+from galaxy.nexus.urls import open_nexus
 from galaxy.protocol.addresses import parse_address
 from galaxy.protocol.tcp import TcpNetwork
 

@@ -11,10 +11,13 @@ Providers: `galaxy.nexus.leveldb` (inside the one master),
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 from zope.interface import Interface
+
+if TYPE_CHECKING:  # the command line imports this, and not Twisted
+    from twisted.internet.defer import Deferred
 
 
 @frozen

@@ -38,7 +38,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from galaxy.nexus.interfaces import Unavailable
-from galaxy.nexus.urls import ZooKeeperPlace
+from galaxy.nexus.places import ZooKeeperPlace
 
 
 class Link(Enum):

@@ -35,8 +35,8 @@ from galaxy.nexus.interfaces import (
 )
 from galaxy.nexus.keys import check_changes, check_key, check_prefix
 from galaxy.nexus.nodes import Nodes
+from galaxy.nexus.places import ZooKeeperPlace
 from galaxy.nexus.session import Link, ZooKeeperSession
-from galaxy.nexus.urls import ZooKeeperPlace
 from galaxy.nexus.watches import LeaderWatches, Watches
 from galaxy.nexus.znodes import Damaged, Layout, parse_changes, parse_leader
 

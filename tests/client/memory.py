@@ -94,6 +94,13 @@ class MemoryPeer:
     def close(self) -> None:
         self.closed += 1
 
+    def asked_for(self) -> list[tuple[str, Message]]:
+        """What was asked, without the ids that are never the same."""
+        for _, request in self.asked:
+            if "request_id" in request.DESCRIPTOR.fields_by_name:
+                request.ClearField("request_id")
+        return self.asked
+
 
 @define
 class MemoryCluster:
@@ -101,6 +108,7 @@ class MemoryCluster:
 
     peers: dict[str, MemoryPeer] = field(factory=dict)
     now: float = 1000.0
+    ensemble: dict[str, str | None] = field(factory=dict)
     dialled: list[str] = field(factory=list)
 
     @classmethod
@@ -108,7 +116,7 @@ class MemoryCluster:
         """One master, at the address that `run` asks."""
         return cls({"m:1": MemoryPeer(answers)})
 
-    def dial(self, address: str) -> MemoryPeer:
+    def dial(self, address: str, timeout_s: float = 5.0) -> MemoryPeer:
         self.dialled.append(address)
         if address not in self.peers:
             raise GalaxyError(pb.kRpcError, f"{address}: Connection refused")
@@ -126,6 +134,7 @@ class MemoryCluster:
             home=nowhere,
             sleep=self.sleep,
             clock=lambda: self.now,
+            ensemble=lambda url: self.ensemble[url],
         )
 
     def run(self, *arguments: str, **environ: str) -> Result:

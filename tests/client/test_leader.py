@@ -6,10 +6,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.client.ensemble import EnsembleFailure
 from galaxy.client.leader import Leader, Unreachable
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
-from galaxy.protocol.master_pb2 import GetStatusRequest, GetStatusResponse
+from galaxy.protocol.master_pb2 import (
+    GetStatusRequest,
+    GetStatusResponse,
+    ScaleJobRequest,
+    ScaleJobResponse,
+)
 from galaxy.protocol.statuses import GalaxyError
 from tests.client.memory import Answer, MemoryCluster, MemoryPeer, refuse
 
@@ -28,13 +34,31 @@ def in_turn(answers: list[Answer]) -> Answer:
     return answer
 
 
-class LeaderTests(SynchronousTestCase):
+class LeaderTestCase(SynchronousTestCase):
     """One question to a cluster of masters."""
+
+    def leader(self, cluster: MemoryCluster, *masters: str, nexus: str = "") -> Leader:
+        """A leader to be asked."""
+        return Leader(
+            Whereabouts(masters, "--master", nexus),
+            cluster.dial,
+            cluster.sleep,
+            clock=lambda: cluster.now,
+            ensemble=lambda url: cluster.ensemble[url],
+            tell=self.told.append,
+        )
+
+    def setUp(self) -> None:
+        self.told: list[str] = []
 
     def ask(self, cluster: MemoryCluster, *masters: str) -> str:
         """Who answers."""
-        leader = Leader(Whereabouts(masters, "--master"), cluster.dial, cluster.sleep)
+        leader = self.leader(cluster, *masters)
         return leader.ask(lambda master: master.get_status(GetStatusRequest())).leader
+
+
+class LeaderTests(LeaderTestCase):
+    """Found, and followed."""
 
     def test_the_first_that_can_be_reached_is_asked(self) -> None:
         cluster = MemoryCluster({"b:1": MemoryPeer({"get_status": status_of("b")})})
@@ -78,3 +102,125 @@ class LeaderTests(SynchronousTestCase):
         error = self.assertRaises(Unreachable, self.ask, MemoryCluster(), "a:1", "b:1")
         for word in ("a:1, b:1", "--master", "Connection refused", "galaxy up"):
             self.assertIn(word, str(error))
+
+    def test_a_master_that_does_not_know_the_leader_is_left_for_another(self) -> None:
+        """It may be cut off from the nexus: the next one is asked."""
+        cluster = MemoryCluster(
+            {
+                "a:1": MemoryPeer({"get_status": refuse(pb.kNotLeader, "no leader")}),
+                "b:1": MemoryPeer({"get_status": status_of("b")}),
+            }
+        )
+        self.assertEqual(self.ask(cluster, "a:1", "b:1"), "b")
+
+    def test_masters_that_name_each_other_are_not_asked_without_a_pause(self) -> None:
+        cluster = MemoryCluster(
+            {
+                "a:1": MemoryPeer({"get_status": refuse(pb.kNotLeader, "ask b:1")}),
+                "b:1": MemoryPeer({"get_status": refuse(pb.kNotLeader, "ask a:1")}),
+            }
+        )
+        self.assertRaises(GalaxyError, self.ask, cluster, "a:1", "b:1")
+        self.assertLess(len(cluster.dialled), 200)
+
+    def test_a_leader_that_hangs_is_left_for_another(self) -> None:
+        cluster = MemoryCluster(
+            {
+                "a:1": MemoryPeer({"get_status": refuse(pb.kDeadline, "no answer in 10 s")}),
+                "b:1": MemoryPeer({"get_status": status_of("b")}),
+            }
+        )
+        self.assertEqual(self.ask(cluster, "a:1", "b:1"), "b")
+
+    def test_waiting_for_a_leader_is_told_once(self) -> None:
+        answers = [refuse(pb.kNotLeader, "nobody reigns")] * 20 + [status_of("a")]
+        peer = MemoryPeer({"get_status": in_turn(answers)})
+        self.assertEqual(self.ask(MemoryCluster({"a:1": peer}), "a:1"), "a")
+        self.assertEqual(len(self.told), 1)
+        self.assertIn("nobody reigns", self.told[0])
+
+
+class EnsembleTests(LeaderTestCase):
+    """What ZooKeeper is asked, and when."""
+
+    def status(self, cluster: MemoryCluster, *masters: str) -> str:
+        leader = self.leader(cluster, *masters, nexus="zookeeper://z")
+        return leader.ask(lambda master: master.get_status(GetStatusRequest())).leader
+
+    def test_it_names_the_leader_that_no_setting_does(self) -> None:
+        peers = {"b:1": MemoryPeer({"get_status": status_of("b")})}
+        cluster = MemoryCluster(peers, ensemble={"zookeeper://z": "b:1"})
+        self.assertEqual(self.status(cluster), "b")
+        self.assertEqual(self.status(cluster, "a:1"), "b")
+
+    def test_it_is_not_asked_while_a_master_answers(self) -> None:
+        peers = {"a:1": MemoryPeer({"get_status": status_of("a")})}
+        self.assertEqual(self.status(MemoryCluster(peers), "a:1"), "a")
+
+    def test_a_leader_that_has_just_died_is_waited_out(self) -> None:
+        """ZooKeeper names it for as long as its session lasts."""
+        peer = MemoryPeer({"get_status": status_of("b")})
+        cluster = MemoryCluster(ensemble={"zookeeper://z": "b:1"})
+
+        def sleep(seconds: float) -> None:
+            cluster.now += seconds
+            if cluster.now > 1004:
+                cluster.peers["b:1"] = peer
+
+        where = Whereabouts((), "--nexus", "zookeeper://z")
+        leader = Leader(
+            where,
+            cluster.dial,
+            sleep,
+            clock=lambda: cluster.now,
+            ensemble=lambda url: cluster.ensemble[url],
+        )
+        answer = leader.ask(lambda master: master.get_status(GetStatusRequest()))
+        self.assertEqual(answer.leader, "b")
+
+    def test_what_it_says_of_itself_comes_after_what_was_tried(self) -> None:
+        def ensemble(_url: str) -> str | None:
+            raise EnsembleFailure(7, "no ZooKeeper answers")
+
+        cluster = MemoryCluster()
+        where = Whereabouts(("a:1",), "here", "zookeeper://z")
+        leader = Leader(where, cluster.dial, cluster.sleep, ensemble=ensemble)
+        error = self.assertRaises(
+            Unreachable, leader.ask, lambda master: master.get_status(GetStatusRequest())
+        )
+        for word in ("a:1", "here", "no ZooKeeper answers"):
+            self.assertIn(word, str(error))
+
+
+class DoubtTests(LeaderTestCase):
+    """A change that was asked for, and not answered."""
+
+    def scale(self, *answers: Answer, once: bool = False) -> str:
+        """What is said in the end."""
+        self.peer = MemoryPeer({"scale_job": in_turn(list(answers))})
+        leader = self.leader(MemoryCluster({"a:1": self.peer}), "a:1")
+        try:
+            leader.ask(
+                lambda master: master.scale_job(ScaleJobRequest(job_id="x")),
+                look="galaxy show x",
+                once=once,
+            )
+        except (GalaxyError, Unreachable) as error:
+            return str(error)
+        return "done"
+
+    def test_it_is_asked_for_again(self) -> None:
+        done = in_turn([lambda _: ScaleJobResponse(job_id="x")])
+        self.assertEqual(self.scale(refuse(pb.kRpcError, "lost"), done), "done")
+
+    def test_what_must_not_be_done_twice_is_asked_for_once(self) -> None:
+        said = self.scale(refuse(pb.kRpcError, "lost"), once=True)
+        self.assertIn("It is not known whether it was carried out: look with `galaxy show x`", said)
+        self.assertEqual(len(self.peer.asked), 1)
+
+    def test_a_refusal_of_the_second_try_may_come_from_the_first(self) -> None:
+        said = self.scale(refuse(pb.kRpcError, "lost"), refuse(pb.kJobNotFound, "no job x"))
+        self.assertIn("no job x. It is not known", said)
+
+    def test_a_refusal_without_doubt_raises_none(self) -> None:
+        self.assertNotIn("not known", self.scale(refuse(pb.kJobNotFound, "no job x")))

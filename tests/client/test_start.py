@@ -49,3 +49,10 @@ class ImportTests(SynchronousTestCase):
     def test_no_command_imports_the_reactor(self) -> None:
         found = self.imported(["--help"], ["twisted.internet.reactor"])
         self.assertEqual(found, "")
+
+    def test_kazoo_is_imported_only_to_ask_an_ensemble(self) -> None:
+        found = self.imported(["status", "--master", "127.0.0.1:1"], ["kazoo"])
+        self.assertEqual(found, "")
+        asking = ["status", "--nexus", "zookeeper://not a host/x"]
+        found = self.imported(asking, ["twisted", "twisted.internet.reactor", "plyvel"])
+        self.assertEqual(found, "")

@@ -53,11 +53,24 @@ class WhereaboutsTests(SynchronousTestCase):
         path = self.put(self.top / "s.toml", text)
         self.assertEqual(self.find(Flags(config=str(path))).masters, ("a:1", "b:1"))
 
+    def test_an_ensemble_is_known_beside_the_masters_or_alone(self) -> None:
+        url = "zookeeper://z/g"
+        alone = self.put(self.top / "alone.toml", f'nexus = "{url}"\n')
+        both = self.put(self.top / "both.toml", f'nexus = "{url}"\nmasters = ["a:1"]\n')
+        for flags, masters in (
+            (Flags(nexus=url), ()),
+            (Flags(config=str(alone)), ()),
+            (Flags(config=str(both)), ("a:1",)),
+        ):
+            with self.subTest(flags=flags):
+                found = self.find(flags)
+                self.assertEqual((found.masters, found.nexus), (masters, url))
+
     def test_what_cannot_be_used_is_said(self) -> None:
         cases = [
             (Flags(master="host"), "--master: 'host' is not an address"),
             (Flags(nexus="leveldb:/x"), "only its master can read"),
-            (Flags(nexus="zookeeper://a/b"), "cannot look up masters"),
+            (Flags(nexus="etcd://a/b"), "is no nexus"),
         ]
         for flags, sentence in cases:
             with self.subTest(flags=flags):

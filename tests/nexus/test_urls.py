@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.nexus.interfaces import CannotOpen
 from galaxy.nexus.static import StaticDiscovery
-from galaxy.nexus.urls import LevelDBPlace, ZooKeeperPlace, open_discovery, parse_nexus_url
+from galaxy.nexus.places import LevelDBPlace, ZooKeeperPlace, parse_nexus_url
+from galaxy.nexus.urls import open_discovery
 
 GOOD = {
     "leveldb:/var/lib/galaxy": LevelDBPlace(Path("/var/lib/galaxy")),

@@ -60,7 +60,7 @@ def label_command(
     endpoints = _named_in(path) if path else (*agents, *more)
     change = kLabelRemove if remove else kLabelSet
     request = LabelAgentsRequest(label=label, change=change, endpoints=endpoints)
-    session.leader().ask(lambda master: master.label_agents(request))
+    session.leader().ask(lambda master: master.label_agents(request), look="galaxy agents")
     document = {"label": label, "removed": remove, "agents": list(endpoints)}
     output.show(session, sentences.LABELLED, lambda: document)
 
@@ -92,7 +92,7 @@ def offline_command(
     It takes no more pods, and those it has move away.
     """
     request = OfflineAgentRequest(endpoint=agent)
-    session.leader().ask(lambda master: master.offline_agent(request))
+    session.leader().ask(lambda master: master.offline_agent(request), look="galaxy agents")
     output.show(session, sentences.TAKEN_OFFLINE, lambda: {"endpoint": agent})
     if wait:
         wait_until_empty(session, agent, timeout)
@@ -124,5 +124,5 @@ def wait_until_empty(session: Session, endpoint: str, timeout_s: float | None) -
 def online_command(session: Session, output: Output, agent: str) -> None:
     """Let an agent have pods again."""
     request = OnlineAgentRequest(endpoint=agent)
-    session.leader().ask(lambda master: master.online_agent(request))
+    session.leader().ask(lambda master: master.online_agent(request), look="galaxy agents")
     output.show(session, sentences.BROUGHT_ONLINE, lambda: {"endpoint": agent})

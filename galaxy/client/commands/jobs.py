@@ -52,7 +52,8 @@ def submit_command(
     request = SubmitJobRequest(job=job, request_id=uuid.uuid4().hex)
     with the_files_fault(path):
         answer = session.leader().ask(
-            lambda master: master.submit_job(request, deadline_s=_SUBMIT_DEADLINE_S)
+            lambda master: master.submit_job(request, deadline_s=_SUBMIT_DEADLINE_S),
+            look="galaxy jobs",
         )
     document = {"job_id": answer.job_id, "name": job.name, "version": answer.version}
     output.show(session, sentences.SUBMITTED, lambda: document)
@@ -155,5 +156,7 @@ def kill_command(session: Session, output: Output, option: str | None, job: str 
     if bool(option) == bool(job):
         raise click.UsageError("-j JOB is required")
     request = TerminateJobRequest(job_id=option or job)
-    answer = session.leader().ask(lambda master: master.terminate_job(request))
+    answer = session.leader().ask(
+        lambda master: master.terminate_job(request), look=f"galaxy show {request.job_id}"
+    )
     output.show(session, sentences.KILLED, lambda: {"job_id": answer.job_id})

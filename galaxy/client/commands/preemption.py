@@ -21,7 +21,9 @@ from galaxy.protocol.master_pb2 import PreemptRequest
 def preempt_command(session: Session, output: Output, path: Path) -> None:
     """Place a pod that waits where others make room."""
     request = _read(path)
-    session.leader().ask(lambda master: master.preempt(request))
+    session.leader().ask(
+        lambda master: master.preempt(request), look=f"galaxy why {request.pod_id}", once=True
+    )
     document = {
         "pod_id": request.pod_id,
         "endpoint": request.endpoint,

@@ -36,6 +36,6 @@ def leave_command(session: Session, output: Output, mode: str) -> None:
 
 def _switch(session: Session, output: Output, mode: str, *, enter: bool) -> None:
     request = SwitchSafeModeRequest(enter=enter)
-    session.leader().ask(lambda master: master.switch_safe_mode(request))
+    session.leader().ask(lambda master: master.switch_safe_mode(request), look="galaxy status")
     shape = sentences.ENTERED if enter else sentences.LEFT
     output.show(session, shape, lambda: {"mode": mode, "safe_mode": enter})

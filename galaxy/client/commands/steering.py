@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import click
 
 from galaxy.client import sentences
@@ -23,7 +25,9 @@ from galaxy.protocol.master_pb2 import (
 def scale_command(session: Session, output: Output, job: str, replica: int) -> None:
     """Let a job have N pods from now on."""
     request = ScaleJobRequest(job_id=job, replica=replica)
-    answer = session.leader().ask(lambda master: master.scale_job(request))
+    answer = session.leader().ask(
+        lambda master: master.scale_job(request), look=f"galaxy show {job}"
+    )
     document = {"job_id": answer.job_id, "replica": replica}
     output.show(session, sentences.SCALED, lambda: document)
 
@@ -35,7 +39,9 @@ def scale_command(session: Session, output: Output, job: str, replica: int) -> N
 def suspend_command(session: Session, output: Output, job: str) -> None:
     """Stop a job's pods, until it is resumed."""
     request = SuspendJobRequest(job_id=job)
-    answer = session.leader().ask(lambda master: master.suspend_job(request))
+    answer = session.leader().ask(
+        lambda master: master.suspend_job(request), look=f"galaxy show {job}"
+    )
     document = {"job_id": answer.job_id}
     output.show(session, sentences.SUSPENDED, lambda: document)
 
@@ -47,7 +53,9 @@ def suspend_command(session: Session, output: Output, job: str) -> None:
 def resume_command(session: Session, output: Output, job: str) -> None:
     """Let a suspended job run again."""
     request = ResumeJobRequest(job_id=job)
-    answer = session.leader().ask(lambda master: master.resume_job(request))
+    answer = session.leader().ask(
+        lambda master: master.resume_job(request), look=f"galaxy show {job}"
+    )
     document = {"job_id": answer.job_id}
     output.show(session, sentences.RESUMED, lambda: document)
 
@@ -68,7 +76,9 @@ def restart_command(session: Session, output: Output, job: str, step: int | None
 
     The master does it; nobody need wait.
     """
-    request = RestartJobRequest(job_id=job, step=step)
-    answer = session.leader().ask(lambda master: master.restart_job(request))
+    request = RestartJobRequest(job_id=job, step=step, request_id=uuid.uuid4().hex)
+    answer = session.leader().ask(
+        lambda master: master.restart_job(request), look=f"galaxy show {job}"
+    )
     document = {"job_id": answer.job_id}
     output.show(session, sentences.RESTARTED, lambda: document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import click
@@ -72,7 +73,10 @@ def update_command(
 
 def _update(session: Session, output: Output, job: str, path: Path, stop_at: int) -> None:
     request = UpdateJobRequest(job_id=job, job=read_sound(path), breakpoint=stop_at)
-    answer = session.leader().ask(lambda master: master.update_job(request, deadline_s=_DEADLINE_S))
+    answer = session.leader().ask(
+        lambda master: master.update_job(request, deadline_s=_DEADLINE_S),
+        look=f"galaxy show {job}",
+    )
     document = {"job_id": answer.job_id, "version": answer.version, "changed": answer.changed}
     output.show(session, sentences.UPDATED, lambda: document)
 
@@ -80,8 +84,12 @@ def _update(session: Session, output: Output, job: str, path: Path, stop_at: int
 def _steer(
     session: Session, output: Output, job: str, steering: UpdateSteering, version: str = ""
 ) -> None:
-    request = SteerUpdateRequest(job_id=job, steering=steering, version=version)
-    answer = session.leader().ask(lambda master: master.steer_update(request))
+    request = SteerUpdateRequest(
+        job_id=job, steering=steering, version=version, request_id=uuid.uuid4().hex
+    )
+    answer = session.leader().ask(
+        lambda master: master.steer_update(request), look=f"galaxy show {job}"
+    )
     document = {"job_id": answer.job_id, "version": answer.version}
     output.show(session, _STEERED[steering], lambda: document)
 

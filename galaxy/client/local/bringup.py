@@ -71,7 +71,9 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
         before = running(layout.run)
         missing = [daemon for daemon in planned if daemon.name not in before]
         wanted = _Wanted(planned, agents, session.clock(), log_sizes(layout.log))
-        leader = Leader(Whereabouts(masters, str(layout.settings)), session.dial, session.sleep)
+        leader = Leader(
+            Whereabouts(masters, str(layout.settings)), session.dial, session.sleep, patience_s=0
+        )
         try:
             _start(layout, missing)
             _wait(session, leader, layout, wanted)

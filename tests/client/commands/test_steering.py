@@ -48,7 +48,15 @@ class SteeringTests(SynchronousTestCase):
                 self.assertEqual(result.exit_code, 0, result.output)
                 self.assertTrue(result.stdout.startswith(sentence))
                 method = f"{words.split()[0]}_job"
-                self.assertEqual(cluster.peers["m:1"].asked, [(method, request)])
+                self.assertEqual(cluster.peers["m:1"].asked_for(), [(method, request)])
+
+    def test_a_restart_can_be_told_from_another(self) -> None:
+        """Sent again by its command it is the same; another command's is another."""
+        cluster = self.cluster()
+        for _ in range(2):
+            cluster.run("restart", "x")
+        ids = {request.request_id for _, request in cluster.peers["m:1"].asked}  # type: ignore[attr-defined]
+        self.assertEqual((len(ids), "" in ids), (2, False))
 
     def test_json_names_the_job(self) -> None:
         for words in ("scale x 7", "suspend x", "resume x", "restart x"):

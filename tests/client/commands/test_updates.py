@@ -85,12 +85,12 @@ class SteerTests(SynchronousTestCase):
                 cluster = self.cluster()
                 self.assertEqual(cluster.run("update", "-j", "x", *flags).stdout, text)
                 request = SteerUpdateRequest(job_id="x", steering=steering, version=version)
-                self.assertEqual(cluster.peers["m:1"].asked, [("steer_update", request)])
+                self.assertEqual(cluster.peers["m:1"].asked_for(), [("steer_update", request)])
 
     def test_a_rollback_may_be_followed_by_another_option(self) -> None:
         cluster = self.cluster()
         cluster.run("update", "--rollback", "-j", "x")
-        ((_, request),) = cluster.peers["m:1"].asked
+        ((_, request),) = cluster.peers["m:1"].asked_for()
         self.assertEqual(request, SteerUpdateRequest(job_id="x", steering=kSteerRollback))
 
     def test_one_thing_at_a_time(self) -> None:
