@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -33,17 +33,21 @@ from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.machine import Machine, capacity
 from galaxy.agent.master_link import MasterLink
+from galaxy.agent.pods import has_ended
 from galaxy.agent.ports import PortRange
 from galaxy.agent.prober import Prober
 from galaxy.agent.probes import IProbes
 from galaxy.agent.pruner import Bounds, Pruner, log_bound
-from galaxy.agent.records import Pod
+from galaxy.agent.quotas import Part, Weight
+from galaxy.agent.records import Pod, PodKey
 from galaxy.agent.retention import Retention
 from galaxy.agent.runner import Runner
+from galaxy.agent.scales import Scales, Weigh
 from galaxy.agent.service import AgentAnswers
 from galaxy.agent.store import AgentStore
 from galaxy.agent.usage import Meter
 from galaxy.agent.users import Users
+from galaxy.agent.volumes import Volumes
 from galaxy.agent.wellness import Limits, Reading, Wellness, after
 from galaxy.agent.workspaces import Workspaces
 from galaxy.nexus.database import IDatabase
@@ -90,6 +94,8 @@ class Surroundings:
     channels: IChannels
     condition: Callable[[], Reading] = Reading
     foreign_port: Callable[[int], bool] = lambda _port: False
+    weigh: Weigh = lambda _directory, _enough: Weight(0)
+    scales: InThread = maybeDeferred
     build: str = ""
 
 
@@ -127,8 +133,24 @@ class Agent(Service):
             surroundings.spawner,
             surroundings.clock,
         )
+        disks = (*self._capacity.disks, *self._capacity.ssds)
+        self._volumes = Volumes(
+            Path(settings.data_dir),
+            [disk.path for disk in disks],
+            settings.workspace_bytes,
+            surroundings.in_thread,
+        )
         self._launcher = Launcher(
-            lambda: self.endpoint, (sys.executable, "-I", "-S", str(Path(unpack.__file__)))
+            lambda: self.endpoint,
+            (sys.executable, "-I", "-S", str(Path(unpack.__file__))),
+            self._volumes.mounted,
+        )
+        self._scales = Scales(
+            self._weighable,
+            self._exceed,
+            surroundings.weigh,
+            surroundings.scales,
+            surroundings.clock,
         )
         self.runner: Runner | None = None
         self._sessions: Sessions | None = None
@@ -175,6 +197,7 @@ class Agent(Service):
         if self.runner is not None:
             self.runner.stop()
         self._pruner.stop()
+        self._scales.stop()
         if self._graves is not None:
             self._graves.stop()
         if self.gce.running:
@@ -210,6 +233,7 @@ class Agent(Service):
         assert self._graves is not None
         self._graves.start()
         self._pruner.start()
+        self._scales.start().addErrback(self._broken)
         self._sampling.start(SAMPLE_S, now=False).addErrback(self._broken)
         self._looking.start(LOOK_S, now=False).addErrback(self._broken)
 
@@ -235,6 +259,7 @@ class Agent(Service):
         workspaces = self._workspaces
         workspaces.prepare()
         claimed = {pod.home.name for pod in book.pods.values()}
+        self._volumes.prepare(claimed)
         workspaces.bury_orphans(claimed, around.clock.seconds())
         artifacts = Artifacts(data / "packages", around.sources, around.in_thread)
         artifacts.prepare()
@@ -251,7 +276,9 @@ class Agent(Service):
         self.runner = Runner(
             book=book,
             store=self._store,
-            carrier=Carrier(self.gce, artifacts, workspaces, self._launcher, around.clock),
+            carrier=Carrier(
+                self.gce, artifacts, workspaces, self._launcher, self._volumes, around.clock
+            ),
             prober=Prober(around.probes, self.gce, self._launcher, workspaces, around.clock),
             ledger=ledger,
             graves=self._graves,
@@ -277,6 +304,18 @@ class Agent(Service):
             clock=around.clock,
         )
         return ConsoleAnswers(self._sessions, runner.book, answers.workspaces, around.clock)
+
+    def _weighable(self) -> Iterable[tuple[PodKey, list[Part]]]:
+        """What there is to weigh of the pods that have begun, and may go on."""
+        assert self.runner is not None
+        book = self.runner.book
+        for key, pod in book.pods.items():
+            if not (pod.follows or pod.excess or has_ended(pod)):
+                yield key, self._volumes.weighable(pod, book.description(pod).pod.requirement)
+
+    def _exceed(self, key: PodKey, reason: str) -> None:
+        assert self.runner is not None
+        self.runner.exceed(key, reason)
 
     def _note(self, change: TaskChange) -> None:
         """What people do in a task is told to the master, as what befalls it is."""

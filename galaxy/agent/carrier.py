@@ -27,6 +27,7 @@ from galaxy.agent.steps import (
     Stop,
     Sweep,
 )
+from galaxy.agent.volumes import Volumes
 from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.statuses import GalaxyError
@@ -46,6 +47,7 @@ class Carrier:
     artifacts: Artifacts
     workspaces: Workspaces
     launcher: Launcher
+    volumes: Volumes
     clock: IReactorTime
 
     async def carry_out(
@@ -89,6 +91,7 @@ class Carrier:
         deploys = step.name.startswith("deploy.")
         archive = self.artifacts.path(package_of(task, pod.version)) if deploys else None
         try:
+            self.volumes.make(pod, description.pod.requirement)
             self.workspaces.make(pod.home, step.number, pod.user)
         except KeyError:
             return Failed(f"this machine has no account {pod.user!r}")

@@ -5,10 +5,12 @@ The disks that volumes are on: which there are, and which of them a volume goes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 from attrs import frozen
 
+from galaxy.agent.records import Pod
 from galaxy.protocol.types_pb2 import Resource
 from galaxy.resources import format_size, parse_size
 
@@ -62,6 +64,42 @@ class Wanted:
     def target(self) -> str:
         """Where tasks find it."""
         return "/" + self.path.strip("/")
+
+
+@frozen
+class Mounted:
+    """Something of a pod that all its tasks find at `target`; outside their box it is `source`."""
+
+    source: str
+    target: str
+    variable: str  # that says where it is
+
+
+@frozen
+class DiskPlaces:
+    """
+    Where the volumes of this agent are on its disks: `<disk>/<name>/<pod>.<incarnation>/`, but
+    on its own disk without the name, which tells several agents on one disk apart.
+    """
+
+    own: str
+    name: str
+
+    def root(self, disk: str) -> Path:
+        """The directory for all volumes on a disk."""
+        return Path(disk) if disk == self.own else Path(disk) / self.name
+
+    def volume(self, pod: Pod, wanted: Wanted, disk: str) -> Path:
+        """The directory of a volume."""
+        return self.root(disk) / pod.home.name / wanted.directory
+
+    def mounted(self, pod: Pod, asked: Resource) -> list[Mounted]:
+        """What a pod has of disks."""
+        placed = zip(volumes(asked), pod.disks, strict=False)
+        return [
+            Mounted(str(self.volume(pod, wanted, disk)), wanted.target, f"GALAXY_VOLUME_{number}")
+            for number, (wanted, disk) in enumerate(placed)
+        ]
 
 
 def volumes(asked: Resource) -> tuple[Wanted, ...]:

@@ -93,7 +93,7 @@ class Draft:
             grant.ports,
             generation=order.generation,
             follows=0 if there is None else there.follows or there.key.incarnation,
-            first=0 if there is None else there.home.incarnation,
+            first=0 if there is None or there.excess else there.home.incarnation,
             disks=tuple(path for path, _size in grant.disks),
         )
         self.pods[order.key] = pod
@@ -226,7 +226,7 @@ class Draft:
             port for port, before in zip(there.ports, asked.ports, strict=True) if before.dynamic
         ]
         held = {number for pod in (there, running) for _name, number in pod.ports}
-        names = [volume.name for volume in volumes(asked)]
+        names = [] if there.excess else [volume.name for volume in volumes(asked)]
         return Before(ports, frozenset(held), dict(zip(names, there.disks, strict=False)))
 
     def _asked(self, pod: Pod) -> Resource:

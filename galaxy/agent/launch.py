@@ -13,6 +13,7 @@ from pathlib import Path
 from attrs import frozen
 
 from galaxy import names
+from galaxy.agent.disks import Mounted
 from galaxy.agent.health import DEFAULT_TIMEOUT_S
 from galaxy.agent.outputs import Output
 from galaxy.agent.records import Pod
@@ -20,7 +21,12 @@ from galaxy.agent.steps import Execute
 from galaxy.agent.tasks import STOP_PROCESS
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
-from galaxy.protocol.types_pb2 import TaskDescriptor, kCpuIsolationSoft, kSourceTypeCommand
+from galaxy.protocol.types_pb2 import (
+    Resource,
+    TaskDescriptor,
+    kCpuIsolationSoft,
+    kSourceTypeCommand,
+)
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_IN_A_NAME = re.compile(r"[^A-Z0-9_]")
@@ -55,11 +61,12 @@ class Places:
 class Launcher:
     """
     What all starts on this machine have in common: the endpoint of the agent (which
-    is known once it listens), and the command that unpacks.
+    is known once it listens), the command that unpacks, and what pods have of disks.
     """
 
     agent: Callable[[], str]
     unpack: tuple[str, ...]
+    mounted: Callable[[Pod, Resource], Sequence[Mounted]] = lambda _pod, _asked: ()
 
     def request(
         self,
@@ -81,7 +88,14 @@ class Launcher:
         request = ExecuteRequest(
             container=pod.key.container(number),
             name=step.name,
-            envs=environment(pod, description, number, workspace, self.agent()),
+            envs=environment(
+                pod,
+                description,
+                number,
+                workspace,
+                self.agent(),
+                mounted=self.mounted(pod, description.pod.requirement),
+            ),
             cwd=workspace,
             user=pod.user,
             stdout_path=str(output(stderr=False)),
@@ -123,7 +137,13 @@ def _bounded(command: str, longest_s: float) -> str:
 
 
 def environment(
-    pod: Pod, description: Description, number: int, workspace: str, agent: str
+    pod: Pod,
+    description: Description,
+    number: int,
+    workspace: str,
+    agent: str,
+    *,
+    mounted: Sequence[Mounted] = (),
 ) -> list[str]:
     """The whole environment of a task's processes; what the user set comes last and wins."""
     pod_id = pod.key.pod_id
@@ -143,6 +163,7 @@ def environment(
         "TASK_ID": task_id,
         "POD_VERSION": pod.version,
         **_port_variables(pod.ports),
+        **{each.variable: each.source for each in mounted},
     }
     for setting in description.pod.tasks[number].envs:
         name, equals, value = setting.partition("=")

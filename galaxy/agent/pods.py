@@ -132,5 +132,7 @@ def has_finished(pod: Pod) -> bool:
 def _reason(pod: Pod) -> str:
     if pod.follows and pod.stop_reason is None:
         return f"waits until incarnation {pod.follows} is gone"
+    if pod.excess and pod.stop_reason is None:
+        return pod.excess
     told = [f"task {number} {task.reason}" for number, task in enumerate(pod.tasks) if task.reason]
     return "; ".join(told) or pod.stop_reason or ""

@@ -50,7 +50,7 @@ def reconcile(
         return Plan(pod)
     stopping = pod.stop_reason is not None
     tasks = tuple(
-        advance(task, Around(number, task_spec, sight, stopping, now, rng))
+        advance(task, Around(number, task_spec, sight, stopping, now, rng, pod.excess))
         for number, (task, task_spec, sight) in enumerate(
             zip(pod.tasks, spec.tasks, sights, strict=True)
         )

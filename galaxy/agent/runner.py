@@ -86,6 +86,7 @@ class Runner:
         self._broken = broken
         self._clock = clock
         self._rng = rng
+        self._excesses: dict[PodKey, str] = {}
         self._orders: list[RunOrder | KillOrder] = []
         self._touched: set[PodKey] = set()
         self._progress: dict[PodKey, Progress] = {}
@@ -147,6 +148,12 @@ class Runner:
         if self._turning is None:
             self._first_sight.look_over()
         self._strays.remove(list(self.picture or ()))
+
+    def exceed(self, key: PodKey, reason: str) -> None:
+        """Give a pod up here that holds more than it may."""
+        if key in self.book.pods:
+            self._excesses[key] = reason
+            self._touch([key])
 
     def stop(self) -> None:
         """
@@ -226,6 +233,8 @@ class Runner:
         if pod is None:
             return None
         now = self._clock.seconds()
+        if key in self._excesses and not pod.excess:
+            pod = evolve(pod, excess=self._excesses[key])
         try:
             return reconcile(pod, draft.spec(pod), self._sights(pod), now, self._rng)
         except Exception:  # noqa: BLE001 - a fault over one pod must not stop the others
@@ -299,6 +308,7 @@ class Runner:
 
     def _forget(self, pod: Pod) -> None:
         self._progress.pop(pod.key).end()
+        self._excesses.pop(pod.key, None)
         self._prober.forget(pod.key, len(pod.tasks))
         for name in _containers(pod):
             self._owners.pop(name, None)
@@ -306,6 +316,7 @@ class Runner:
         self.ledger.bury(pod.key, pod.version)
         later = self.book.latest(pod.key)
         if later is None or later.home != pod.home:
+            self._carrier.volumes.bury(pod.home)
             self._graves.bury(pod.home)
         if later is not None:
             self._touch([later.key])

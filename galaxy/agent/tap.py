@@ -19,6 +19,7 @@ from galaxy.agent.disks import parsed
 from galaxy.agent.exec_channels import Channels
 from galaxy.agent.gce_link import DetachedGce
 from galaxy.agent.machine import Machine, TooSmall
+from galaxy.agent.measure import weigh_gently
 from galaxy.agent.ports import PortRange
 from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.sources import all_sources
@@ -133,6 +134,8 @@ def makeService(options: Options) -> MultiService:
                 build=build(),
                 probes=NetworkProbes(clock),
                 foreign_port=port_probe.in_use,
+                weigh=weigh_gently,
+                scales=DiskThread(clock, "agent-scales"),
                 channels=Channels(clock, data / "exec"),
                 condition=MachineCondition([data]).read,
             ),

@@ -54,6 +54,7 @@ class Around:
     stopping: bool
     now: float
     rng: Random
+    excess: str = ""  # why its pod is given up here
 
     def done(self, step: Step) -> bool:
         """Whether a step was carried out."""
@@ -116,6 +117,8 @@ def _next(task: Task, around: Around) -> Task:
         return evolve(task, deploy_deadline=around.now + around.spec.deploy_timeout_s)
     if around.stopping and task.phase not in _LEAVING:
         return _leave(task, around)
+    if around.excess and task.phase in _BEFORE_ITS_END:
+        return _give_up(task, around)
     return _IN_PHASE[task.phase](task, around)
 
 
@@ -269,6 +272,8 @@ _IN_PHASE: Mapping[Phase, Callable[[Task, Around], Task]] = {
 }
 
 _LEAVING = frozenset({Phase.STOPPING, Phase.KILLING, Phase.REMOVING, Phase.GONE})
+_WITH_PROCESS = frozenset({Phase.DEPLOYING, Phase.RUNNING})
+_BEFORE_ITS_END = _WITH_PROCESS | {Phase.NEW, Phase.FETCHING, Phase.RETRYING, Phase.WAITING}
 _BOUNDED = frozenset({Phase.FETCHING, Phase.DEPLOYING})
 
 
@@ -282,6 +287,25 @@ def _leave(task: Task, around: Around) -> Task:
     if task.phase is Phase.RUNNING and around.spec.has_stop_command and alive:
         return evolve(moved(task, Event.STOP), seen=False)
     return moved(task, Event.KILL)
+
+
+def _give_up(task: Task, around: Around) -> Task:
+    """The task of a pod that is given up: what runs is ended first, and not restarted."""
+    if task.phase not in _WITH_PROCESS:
+        return evolve(moved(task, Event.GIVE_UP), unwell="", reason=around.excess)
+    if task.unwell != around.excess:
+        return evolve(
+            task,
+            unwell=around.excess,
+            reason=around.excess,
+            passed=False,
+            stop_deadline=around.now,
+        )
+    if not around.done(Stop(around.number, task.stop_deadline)):
+        return task
+    process = around.sight.processes.get(process_name(task))
+    end = task.end if process is None or process.end is None else process.end
+    return evolve(moved(task, Event.GIVE_UP), unwell="", passed=False, end=end)
 
 
 def _after_failed_deploy(task: Task, around: Around, failure: Failed) -> Task:

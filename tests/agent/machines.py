@@ -21,7 +21,9 @@ from galaxy.agent.exec_memory import MemoryChannels
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
+from galaxy.agent.quotas import Weight
 from galaxy.agent.records import PodKey
+from galaxy.agent.scales import Weigh
 from galaxy.agent.sources import FileSource
 from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
@@ -130,6 +132,7 @@ class Machine:
     complaints: list[str] = field(factory=list)
     faults: list[str] = field(factory=list)
     behave: Behave = usual
+    weigh: Weigh = lambda _directory, _enough: Weight(0)
     disk: InThread = maybeDeferred
     _gce_port: IListening | None = field(default=None, init=False)
 
@@ -141,6 +144,9 @@ class Machine:
 
     def _behaviour(self, process: ProcessId, spec: Spec) -> Behaviour:
         return self.behave(process, spec)
+
+    def _weigh(self, directory: str, enough_bytes: int) -> Weight:
+        return self.weigh(directory, enough_bytes)
 
     def start(self) -> Machine:
         """Start gce, if it does not answer, and the agent; until the two know each other."""
@@ -173,6 +179,7 @@ class Machine:
             gce_address=GCE_ADDRESS,
             spawner=self.spawner,
             probes=self.probes,
+            weigh=self._weigh,
             channels=self.channels,
         )
         self.agent = Agent(settings, around, self.complaints.append, self.faults.append)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
@@ -250,3 +251,34 @@ class StopTests(SynchronousTestCase):
         task = advance(task, around(outcomes={Remove(0): Done()}, stopping=True))
         self.assertEqual(task.phase, Phase.GONE)
         self.assertIsNone(next_step(task, 0, Sight()))
+
+
+class ExcessTests(SynchronousTestCase):
+    """A pod that is given up, from wherever its tasks stand."""
+
+    def given_up(self, task: Task, **more: Any) -> Task:
+        """The task after its pod was given up."""
+        return advance(task, evolve(around(**more), excess="it is full"))
+
+    def test_nothing_runs(self) -> None:
+        """What waits is not begun any more."""
+        for phase in (Phase.NEW, Phase.FETCHING, Phase.RETRYING, Phase.WAITING):
+            after = self.given_up(Task(phase, swept=phase is not Phase.WAITING))
+            self.assertEqual((after.phase, after.reason), (Phase.FAILED, "it is full"))
+        self.assertEqual(next_step(after, 0, Sight()), Sweep(0, 0))
+
+    def test_what_runs_is_ended_first(self) -> None:
+        """At once, without the time that a stop has: it would go on to write."""
+        for phase, name in ((Phase.DEPLOYING, "deploy.0"), (Phase.RUNNING, "main.0")):
+            ending = self.given_up(Task(phase, seen=True), processes={name: ALIVE})
+            stop = Stop(0, 100.0)
+            self.assertEqual((ending.phase, next_step(ending, 0, Sight())), (phase, stop))
+            self.assertEqual(self.given_up(ending, processes={name: BADLY}, now=101.0), ending)
+            ended = self.given_up(ending, processes={name: BADLY}, outcomes={stop: Done()})
+            self.assertEqual((ended.phase, ended.end, ended.unwell), (Phase.FAILED, BADLY.end, ""))
+
+    def test_what_is_over_stays(self) -> None:
+        """And a stop goes on as it would."""
+        self.assertEqual(self.given_up(Task(Phase.FINISHED)), Task(Phase.FINISHED))
+        leaving = self.given_up(Task(Phase.RUNNING, seen=True), stopping=True)
+        self.assertEqual(leaving.phase, Phase.KILLING)

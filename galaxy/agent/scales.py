@@ -1,0 +1,76 @@
+"""
+Weighs what pods hold on disks, again and again, and tells who holds too much.
+
+For quotas that no file system holds. One directory after the other, in a thread of its
+own that gives way to everybody else; how often is `galaxy.agent.quotas`' to say, so that
+a thousand pods cost as little as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from galaxy.agent.quotas import SHORTEST_LOOK_S, Part, Weight, excess, next_look_s
+from galaxy.agent.records import PodKey
+from galaxy.agent.workspaces import InThread
+
+Weigh = Callable[[str, int], Weight]
+
+_log = Logger()
+
+
+@define(eq=False)
+class Scales:
+    """
+    `parts` tells what there is to weigh, of each pod that lives; `exceeded` is called with
+    what a pod holds too much.
+    """
+
+    parts: Callable[[], Iterable[tuple[PodKey, list[Part]]]]
+    exceeded: Callable[[PodKey, str], None]
+    weigh: Weigh
+    in_thread: InThread
+    clock: IReactorTime
+    _due: dict[PodKey, float] = field(factory=dict, init=False)
+    _looking: LoopingCall = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = self.clock
+
+    def start(self) -> Deferred[LoopingCall]:
+        """Begin to weigh; fails with a fault of ours."""
+        return self._looking.start(SHORTEST_LOOK_S, now=False)
+
+    def stop(self) -> None:
+        """Weigh no more."""
+        if self._looking.running:
+            self._looking.stop()
+
+    async def _look(self) -> None:
+        there = dict(self.parts())
+        self._due = {key: self._due.get(key, 0.0) for key in there}
+        now = self.clock.seconds()
+        for key in [key for key, due in self._due.items() if due <= now]:
+            if not self._looking.running:
+                return
+            began = self.clock.seconds()
+            try:
+                weighed = await self.in_thread(partial(self._weigh_all, there[key]))
+            except OSError as error:
+                _log.warn("{pod} could not be weighed: {error}", pod=key.name, error=error)
+                weighed = []
+            ended = self.clock.seconds()
+            self._due[key] = ended + next_look_s(weighed, ended - began)
+            if reason := excess(weighed):
+                self.exceeded(key, reason)
+
+    def _weigh_all(self, parts: Iterable[Part]) -> list[tuple[Part, Weight]]:
+        return [(part, self.weigh(part.directory, part.quota_bytes)) for part in parts]
