@@ -139,6 +139,7 @@ class Stream:
     files: Callable[[], Sequence[LogFile]]
     _open: OpenFile | None = field(default=None, init=False)
     _order: Order | None = field(default=None, init=False)
+    _file: str = field(default="", init=False)
     _within_line: bool = field(default=False, init=False)
     _elsewhere: bool = field(default=False, init=False)  # what comes does not follow what was sent
 
@@ -147,6 +148,19 @@ class Stream:
         if self._open is not None:
             self._open.close()
             self._open = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is known where to go on."""
+        return self._order is not None
+
+    def resume(self, order: Order, position: int) -> None:
+        """Go on at a position of a file; if that is gone, with what was begun after it."""
+        self._order = order
+        for each in self.files():
+            if each.order == order and self._enter(each):
+                assert self._open is not None
+                self._open.position = position
 
     async def seek_tail(self, lines: int, clock: IReactorTime) -> None:
         """Go to where the last so many lines begin, in whichever file that is."""
@@ -177,7 +191,14 @@ class Stream:
         apart = self._within_line and (self._elsewhere or piece.skipped)
         self._within_line, self._elsewhere = not piece.data.endswith(b"\n"), False
         data = b"\n" + piece.data if apart else piece.data
-        return LogChunk(task_id=self.task_id, data=data, skipped=piece.skipped)
+        assert self._open is not None
+        return LogChunk(
+            task_id=self.task_id,
+            data=data,
+            skipped=piece.skipped,
+            file=self._file,
+            offset=self._open.position,
+        )
 
     def _enter(self, each: LogFile) -> bool:
         """Go to the beginning of a file; False if it is gone, or was moved a moment ago."""
@@ -186,7 +207,8 @@ class Stream:
         except FileNotFoundError:
             return False
         self.close()
-        self._open, self._order, self._elsewhere = opened, each.order, True
+        self._open, self._order, self._file = opened, each.order, each.path.name
+        self._elsewhere = True
         return True
 
 
@@ -202,12 +224,13 @@ async def read_logs(
     Send what the streams hold, one after the other, and then, while `goes_on()`, what
     is added to any of them.
 
-    `tail_lines`: begin so many lines before the end of each; 0: at the start.
+    `tail_lines`: begin so many lines before the end of each, but of those that know
+    where to go on; 0: at the start.
     """
     with ExitStack() as closing:
         for stream in streams:
             closing.callback(stream.close)
-            if tail_lines:
+            if tail_lines and not stream.begun:
                 await stream.seek_tail(tail_lines, clock)
         while True:
             last_round = not goes_on()

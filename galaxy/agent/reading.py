@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from galaxy import names
 from galaxy.agent.book import Book
 from galaxy.agent.logs import LogFile, Stream
-from galaxy.agent.outputs import previous
+from galaxy.agent.outputs import output, previous
 from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import ReadLogRequest
 from galaxy.protocol.statuses import GalaxyError
@@ -41,6 +41,11 @@ def streams(
         raise GalaxyError(
             kNotFound, f"of pod {pod_id} nothing is kept that an attempt before the present wrote"
         )
+    by_task = {stream.task_id: stream for stream in found}
+    for read in request.resume:
+        file = output(read.file)
+        if file is not None and read.task_id in by_task:
+            by_task[read.task_id].resume(file.order, max(0, read.offset))
     return found
 
 

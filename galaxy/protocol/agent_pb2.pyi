@@ -310,7 +310,7 @@ class ShowPodsResponse(_message.Message):
     def __init__(self, pods: _Optional[_Iterable[_Union[PodStatus, _Mapping]]] = ...) -> None: ...
 
 class ReadLogRequest(_message.Message):
-    __slots__ = ("pod_id", "task", "stderr", "follow", "tail_lines", "previous", "since_incarnation")
+    __slots__ = ("pod_id", "task", "stderr", "follow", "tail_lines", "previous", "since_incarnation", "resume")
     POD_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     STDERR_FIELD_NUMBER: _ClassVar[int]
@@ -318,6 +318,7 @@ class ReadLogRequest(_message.Message):
     TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_FIELD_NUMBER: _ClassVar[int]
     SINCE_INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
     pod_id: str
     task: str
     stderr: bool
@@ -325,17 +326,32 @@ class ReadLogRequest(_message.Message):
     tail_lines: int
     previous: bool
     since_incarnation: int
-    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., stderr: _Optional[bool] = ..., follow: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., since_incarnation: _Optional[int] = ...) -> None: ...
+    resume: _containers.RepeatedCompositeFieldContainer[LogPosition]
+    def __init__(self, pod_id: _Optional[str] = ..., task: _Optional[str] = ..., stderr: _Optional[bool] = ..., follow: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., previous: _Optional[bool] = ..., since_incarnation: _Optional[int] = ..., resume: _Optional[_Iterable[_Union[LogPosition, _Mapping]]] = ...) -> None: ...
+
+class LogPosition(_message.Message):
+    __slots__ = ("task_id", "file", "offset")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    file: str
+    offset: int
+    def __init__(self, task_id: _Optional[str] = ..., file: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class LogChunk(_message.Message):
-    __slots__ = ("task_id", "data", "skipped")
+    __slots__ = ("task_id", "data", "skipped", "file", "offset")
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
     task_id: str
     data: bytes
     skipped: int
-    def __init__(self, task_id: _Optional[str] = ..., data: _Optional[bytes] = ..., skipped: _Optional[int] = ...) -> None: ...
+    file: str
+    offset: int
+    def __init__(self, task_id: _Optional[str] = ..., data: _Optional[bytes] = ..., skipped: _Optional[int] = ..., file: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class ExecRequest(_message.Message):
     __slots__ = ("pod_id", "task", "command", "interactive", "terminal", "rows", "columns", "term", "actor", "session")

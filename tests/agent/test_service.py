@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from galaxy.agent.records import PodKey
 from galaxy.gce.cgroups import Usage
-from galaxy.protocol.agent_pb2 import ReadLogRequest
+from galaxy.protocol.agent_pb2 import LogPosition, ReadLogRequest
 from galaxy.protocol.statuses import status_name
 from galaxy.protocol.types_pb2 import (
     kInputError,
@@ -68,6 +68,22 @@ class LogTests(MachineTests):
         self.assertEqual(self.read(KEY.pod_id), b"first\nsecond\nthird\n")
         self.assertEqual(self.read(KEY.pod_id, tail_lines=2), b"second\nthird\n")
         self.assertEqual(self.read(KEY.pod_id, previous=True), b"second\n")
+
+    def test_resume(self) -> None:
+        """Whoever was cut off goes on where it was, also when that file is gone by now."""
+        self.run_one()
+        self.write(b"first\n")
+        self.end(0)
+        self.write(b"second\n", "main.1")
+        task_id = f"{KEY.pod_id}.0"
+        for file, offset, rest in (
+            ("0.1.main.0.stdout", 3, b"st\nsecond\n"),
+            ("0.1.main.1.stdout", 7, b""),
+            ("0.0.main.0.stdout", 3, b"first\nsecond\n"),
+            ("nonsense", 3, b"first\nsecond\n"),
+        ):
+            at = LogPosition(task_id=task_id, file=file, offset=offset)
+            self.assertEqual(self.read(KEY.pod_id, resume=[at]), rest)
 
     def test_no_previous(self) -> None:
         """A first attempt has none before it, and that is said."""

@@ -246,18 +246,23 @@ class SubmitTests(SynchronousTestCase):
 class LogsTests(SynchronousTestCase):
     """`logs` goes to the agents."""
 
-    def cluster(self) -> MemoryCluster:
-        """Two pods on two agents, and one that has none."""
+    def cluster(self, *later: list[PodOverview]) -> MemoryCluster:
+        """Two pods on two agents, and one that has none; then what is asked for later."""
         pods = [
-            PodOverview(pod_id="x_1.0", index=0, endpoint="a:1"),
-            PodOverview(pod_id="x_1.1", index=1, endpoint="b:1"),
+            PodOverview(pod_id="x_1.0", index=0, incarnation=1, endpoint="a:1"),
+            PodOverview(pod_id="x_1.1", index=1, incarnation=1, endpoint="b:1"),
             PodOverview(pod_id="x_1.2", index=2),
         ]
+        answers = in_turn(pods, *later)
 
         def show(request: ShowPodRequest) -> ShowPodResponse:
-            if request.job_id != "x":
-                raise GalaxyError(pb.kJobNotFound, f"there is no job {request.job_id}")
-            return ShowPodResponse(pods=pods)
+            job, _, index = request.pod_id.rpartition(".")
+            if "x" not in (request.job_id, job):
+                raise GalaxyError(pb.kJobNotFound, "there is no such job")
+            found = [pod for pod in answers(request) if not job or pod.index == int(index)]
+            if not found:
+                raise GalaxyError(pb.kPodNotFound, "there is no such pod")
+            return ShowPodResponse(pods=found)
 
         def read(request: ReadLogRequest) -> list[Any]:
             name = request.pod_id.encode()
@@ -272,10 +277,71 @@ class LogsTests(SynchronousTestCase):
         self.assertEqual(result.stdout, "x_1.0 i am x_1.0\nx_1.1 i am x_1.1\n")
 
     def test_following_reads_all_at_once(self) -> None:
-        result = self.cluster().run("logs", "-f", "x")
+        result = self.cluster([]).run("logs", "-f", "x")
         self.assertEqual(
             sorted(result.stdout.splitlines()), ["x_1.0 i am x_1.0", "x_1.1 i am x_1.1"]
         )
+
+    def test_following_goes_where_a_pod_goes(self) -> None:
+        """Over a pod that waits for a machine; of what is new on one, only that."""
+        waits = [PodOverview(pod_id="x_1.0", index=0)]
+        there = [PodOverview(pod_id="x_1.0", index=0, incarnation=2, endpoint="b:1")]
+        back = [PodOverview(pod_id="x_1.0", index=0, incarnation=3, endpoint="a:1")]
+        cluster = self.cluster(waits, there, back, [])
+        result = cluster.run("logs", "-f", "x.0", "--tail", "9")
+        self.assertEqual((result.stdout, result.exit_code), ("i am x_1.0\n" * 3, 0))
+        asked: list[Any] = [
+            request for address in "ab" for _, request in cluster.peers[f"{address}:1"].asked
+        ]
+        self.assertEqual(
+            [(request.since_incarnation, request.tail_lines) for request in asked],
+            [(0, 9), (3, 0), (2, 0)],
+        )
+
+    def test_following_goes_on_where_a_connection_broke(self) -> None:
+        cluster = self.cluster(
+            [PodOverview(pod_id="x_1.0", index=0, incarnation=1, endpoint="a:1")], []
+        )
+        begun = LogChunk(task_id="t", data=b"one\ntw", file="0.1.main.0.stdout", offset=6)
+        cluster.peers["a:1"] = MemoryPeer(
+            {
+                "read_log": in_turn(
+                    [begun, GalaxyError(pb.kRpcError, "gone")],
+                    [LogChunk(task_id="t", data=b"o\n")],
+                )
+            }
+        )
+        result = cluster.run("logs", "-f", "x.0")
+        self.assertEqual((result.stdout, result.exit_code), ("one\ntwo\n", 0))
+        self.assertIn("asking again", result.stderr)
+        again = cluster.peers["a:1"].asked[-1][1]
+        assert isinstance(again, ReadLogRequest)
+        self.assertEqual([(at.file, at.offset) for at in again.resume], [(begun.file, 6)])
+
+    def test_a_pod_that_moved_is_read_where_it_was_and_where_it_is(self) -> None:
+        """And a job that is gone, where it has left something."""
+        cluster = self.cluster()
+        pods = [
+            PodOverview(pod_id="x_1.0", index=0, incarnation=2, endpoint="b:1"),
+            PodOverview(pod_id="x_1.0", index=0, incarnation=1, endpoint="a:1", dead=True),
+        ]
+        cluster.peers["m:1"] = MemoryPeer({"show_pod": lambda _: ShowPodResponse(pods=pods)})
+        self.assertEqual(cluster.run("logs", "x").stdout, "i am x_1.0\n" * 2)
+        del pods[0]
+        self.assertEqual(cluster.run("logs", "x").stdout, "i am x_1.0\n")
+        (request,) = (request for _, request in cluster.peers["b:1"].asked)
+        self.assertEqual(request, ReadLogRequest(pod_id="x_1.0"))
+
+    def test_what_was_not_kept_is_told(self) -> None:
+        cluster = self.cluster()
+        chunk = LogChunk(task_id="t", data=b"late\n", skipped=4096)
+        cluster.peers["a:1"] = MemoryPeer({"read_log": lambda _: [chunk]})
+        result = cluster.run("logs", "x.0")
+        self.assertEqual(result.stdout, "late\n")
+        self.assertIn("4096 bytes", result.stderr)
+
+    def test_previous_is_not_followed(self) -> None:
+        self.assertEqual(self.cluster().run("logs", "-f", "--previous", "x").exit_code, 2)
 
     def test_one_pod_has_no_prefix(self) -> None:
         cluster = self.cluster()
@@ -303,6 +369,6 @@ class LogsTests(SynchronousTestCase):
         self.assertEqual(cluster.run("logs", "x", "7").exit_code, 1, "b:1 may have it")
 
     def test_what_is_not_there_is_five(self) -> None:
-        for name in ("none", "none.0", "x.7", "x.2"):
+        for name in ("none", "none.0", "x.7", "x.2"):  # x.2 has no machine, and left nothing
             with self.subTest(name=name):
                 self.assertEqual(self.cluster().run("logs", name).exit_code, 5)
