@@ -69,6 +69,8 @@ class AgentSettings:
     dead_keep_s: float = 18000.0  # what dead pods leave, as long as there is room for it
     dead_most: int = 1000  # of how many pods
     dead_free_share: float = 0.1  # with less of the disk free, the oldest go earlier
+    package_cache_bytes: int = 10 << 30  # but for those in use
+    download_bytes_ps: int = 0  # of packages, all together; 0: no bound
 
 
 @frozen

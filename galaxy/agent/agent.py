@@ -20,13 +20,14 @@ from twisted.python.failure import Failure
 
 from galaxy.agent import unpack
 from galaxy.agent.accounting import Accounts
-from galaxy.agent.artifacts import Artifacts, ISource
+from galaxy.agent.artifacts import Artifacts
 from galaxy.agent.book import Book
 from galaxy.agent.carrier import Carrier
 from galaxy.agent.console import ConsoleAnswers
 from galaxy.agent.disks import Disk
 from galaxy.agent.exec_channels import IChannels
 from galaxy.agent.exec_sessions import Sessions
+from galaxy.agent.fetch import ISource
 from galaxy.agent.gce_link import GceLink, IGceSpawner
 from galaxy.agent.graves import Graves, free_share
 from galaxy.agent.launch import Launcher
@@ -261,7 +262,15 @@ class Agent(Service):
         claimed = {pod.home.name for pod in book.pods.values()}
         self._volumes.prepare(claimed)
         workspaces.bury_orphans(claimed, around.clock.seconds())
-        artifacts = Artifacts(data / "packages", around.sources, around.in_thread)
+        artifacts = Artifacts.below(
+            data / "packages",
+            most_bytes=settings.package_cache_bytes,
+            in_use=book.packages,
+            sources=around.sources,
+            in_thread=around.in_thread,
+            clock=around.clock,
+            rng=around.rng,
+        )
         artifacts.prepare()
         ledger = Ledger(f"{remembered.starts}-{around.rng.getrandbits(48):012x}")
         self._graves = Graves(
@@ -289,7 +298,9 @@ class Agent(Service):
             rng=around.rng,
         )
         self._log.info("{pods} pods are remembered", pods=len(book.pods))
-        return AgentAnswers(self.runner, self.meter, workspaces, around.in_thread, around.clock)
+        return AgentAnswers(
+            self.runner, self.meter, workspaces, around.in_thread, artifacts, around.clock
+        )
 
     def _console(self, answers: AgentAnswers) -> ConsoleAnswers:
         around, runner = self._around, answers.runner

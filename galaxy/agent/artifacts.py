@@ -1,105 +1,123 @@
 """
 The machine's cache of packages: each is fetched once, however many pods wait.
 
-A package lies in the cache under `Package.name`, and is there whole or not at all:
-it is written beside, checked, synced and renamed. Whoever wants one that is being
-fetched joins those who wait; when the last of them gives up, so does the fetch.
+A package is known by the sha256 of its content (`galaxy.agent.shelf`); two URLs, two jobs, or
+a URL and inline bytes that come to the same share one file. A URL without a sha256 is asked once
+a version of the pod; a later version asks whether it still leads to the same.
+
+Whoever wants a package that is being fetched joins those who wait; when the last of them
+gives up, so does the fetch, and what had come is kept for the next (`galaxy.agent.part`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
-from urllib.parse import urlsplit
+from random import Random
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import Interface
 
+from galaxy.agent.downloads import Downloads, InThread
+from galaxy.agent.fetch import FetchError, ISource, Tag
 from galaxy.agent.packages import Package
-
-InThread = Callable[[Callable[[], Any]], Deferred[Any]]
-Write = Callable[[bytes], object]
-
-
-class FetchError(Exception):
-    """A package could not be had; the sentence says why. `final`: it will not be otherwise."""
-
-    def __init__(self, reason: str, *, final: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.final = final
-
-
-class ISource(Interface):
-    """Where packages of some kinds of URL come from."""
-
-    def fetch(url: str, write: Write) -> Deferred[None]:
-        """
-        Pass what the URL leads to to `write`, piece by piece; perhaps in a thread,
-        never in two at once. Fails with `FetchError`. May be cancelled.
-        """
+from galaxy.agent.part import Part, boot_id
+from galaxy.agent.shelf import Link, Shelf, digest
 
 
 @define
 class _Fetching:
     """A fetch that goes on, and those who wait for it."""
 
-    work: Deferred[None]
+    work: Deferred[Path]
     waiting: list[Deferred[Path]] = field(factory=list)
 
 
 class Artifacts:
-    """Packages on this machine, in `directory`. `sources` by URL scheme."""
+    """Packages on this machine: those on the shelf, and those on their way to it."""
 
     _log = Logger()
 
     def __init__(
-        self, directory: Path, sources: Mapping[str, ISource], in_thread: InThread
+        self, shelf: Shelf, downloads: Downloads, in_thread: InThread, clock: IReactorTime
     ) -> None:
-        self._directory = directory
-        self._sources = sources
+        self._shelf = shelf
+        self._downloads = downloads
         self._in_thread = in_thread
+        self._clock = clock
         self._fetching: dict[str, _Fetching] = {}
 
+    @classmethod
+    def below(
+        cls,
+        directory: Path,
+        *,
+        most_bytes: int,
+        in_use: Callable[[], Iterable[Package]],
+        sources: Mapping[str, ISource],
+        in_thread: InThread,
+        clock: IReactorTime,
+        rng: Random,
+    ) -> Artifacts:
+        """A cache in a directory of `most_bytes`, and of what is `in_use`."""
+
+        def used() -> set[str]:
+            return {artifacts.sha256(package) for package in in_use()}
+
+        shelf = Shelf(directory, most_bytes, used)
+        parts = directory / "parts"
+        downloads = Downloads(
+            parts,
+            sources=sources,
+            spare=shelf.clear,
+            in_thread=in_thread,
+            clock=clock,
+            rng=rng,
+            boot=boot_id(),
+        )
+        artifacts = cls(shelf, downloads, in_thread, clock)
+        return artifacts
+
     def prepare(self) -> None:
-        """Make the directory, and drop what an interrupted fetch has left. Raises `OSError`."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._directory.chmod(0o700)
-        for left in self._directory.glob("*.part"):
-            left.unlink()
+        """Know what is there. Raises `OSError`."""
+        self._shelf.prepare()
+        self._downloads.prepare(self._clock.seconds())
 
-    def path(self, package: Package) -> Path:
-        """Where a package is, once it has been fetched."""
-        return self._directory / package.name
+    def path(self, package: Package) -> Path | None:
+        """Where a package is; None: it is not, or not any more as it was."""
+        sha256 = self.sha256(package)
+        return self._shelf.path(sha256) if sha256 and self._shelf.looks_whole(sha256) else None
 
-    def fetch(self, package: Package) -> Deferred[Path]:
-        """Fire with the package's path once it is there; fails with `FetchError`."""
+    def progress(self, package: Package) -> str:
+        """How far a package has come that is on its way."""
+        return self._downloads.progress(package.name)
+
+    def fetch(self, package: Package, *, doubted: bool = False) -> Deferred[Path]:
+        """
+        Fire with the package's path once it is there; fails with `FetchError`.
+
+        `doubted`: there is reason to think that what is there was damaged.
+        """
         waiter: Deferred[Path] = Deferred(lambda given_up: self._leave(package, given_up))
-        if self.path(package).exists():
-            waiter.callback(self.path(package))
-            return waiter
         fetching = self._fetching.get(package.name)
         if fetching is not None:
             fetching.waiting.append(waiter)
             return waiter
-        work = Deferred.fromCoroutine(self._bring(package))
+        work = Deferred.fromCoroutine(self._bring(package, doubted=doubted))
         fetching = self._fetching[package.name] = _Fetching(work, [waiter])
         work.addBoth(lambda result: self._finish(package, fetching, result))
         return waiter
 
-    def _finish(self, package: Package, fetching: _Fetching, result: Failure | None) -> None:
+    def _finish(self, package: Package, fetching: _Fetching, result: Failure | Path) -> None:
         self._fetching.pop(package.name, None)
         for waiter in fetching.waiting:
             if isinstance(result, Failure):
                 waiter.errback(result)
             else:
-                waiter.callback(self.path(package))
+                waiter.callback(result)
 
     def _leave(self, package: Package, given_up: Deferred[Path]) -> None:
         fetching = self._fetching[package.name]
@@ -107,49 +125,61 @@ class Artifacts:
         if not fetching.waiting:
             fetching.work.cancel()
 
-    async def _bring(self, package: Package) -> None:
-        part = self._directory / f"{package.name}.part"
+    def sha256(self, package: Package) -> str:
+        """Which content a package is known to have; "" if it is not known."""
+        if package.content_known:
+            return package.name
+        link = self._shelf.link(package.name)
+        return link.sha256 if link is not None else ""
+
+    async def _bring(self, package: Package, *, doubted: bool) -> Path:
+        shelf = self._shelf
+        sha256 = self.sha256(package)
+        if sha256 and await self._is_whole(sha256, doubted=doubted):
+            shelf.touch(sha256, self._clock.seconds())
+            return shelf.path(sha256)
+        known = shelf.latest(package.url) if package.url and not package.content_known else None
+        if known is not None and not await self._is_whole(known.sha256, doubted=doubted):
+            known = None
+        part = await self._downloads.bring(package, known.tag if known is not None else Tag())
+        if part is None and known is not None:
+            shelf.put_link(package.name, known)
+            shelf.touch(known.sha256, self._clock.seconds())
+            return shelf.path(known.sha256)
+        assert part is not None
+        return await self._take(package, part)
+
+    async def _is_whole(self, sha256: str, *, doubted: bool) -> bool:
+        now = self._clock.seconds()
+        there = self._shelf.path(sha256).exists()
+        if there and await self._in_thread(
+            lambda: self._shelf.is_whole(sha256, now, doubted=doubted)
+        ):
+            return True
+        if there:
+            self._log.error("package {sha256} in the cache was damaged", sha256=sha256)
+            self._shelf.drop(sha256)
+        return False
+
+    async def _take(self, package: Package, part: Part) -> Path:
+        """Put what came on the shelf, if it is what was to come."""
         try:
-            with part.open("wb") as file:
-                digest = hashlib.sha256()
-                await self._pour(package, file, digest.update)
-                _check(package, digest.hexdigest())
-                await self._in_thread(lambda: _sync(file))
-            part.replace(self.path(package))
-        except (FetchError, CancelledError):
-            raise
+            sha256 = await self._in_thread(lambda: digest(part.path))
+            if package.sha256 and sha256 != package.sha256:
+                part.drop()
+                raise FetchError(
+                    f"the package was to have the sha256 {package.sha256}, what came has {sha256}",
+                    final=not part.resumed,  # else the two pieces may not belong together
+                )
+            size = part.received
+            path = self._shelf.put(part.path, sha256, self._clock.seconds())
+            if not package.content_known:
+                tag = part.tag
+                link = Link(package.url, sha256, tag.etag, tag.modified)
+                self._shelf.put_link(package.name, link)
+            part.drop()
+            self._shelf.trim()
         except OSError as error:
             raise FetchError(f"the package cannot be kept: {error}") from error
-        except Exception as error:
-            self._log.failure("fetching {url} failed in an unknown way", url=package.url)
-            raise FetchError(f"the package could not be fetched: {error!r}") from error
-        finally:
-            part.unlink(missing_ok=True)
-
-    async def _pour(self, package: Package, file: BinaryIO, also: Write) -> None:
-        def write(data: bytes) -> None:
-            file.write(data)
-            also(data)
-
-        if not package.url:
-            write(package.content)
-            return
-        scheme = urlsplit(package.url).scheme.lower()
-        source = self._sources.get(scheme)
-        if source is None:
-            known = ", ".join(sorted(self._sources))
-            raise FetchError(f"{package.url!r} is no URL of a known kind ({known})", final=True)
-        await source.fetch(package.url, write)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _check(package: Package, found: str) -> None:
-    if package.sha256 and found != package.sha256:
-        raise FetchError(
-            f"the package was to have the sha256 {package.sha256}, what came has {found}",
-            final=True,
-        )
+        self._log.info("package {sha256} came, {size} bytes", sha256=sha256, size=size)
+        return path

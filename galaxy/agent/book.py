@@ -15,8 +15,9 @@ from attrs import define, field
 
 from galaxy.agent.accounting import Accounts, Grant
 from galaxy.agent.disks import volumes
-from galaxy.agent.records import Pod, PodKey
-from galaxy.agent.specs import PodSpec, pod_spec
+from galaxy.agent.packages import Package, package_of
+from galaxy.agent.records import Phase, Pod, PodKey
+from galaxy.agent.specs import Deploying, PodSpec, pod_spec
 from galaxy.agent.store import DescriptionKey, Remembered
 from galaxy.agent.users import Users
 from galaxy.protocol.agent_pb2 import Description
@@ -24,6 +25,9 @@ from galaxy.protocol.types_pb2 import Resource
 
 if TYPE_CHECKING:
     from galaxy.agent.draft import Draft
+
+
+_DEPLOYING = frozenset({Phase.FETCHING, Phase.DEPLOYING})
 
 
 def granted(pod: Pod, asked: Resource) -> Grant:
@@ -94,6 +98,16 @@ class Book:
     def uses(self, version: DescriptionKey) -> int:
         """How many pods run a version."""
         return self._uses[version]
+
+    def packages(self) -> list[Package]:
+        """Those that are being deployed."""
+        return [
+            package_of(self.description(pod).pod.tasks[number], pod.version)
+            for pod in list(self.pods.values())
+            for number, task in enumerate(pod.tasks)
+            if task.phase in _DEPLOYING
+            and self.spec(pod).tasks[number].deploying is Deploying.PACKAGE
+        ]
 
     def _grant(self, pod: Pod) -> Grant:
         return granted(pod, self.description(pod).pod.requirement)

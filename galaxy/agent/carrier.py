@@ -8,13 +8,14 @@ from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from galaxy.agent.artifacts import Artifacts, FetchError
+from galaxy.agent.artifacts import Artifacts
 from galaxy.agent.containers import IContainers
 from galaxy.agent.evidence import last_lines
+from galaxy.agent.fetch import FetchError
 from galaxy.agent.launch import Launcher
 from galaxy.agent.packages import package_of
 from galaxy.agent.records import Pod
-from galaxy.agent.specs import PodSpec
+from galaxy.agent.specs import Deploying, PodSpec, deploying_of
 from galaxy.agent.steps import (
     Done,
     Execute,
@@ -58,7 +59,8 @@ class Carrier:
             match step:
                 case Fetch(number=number):
                     task = description.pod.tasks[number]
-                    await self.artifacts.fetch(package_of(task, pod.version))
+                    again = pod.tasks[number].tries > 1  # perhaps what is there is to blame
+                    await self.artifacts.fetch(package_of(task, pod.version), doubted=again)
                 case Execute():
                     return await self._execute(pod, description, step)
                 case Sweep(number=number):
@@ -89,7 +91,11 @@ class Carrier:
     async def _execute(self, pod: Pod, description: Description, step: Execute) -> Outcome | None:
         task = description.pod.tasks[step.number]
         deploys = step.name.startswith("deploy.")
-        archive = self.artifacts.path(package_of(task, pod.version)) if deploys else None
+        archive = None
+        if deploys and deploying_of(task) is Deploying.PACKAGE:
+            archive = self.artifacts.path(package_of(task, pod.version))
+            if archive is None:
+                return Failed("its package is no longer in the cache")
         try:
             self.volumes.make(pod, description.pod.requirement)
             self.workspaces.make(pod.home, step.number, pod.user)

@@ -5,10 +5,14 @@ Which package a task needs, and what it is called in the machine's cache. Pure.
 from __future__ import annotations
 
 import hashlib
+from random import Random
 
 from attrs import frozen
 
 from galaxy.protocol.types_pb2 import TaskDescriptor, kSourceTypeFTP
+
+_MIB = 1 << 20
+_LONGEST_PAUSE_S = 30.0
 
 
 @frozen
@@ -25,6 +29,11 @@ class Package:
     content: bytes = b""
     sha256: str = ""
 
+    @property
+    def content_known(self) -> bool:
+        """Whether the name is the sha256 of the content."""
+        return bool(self.sha256 or self.content)
+
 
 def package_of(task: TaskDescriptor, version: str) -> Package:
     """The package of a task whose files come as one."""
@@ -35,3 +44,14 @@ def package_of(task: TaskDescriptor, version: str) -> Package:
     if sha256:
         return Package(sha256, url=url, sha256=sha256)
     return Package("u" + hashlib.sha256(f"{version}\n{url}".encode()).hexdigest(), url=url)
+
+
+def fetched(received: int, total: int | None, trouble: str = "") -> str:
+    """How far a fetch has come, in words; `trouble`: why it waits."""
+    of = f"{received / _MIB:.1f}" + ("" if total is None else f" of {total / _MIB:.1f}")
+    return f"{of} MiB fetched" + (f", tried again soon: {trouble}" if trouble else "")
+
+
+def pause_s(failures: int, rng: Random) -> float:
+    """Seconds before a fetch is tried again: doubling, bounded, a quarter either way."""
+    return min(_LONGEST_PAUSE_S, 2.0 ** min(failures - 1, 8)) * (0.75 + 0.5 * rng.random())

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from galaxy import names
 from galaxy.agent.admission import Order, Refused
+from galaxy.agent.artifacts import Artifacts
 from galaxy.agent.logs import read_logs
 from galaxy.agent.orders import KillOrder, RunOrder
 from galaxy.agent.reading import streams
@@ -58,6 +59,7 @@ class AgentAnswers:
     meter: Meter
     workspaces: Workspaces
     in_thread: InThread
+    artifacts: Artifacts
     clock: IReactorTime
 
     async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
@@ -113,6 +115,7 @@ class AgentAnswers:
                     picture=self.runner.picture,
                     meter=self.meter,
                     directory=self.workspaces.places(pod.home).directory,
+                    fetched=self.artifacts.progress,
                     now=self.clock.seconds(),
                 )
                 for key, pod in sorted(book.pods.items())

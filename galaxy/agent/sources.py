@@ -1,5 +1,5 @@
 """
-Where packages come from: files, HTTP and FTP servers. Providers of `ISource`.
+Where packages come from: files of this machine, and FTP servers. HTTP is `galaxy.agent.http`.
 """
 
 from __future__ import annotations
@@ -7,36 +7,32 @@ from __future__ import annotations
 import ftplib
 import os
 import stat
-from http import HTTPStatus
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
-from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
-from twisted.web.http import PotentialDataLoss
 from zope.interface import implementer
 
-from galaxy.agent.artifacts import FetchError, InThread, ISource, Write
+from galaxy.agent.downloads import InThread
+from galaxy.agent.fetch import FetchError, Have, ISink, ISource, Tag, abandonable
+from galaxy.agent.http import STALL_S, HttpSource
+from galaxy.agent.throttle import Throttle
 
-CONNECT_TIMEOUT_S = 20.0
-STALL_S = 60.0
 _CHUNK = 1 << 20
-_STATUSES = frozenset(HTTPStatus)
-_FINAL_HTTP = frozenset({400, 401, 403, 404, 405, 410, 451})
+_FTP_CHUNK = 1 << 16
 
 
-def all_sources(reactor: Any, in_thread: InThread) -> dict[str, ISource]:
-    """Every kind of URL a package may have."""
-    http = HttpSource.over(reactor)
+def all_sources(reactor: Any, in_thread: InThread, throttle: Throttle) -> dict[str, ISource]:
+    """Every kind of URL a package may have; what comes over the network shares the throttle."""
+    http = HttpSource.over(reactor, throttle)
     return {
         "file": FileSource(in_thread, public_only=os.geteuid() == 0),
-        "ftp": FtpSource(in_thread),
+        "ftp": FtpSource(in_thread, throttle, reactor),
         "http": http,
         "https": http,
     }
@@ -55,22 +51,32 @@ class FileSource:
     in_thread: InThread
     public_only: bool = False
 
-    def fetch(self, url: str, write: Write) -> Deferred[None]:
-        """Copy the file, in a thread."""
-        return self.in_thread(lambda: self._copy(url, write))
+    def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
+        """Copy the file, in a thread, unless it is the same by size and time."""
+        return self.in_thread(lambda: self._copy(url, have, sink))
 
-    def _copy(self, url: str, write: Write) -> None:
+    def _copy(self, url: str, have: Have, sink: ISink) -> bool:
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
             raise FetchError(f"{url} names a file of another machine", final=True)
         try:
             with Path(unquote(parts.path)).open("rb") as file:
-                if self.public_only and not os.fstat(file.fileno()).st_mode & stat.S_IROTH:
+                found = os.fstat(file.fileno())
+                if self.public_only and not found.st_mode & stat.S_IROTH:
                     raise FetchError(f"{url} is not for everybody to read (chmod a+r)", final=True)
+                tag = Tag(modified=f"{found.st_mtime_ns} {found.st_size}")
+                if tag == have.whole:
+                    return False
+                sink.begin(0, found.st_size, tag)
                 while data := file.read(_CHUNK):
-                    write(data)
+                    sink.write(data)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise FetchError(f"{url} cannot be read: {error.strerror}", final=True) from error
+        return True
+
+
+class _GivenUp(Exception):
+    """Nobody waits for this any more."""
 
 
 @implementer(ISource)
@@ -79,110 +85,50 @@ class FtpSource:
     """FTP servers, by the standard library's blocking client in a thread."""
 
     in_thread: InThread
+    throttle: Throttle
+    clock: IReactorTime
 
-    def fetch(self, url: str, write: Write) -> Deferred[None]:
-        """Retrieve the file; whoever cancels waits no longer, the thread ends by itself."""
-        return self.in_thread(lambda: self._retrieve(url, write))
+    def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
+        """Retrieve the file; when it is given up, the thread ends with the next piece."""
+        given_up = Event()
+        work = self.in_thread(lambda: self._retrieve(url, have, sink, given_up))
+        return abandonable(work, given_up.set)
 
-    def _retrieve(self, url: str, write: Write) -> None:
+    def _retrieve(self, url: str, have: Have, sink: ISink, given_up: Event) -> bool:
         parts = urlsplit(url)
+        path = unquote(parts.path)
+
+        def write(data: bytes) -> None:
+            # Nobody writes to a sink that its owner has closed.
+            if given_up.wait(self.throttle.wait_s(len(data), self.clock.seconds())):
+                raise _GivenUp
+            sink.write(data)
+
         try:
             with ftplib.FTP(timeout=STALL_S) as server:  # noqa: S321 - the URL asks for it
                 server.connect(parts.hostname or "", parts.port or 21)
                 server.login(unquote(parts.username or ""), unquote(parts.password or ""))
-                server.retrbinary(f"RETR {unquote(parts.path)}", write, _CHUNK)
+                server.voidcmd("TYPE I")
+                total = _perhaps(lambda: server.size(path))
+                changed = _perhaps(lambda: server.voidcmd(f"MDTM {path}"))
+                tag = Tag(modified=(changed and f"{changed} {total}") or "")
+                if tag.modified and tag == have.whole:
+                    return False
+                offset = have.offset if tag.modified and tag == have.part else 0
+                sink.begin(offset, total, tag)
+                server.retrbinary(f"RETR {path}", write, _FTP_CHUNK, rest=offset or None)
+        except _GivenUp:
+            return False
         except ftplib.error_perm as error:
             raise FetchError(f"{url} is refused: {error}", final=True) from error
         except (ftplib.Error, EOFError, OSError) as error:
             raise FetchError(f"{url} cannot be fetched: {error}") from error
+        return True
 
 
-@implementer(ISource)
-@frozen
-class HttpSource:
-    """HTTP and HTTPS servers; redirections are followed."""
-
-    client: HTTPClient
-    clock: IReactorTime
-
-    @classmethod
-    def over(cls, reactor: Any) -> HttpSource:
-        """A source that keeps no connection after a fetch."""
-        pool = HTTPConnectionPool(reactor, persistent=False)
-        return cls(HTTPClient(Agent(reactor, connectTimeout=CONNECT_TIMEOUT_S, pool=pool)), reactor)
-
-    def fetch(self, url: str, write: Write) -> Deferred[None]:
-        """Stream the body; a server that sends nothing for a minute has failed."""
-        return Deferred.fromCoroutine(self._stream(url, write))
-
-    async def _stream(self, url: str, write: Write) -> None:
-        try:
-            response = await self.client.get(url, unbuffered=True, timeout=STALL_S)
-            _check(url, response)
-            body = _Body(write, self.clock)
-            response.deliverBody(body)
-            await body.whole
-        except (FetchError, CancelledError, OSError):
-            raise
-        except Exception as error:
-            raise FetchError(f"{url} cannot be fetched: {_words(error)}") from error
-
-
-class _Body(Protocol):
-    """Writes a response's body; `whole` fires when all of it has come."""
-
-    def __init__(self, write: Write, clock: IReactorTime) -> None:
-        self.whole: Deferred[None] = Deferred(lambda _: self._close())
-        self._write = write
-        self._timer = clock.callLater(STALL_S, self._stalled)
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take a piece."""
-        if self.whole.called:
-            return
-        self._timer.reset(STALL_S)
-        try:
-            self._write(data)
-        except OSError as error:
-            self._fail(error)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Judge whether the body came whole."""
-        if self._timer.active():
-            self._timer.cancel()
-        if self.whole.called:
-            return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.whole.callback(None)
-        else:
-            self._fail(FetchError("the connection broke before the package was whole"))
-
-    def _stalled(self) -> None:
-        self._fail(FetchError(f"nothing came for {STALL_S:g} s"))
-
-    def _fail(self, error: Exception) -> None:
-        self._close()
-        self.whole.errback(error)
-
-    def _close(self) -> None:
-        if self._timer.active():
-            self._timer.cancel()
-        if self.transport is not None:
-            self.transport.loseConnection()
-
-
-def _words(error: Exception) -> str:
-    """What went wrong, also where Twisted wraps it in a list of failures."""
-    reasons = getattr(error, "reasons", None)
-    if reasons:
-        return "; ".join(reason.getErrorMessage() for reason in reasons)
-    return str(error) or type(error).__name__
-
-
-def _check(url: str, response: Any) -> None:
-    if response.code != 200:
-        phrase = HTTPStatus(response.code).phrase if response.code in _STATUSES else ""
-        raise FetchError(
-            f"{url} is answered with {response.code} {phrase}".rstrip(),
-            final=response.code in _FINAL_HTTP,
-        )
+def _perhaps(ask: Callable[[], Any]) -> Any:
+    """What a server says that need not know how to; None: it does not."""
+    try:
+        return ask()
+    except ftplib.error_perm:
+        return None

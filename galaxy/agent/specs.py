@@ -73,7 +73,7 @@ def pod_spec(description: Description) -> PodSpec:
 
 def _task_spec(description: Description, task: TaskDescriptor) -> TaskSpec:
     return TaskSpec(
-        deploying=_deploying(task),
+        deploying=deploying_of(task),
         restart=_restart(description),
         retries=description.retries,
         has_stop_command=bool(task.stop_command.strip()),
@@ -104,7 +104,8 @@ def _health(check: HealthCheck) -> HealthSpec | None:
     )
 
 
-def _deploying(task: TaskDescriptor) -> Deploying:
+def deploying_of(task: TaskDescriptor) -> Deploying:
+    """How the files of a task come to it."""
     if not task.binary.strip():
         return Deploying.NOTHING
     if task.source_type == kSourceTypeCommand:

@@ -4,13 +4,15 @@ Pods and tasks as people are shown them. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from galaxy import names
 from galaxy.agent.containers import Picture
+from galaxy.agent.packages import Package, package_of
 from galaxy.agent.pods import summary, task_state
 from galaxy.agent.records import Phase, Pod, Task
-from galaxy.agent.specs import PodSpec
+from galaxy.agent.specs import Deploying, PodSpec, deploying_of
 from galaxy.agent.steps import Life, Process
 from galaxy.agent.tasks import STOP_PROCESS, main_name, process_name
 from galaxy.agent.usage import Meter
@@ -28,6 +30,10 @@ _STAGES = {
 }
 
 
+def _nothing(_package: Package) -> str:
+    return ""
+
+
 def pod_status(
     pod: Pod,
     description: Description,
@@ -36,13 +42,14 @@ def pod_status(
     picture: Picture | None,
     meter: Meter,
     directory: Path,
+    fetched: Callable[[Package], str] = _nothing,
     now: float,
 ) -> PodStatus:
     """All there is to know of a pod."""
     told = summary(pod, spec, now)
     used = meter.of_pod(pod)
     tasks = [
-        _task_status(pod, number, description, picture or {}, meter)
+        _task_status(pod, number, description, picture or {}, meter, fetched=fetched)
         for number in range(len(pod.tasks))
     ]
     return PodStatus(
@@ -64,7 +71,13 @@ def pod_status(
 
 
 def _task_status(
-    pod: Pod, number: int, description: Description, picture: Picture, meter: Meter
+    pod: Pod,
+    number: int,
+    description: Description,
+    picture: Picture,
+    meter: Meter,
+    *,
+    fetched: Callable[[Package], str],
 ) -> TaskStatus:
     task = pod.tasks[number]
     container = pod.key.container(number)
@@ -90,6 +103,11 @@ def _task_status(
         reason=task.reason,
         next_try_time=task.next_try,
     )
+    if task.phase is Phase.FETCHING:
+        status.progress = fetched(package_of(description.pod.tasks[number], pod.version))
+    elif task.phase is Phase.DEPLOYING and task.unwell == "":
+        packaged = deploying_of(description.pod.tasks[number]) is Deploying.PACKAGE
+        status.progress = "unpacking" if packaged else "its deploy command runs"
     if end is not None:
         status.exit_code = end.exit_code
         status.signal = end.signal

@@ -24,6 +24,7 @@ from galaxy.agent.ports import PortRange
 from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.sources import all_sources
 from galaxy.agent.store import open_database
+from galaxy.agent.throttle import Throttle
 from galaxy.agent.users import Users, account_uid
 from galaxy.daemon import (
     FAULT,
@@ -128,7 +129,7 @@ def makeService(options: Options) -> MultiService:
                 open_database=lambda: open_database(data / "store"),
                 disk=DiskThread(clock, "agent-store"),
                 in_thread=deferToThread,
-                sources=all_sources(clock, deferToThread),
+                sources=all_sources(clock, deferToThread, Throttle(settings.download_bytes_ps)),
                 gce_address=f"unix:{gce.socket}",
                 spawner=gce,
                 build=build(),

@@ -213,9 +213,14 @@ def _unpack_tar(archive: BinaryIO, directory: str, budget: _Budget) -> None:
     # "r:": plain. Tarfile would try every compression in turn, and take what none is for a tar.
     with tarfile.open(fileobj=stream, mode="r:") as tar:  # type: ignore[call-overload]
         while (member := tar.next()) is not None:
-            if os.path.normpath(member.name) != ".":
-                _admitted(member, root)
-                budget.spend(os.path.join(root, member.name), member.size)
+            if member.isdir() and os.path.normpath(member.name) == ".":
+                continue
+            _admitted(member, root)
+            path = os.path.join(root, member.name)
+            budget.spend(path, member.size)
+            if member.issym() or member.islnk():
+                _link(member, path, root)
+            else:
                 tar.extract(member, root, **_FILTER)
             if member.issym():
                 links.append(member.name)
@@ -225,6 +230,17 @@ def _unpack_tar(archive: BinaryIO, directory: str, budget: _Budget) -> None:
     stream.drain()
     for name in links:  # what one leads through may have changed after it was made
         _check_name(name, root)
+
+
+def _link(member: tarfile.TarInfo, path: str, root: str) -> None:
+    """Make a link. Where one cannot be made, tarfile would take another member for it, unjudged."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.lexists(path):
+        os.unlink(path)
+    if member.issym():
+        os.symlink(member.linkname, path)
+    else:
+        os.link(os.path.join(root, member.linkname), path)
 
 
 def _admitted(member: tarfile.TarInfo, root: str) -> None:

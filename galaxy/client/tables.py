@@ -127,7 +127,7 @@ TASKS = Listing(
         Column("deploy", moment("deploy_time"), wide=True),
         Column("start", moment("start_time")),
         Column("command", plain("command"), wide=True),
-        Column("reason", plain("reason")),
+        Column("reason", lambda row: str(row["reason"] or row["progress"])),
     ),
 )
 

@@ -111,6 +111,7 @@ def task(overview: TaskOverview) -> Row:
         "endpoint": overview.endpoint,
         "state": _word(pb.TaskState, status.state),
         "stage": status.stage,
+        "progress": status.progress,
         "pid": status.pid or None,
         "exit_code": status.exit_code if status.ended and not status.signal else None,
         "signal": status.signal or None,

@@ -226,7 +226,7 @@ class RunTests(MachineTests):
         )
         self.machine.run(run_request(description(task), 0, 1))
         self.machine.advance(0.5)
-        (cached,) = (self.machine.directory / "packages").iterdir()
+        (cached,) = (self.machine.directory / "packages/whole").iterdir()
         self.assertEqual(cached.read_bytes(), b"an archive")
         self.assertEqual([pod.state for pod in self.machine.pods()], [kPodRunning] * 2)
 

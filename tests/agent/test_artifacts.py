@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
+from random import Random
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from galaxy.agent.artifacts import Artifacts, FetchError, ISource, Write
+from galaxy.agent.artifacts import Artifacts
+from galaxy.agent.fetch import FetchError, Have, ISink, ISource, StalePart, Tag
 from galaxy.agent.packages import Package, package_of
+from galaxy.agent.shelf import VERIFY_S
 from galaxy.protocol.types_pb2 import TaskDescriptor, kSourceTypeBinary, kSourceTypeFTP
 
-SHA = hashlib.sha256(b"content").hexdigest()
+CONTENT = b"content"
+SHA = hashlib.sha256(CONTENT).hexdigest()
+TAG = Tag('"one"')
 
 
 @implementer(ISource)
 @define
 class SlowSource:
-    """A source that waits to be told how a fetch ends."""
+    """A source that waits to be told how a fetch goes on and ends."""
 
-    begun: list[tuple[str, Write, Deferred[None]]] = field(factory=list)
-    cancelled: list[str] = field(factory=list)
+    begun: list[tuple[Have, ISink, Deferred[bool]]] = field(factory=list)
+    cancelled: int = 0
 
-    def fetch(self, url: str, write: Write) -> Deferred[None]:
+    def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
         """Begin."""
-        done: Deferred[None] = Deferred(lambda _: self.cancelled.append(url))
-        self.begun.append((url, write, done))
+
+        def cancel(_done: Deferred[bool]) -> None:
+            self.cancelled += 1
+
+        done: Deferred[bool] = Deferred(cancel)
+        self.begun.append((have, sink, done))
         return done
 
-    def finish(self, content: bytes = b"content") -> None:
+    @property
+    def have(self) -> Have:
+        """What was there of the package when the last fetch began."""
+        return self.begun[-1][0]
+
+    def send(self, data: bytes, offset: int = 0, total: int | None = None) -> None:
+        """Send a piece of the last that was begun."""
+        sink = self.begun[-1][1]
+        sink.begin(offset, total, TAG)
+        sink.write(data)
+
+    def finish(self, content: bytes = CONTENT) -> None:
         """End the last that was begun."""
-        _url, write, done = self.begun[-1]
-        write(content)
-        done.callback(None)
+        self.send(content)
+        self.begun[-1][2].callback(True)
+
+    def fail(self, error: Exception) -> None:
+        """Break off the last that was begun."""
+        self.begun[-1][2].errback(error)
 
 
 class CacheTests(SynchronousTestCase):
@@ -44,13 +69,39 @@ class CacheTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.source = SlowSource()
         self.directory = Path(self.mktemp())
-        self.artifacts = Artifacts(self.directory, {"slow": self.source}, maybeDeferred)
-        self.artifacts.prepare()
+        self.clock = Clock()
+        self.clock.advance(1000.0)
+        self.in_use: list[Package] = []
+        self.most_bytes = 1 << 20
+        self.start()
         self.package = Package(SHA, url="slow://x", sha256=SHA)
 
-    def left(self) -> list[str]:
-        """What is in the directory."""
-        return sorted(path.name for path in self.directory.iterdir())
+    def start(self) -> None:
+        """The cache as an agent has it that begins."""
+        self.artifacts = Artifacts.below(
+            self.directory,
+            most_bytes=self.most_bytes,
+            in_use=lambda: self.in_use,
+            sources={"slow": self.source},
+            in_thread=maybeDeferred,
+            clock=self.clock,
+            rng=Random(7),
+        )
+        self.artifacts.prepare()
+
+    def left(self, where: str) -> list[str]:
+        """What is in one of the cache's directories."""
+        return sorted(path.name for path in (self.directory / where).iterdir())
+
+    def bring(self, package: Package, content: bytes = CONTENT) -> Path:
+        """Have a package, which is then on its way, come."""
+        waiter = self.artifacts.fetch(package)
+        self.source.finish(content)
+        return self.successResultOf(waiter)
+
+    def inline(self, content: bytes) -> Package:
+        """A package that came with its job."""
+        return Package(hashlib.sha256(content).hexdigest(), content=content)
 
     def test_once(self) -> None:
         """However many wait, the package is fetched once; all get it together."""
@@ -58,15 +109,23 @@ class CacheTests(SynchronousTestCase):
         self.assertEqual(len(self.source.begun), 1)
         self.source.finish()
         for waiter in waiting:
-            self.assertEqual(self.successResultOf(waiter).read_bytes(), b"content")
+            self.assertEqual(self.successResultOf(waiter).read_bytes(), CONTENT)
 
     def test_again(self) -> None:
-        """What is in the cache is not fetched again."""
-        first = self.artifacts.fetch(self.package)
-        self.source.finish()
-        self.successResultOf(first)
+        """What is in the cache is not fetched again, neither by the next agent."""
+        self.bring(self.package)
+        for _ in range(2):
+            self.successResultOf(self.artifacts.fetch(self.package))
+            self.start()
+        self.assertEqual(len(self.source.begun), 1)
+
+    def test_shared(self) -> None:
+        """Other jobs, other URLs, inline bytes: what is the same lies there once."""
+        self.bring(Package("u1", url="slow://x"))
+        self.successResultOf(self.artifacts.fetch(self.inline(CONTENT)))
         self.successResultOf(self.artifacts.fetch(self.package))
         self.assertEqual(len(self.source.begun), 1)
+        self.assertEqual(self.left("whole"), [SHA])
 
     def test_wrong_sum(self) -> None:
         """Another sha256 is refused for good, with both, and nothing of it is kept."""
@@ -75,18 +134,74 @@ class CacheTests(SynchronousTestCase):
         error = self.failureResultOf(waiter, FetchError).value
         self.assertTrue(error.final)
         self.assertIn(SHA, error.reason)
-        self.assertEqual(self.left(), [])
+        self.assertEqual((self.left("whole"), self.left("parts")), ([], []))
 
     def test_failure(self) -> None:
-        """A fetch that fails tells all who wait, and the next begins anew."""
+        """What cannot be otherwise tells all who wait, and the next begins anew."""
         waiting = [self.artifacts.fetch(self.package) for _ in range(2)]
-        self.source.begun[0][2].errback(FetchError("no route to host"))
+        self.source.fail(FetchError("not found", final=True))
         for waiter in waiting:
-            error = self.failureResultOf(waiter, FetchError).value
-            self.assertEqual((error.reason, error.final), ("no route to host", False))
-        again = self.artifacts.fetch(self.package)
+            self.assertEqual(self.failureResultOf(waiter, FetchError).value.reason, "not found")
+        self.bring(self.package)
+
+    def test_again_and_again(self) -> None:
+        """What may pass is tried again after longer and longer pauses, and then no more."""
+        waiter = self.artifacts.fetch(self.package)
+        for number in range(1, 6):
+            self.assertEqual(len(self.source.begun), number)
+            self.source.fail(FetchError("no route to host"))
+            self.clock.advance(0.7 * 2 ** (number - 1))
+            self.assertEqual(len(self.source.begun), number)
+            self.clock.advance(0.6 * 2 ** (number - 1))
+        self.assertFalse(self.failureResultOf(waiter, FetchError).value.final)
+
+    def test_goes_on(self) -> None:
+        """What breaks off goes on where it was, as often as there is progress."""
+        waiter = self.artifacts.fetch(self.package)
+        for received in range(7):
+            self.assertEqual(self.source.have, Have(received, TAG if received else Tag()))
+            self.source.send(CONTENT[received : received + 1], received, 7)
+            self.source.fail(FetchError("it broke"))
+            self.clock.advance(2.0)
+        self.source.begun[-1][2].callback(True)
+        self.assertEqual(self.successResultOf(waiter).read_bytes(), CONTENT)
+
+    def test_goes_on_after_the_agent(self) -> None:
+        """So does what an earlier agent had begun."""
+        waiter = self.artifacts.fetch(Package("u1", url="slow://x"))
+        self.source.send(CONTENT[:3], 0, 7)
+        waiter.addErrback(lambda _: None)
+        waiter.cancel()
+        self.start()
+        waiter = self.artifacts.fetch(Package("u1", url="slow://x"))
+        self.assertEqual(self.source.have, Have(3, TAG))
+        self.source.send(CONTENT[3:], 3, 7)
+        self.source.begun[-1][2].callback(True)
+        self.assertEqual(self.successResultOf(waiter).read_bytes(), CONTENT)
+
+    def test_pieces_that_do_not_match(self) -> None:
+        """A wrong sum of what came in pieces may pass: it is had once more, from the start."""
+        waiter = self.artifacts.fetch(self.package)
+        self.source.send(b"xxx", 0, 7)
+        self.source.fail(FetchError("it broke"))
+        self.clock.advance(2.0)
+        self.source.send(CONTENT[3:], 3, 7)
+        self.source.begun[-1][2].callback(True)
+        self.assertFalse(self.failureResultOf(waiter, FetchError).value.final)
+        self.artifacts.fetch(self.package)
+        self.assertEqual(self.source.have, Have())
+
+    def test_part_that_is_of_no_use(self) -> None:
+        """Where the server has nothing to go on with, it begins anew."""
+        waiter = self.artifacts.fetch(self.package)
+        self.source.send(CONTENT[:3], 0, 7)
+        self.source.fail(FetchError("it broke"))
+        self.clock.advance(2.0)
+        self.source.fail(StalePart("416"))
+        self.clock.advance(2.0)
+        self.assertEqual(self.source.have, Have())
         self.source.finish()
-        self.successResultOf(again)
+        self.successResultOf(waiter)
 
     def test_given_up(self) -> None:
         """The fetch goes on while one still waits, and is cancelled with the last."""
@@ -94,10 +209,11 @@ class CacheTests(SynchronousTestCase):
         first.addErrback(lambda _: None)
         second.addErrback(lambda _: None)
         first.cancel()
-        self.assertEqual(self.source.cancelled, [])
+        self.assertEqual(self.source.cancelled, 0)
         second.cancel()
-        self.assertEqual(self.source.cancelled, ["slow://x"])
-        self.assertEqual(self.left(), [])
+        self.assertEqual(self.source.cancelled, 1)
+        with self.assertRaises(FetchError):  # a thread that has yet to hear of it
+            self.source.send(b"late")
 
     def test_unknown_kind(self) -> None:
         """A URL of no known kind is refused with those that are."""
@@ -107,24 +223,113 @@ class CacheTests(SynchronousTestCase):
             self.assertTrue(error.final)
             self.assertIn("slow", error.reason)
 
-    def test_inline(self) -> None:
-        """An inline package is checked and kept like any other."""
-        waiter = self.artifacts.fetch(Package(SHA, content=b"content", sha256=SHA))
-        self.assertEqual(self.successResultOf(waiter).read_bytes(), b"content")
-
     def test_full_disk(self) -> None:
         """What cannot be kept is a failure that may pass."""
         waiter = self.artifacts.fetch(self.package)
-        self.source.begun[0][2].errback(OSError(28, "No space left on device"))
+        self.source.fail(OSError(28, "No space left on device"))
         error = self.failureResultOf(waiter, FetchError).value
         self.assertIn("No space left", error.reason)
         self.assertFalse(error.final)
 
-    def test_interrupted(self) -> None:
-        """What an interrupted fetch has left is removed at the start."""
-        (self.directory / "abc.part").write_bytes(b"half")
-        self.artifacts.prepare()
-        self.assertEqual(self.left(), [])
+    def test_larger_than_the_disk(self) -> None:
+        """What says that it is larger than the disk is not begun; others are let go of before."""
+        self.bring(self.package)
+        waiter = self.artifacts.fetch(Package("u1", url="slow://large"))
+        with self.assertRaises(FetchError) as refused:
+            self.source.send(b"", 0, 1 << 60)
+        self.source.fail(refused.exception)
+        error = self.failureResultOf(waiter, FetchError).value
+        self.assertTrue(error.final)
+        self.assertIn("the disk", error.reason)
+        self.assertEqual((self.left("whole"), self.left("parts")), ([], []))
+
+    def test_same_version(self) -> None:
+        """Without a sha256 the server is asked once a version, whatever it has meanwhile."""
+        self.bring(Package("u1", url="slow://x"))
+        self.start()
+        self.successResultOf(self.artifacts.fetch(Package("u1", url="slow://x")))
+        self.assertEqual(len(self.source.begun), 1)
+
+    def test_next_version(self) -> None:
+        """Another version asks whether it is still the same, and then has it."""
+        self.bring(Package("u1", url="slow://x"))
+        self.start()
+        waiter = self.artifacts.fetch(Package("u2", url="slow://x"))
+        self.assertEqual(self.source.have, Have(whole=TAG))
+        self.source.begun[-1][2].callback(False)
+        self.assertEqual(self.successResultOf(waiter).read_bytes(), CONTENT)
+        changed = self.bring(Package("u3", url="slow://x"), b"changed")
+        self.assertEqual(changed.read_bytes(), b"changed")
+        kept = self.artifacts.path(Package("u2", url="slow://x"))
+        assert kept is not None
+        self.assertEqual(kept.read_bytes(), CONTENT)
+
+    def test_damaged(self) -> None:
+        """A file of another size or time is not what it was; it is fetched again."""
+        path = self.bring(self.package)
+        path.write_bytes(b"contend")
+        self.assertIsNone(self.artifacts.path(self.package))
+        self.assertEqual(self.bring(self.package).read_bytes(), CONTENT)
+        self.flushLoggedErrors()
+
+    def test_rotten(self) -> None:
+        """A bit that fell over shows when it is read: after a restart, a while, or when doubted."""
+        for doubt in ("restart", "a while", "doubted"):
+            path = self.bring(self.package)
+            times = path.stat()
+            path.write_bytes(b"contend")
+            _set_time(path, times.st_mtime_ns)
+            self.successResultOf(self.artifacts.fetch(self.package))
+            if doubt == "restart":
+                self.start()
+            elif doubt == "a while":
+                self.clock.advance(VERIFY_S + 1)
+            waiter = self.artifacts.fetch(self.package, doubted=doubt == "doubted")
+            self.source.finish()
+            self.assertEqual(self.successResultOf(waiter).read_bytes(), CONTENT)
+            path.unlink()
+
+    def test_bounded(self) -> None:
+        """Beyond the bound the longest unused go, and none that is in use."""
+        self.most_bytes = 25
+        self.start()
+        first, second, third = (self.inline(bytes([letter]) * 10) for letter in b"abc")
+        for package in (first, second, first):
+            self.successResultOf(self.artifacts.fetch(package))
+            self.clock.advance(10.0)
+        self.in_use = [third]
+        self.successResultOf(self.artifacts.fetch(third))
+        self.assertEqual(self.left("whole"), sorted([first.name, third.name]))
+        self.in_use = [first, second, third]
+        self.successResultOf(self.artifacts.fetch(second))
+        self.assertEqual(len(self.left("whole")), 3)
+        self.in_use = []
+        self.start()
+        self.assertEqual(self.left("whole"), sorted([second.name, third.name]))
+
+    def test_progress(self) -> None:
+        """How much has come, of how much, and why it waits."""
+        waiter = self.artifacts.fetch(self.package)
+        self.assertEqual(self.artifacts.progress(self.package), "0.0 MiB fetched")
+        self.source.send(bytes(3 << 19), 0, 3 << 20)
+        self.assertEqual(self.artifacts.progress(self.package), "1.5 of 3.0 MiB fetched")
+        self.source.fail(FetchError("it broke"))
+        told = self.artifacts.progress(self.package)
+        self.assertEqual(told, "1.5 of 3.0 MiB fetched, tried again soon: it broke")
+        self.clock.advance(2.0)
+        self.source.finish()
+        self.successResultOf(waiter)
+        self.assertEqual(self.artifacts.progress(self.package), "")
+
+    def test_of_an_earlier_release(self) -> None:
+        """What an earlier release kept in another way is let go of."""
+        (self.directory / SHA).write_bytes(CONTENT)
+        self.start()
+        self.assertFalse((self.directory / SHA).exists())
+
+
+def _set_time(path: Path, mtime_ns: int) -> None:
+    os.utime(path, ns=(mtime_ns, mtime_ns))
 
 
 class NameTests(SynchronousTestCase):
@@ -132,7 +337,7 @@ class NameTests(SynchronousTestCase):
 
     def test_by_content(self) -> None:
         """Inline bytes by their hash, whatever the version; a URL by its sha256 if it has one."""
-        inline = TaskDescriptor(binary=b"content", source_type=kSourceTypeBinary)
+        inline = TaskDescriptor(binary=CONTENT, source_type=kSourceTypeBinary)
         self.assertEqual({package_of(inline, version).name for version in ("v1", "v2")}, {SHA})
         for url in (b"http://a/x", b"http://b/y"):
             told = TaskDescriptor(binary=url, source_type=kSourceTypeFTP, sha256=SHA.upper())

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import socketserver
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed_reactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
-from twisted.web.static import Data
-from twisted.web.util import Redirect
 
-from galaxy.agent.artifacts import FetchError
-from galaxy.agent.sources import FileSource, FtpSource, HttpSource, all_sources
+from galaxy.agent.fetch import FetchError, Have, Tag
+from galaxy.agent.sources import FileSource, FtpSource, all_sources
+from galaxy.agent.throttle import Throttle
+from tests.agent.test_http import CONTENT, Collected
 
 reactor: Any = installed_reactor
-CONTENT = bytes(range(256)) * 2000
 
 
 class FileTests(SynchronousTestCase):
@@ -28,13 +26,13 @@ class FileTests(SynchronousTestCase):
 
     def fetch(self, url: str) -> bytes:
         """What a URL leads to."""
-        parts: list[bytes] = []
-        self.successResultOf(FileSource(maybeDeferred).fetch(url, parts.append))
-        return b"".join(parts)
+        sink = Collected()
+        self.successResultOf(FileSource(maybeDeferred).fetch(url, Have(), sink))
+        return sink.data
 
     def refused(self, url: str) -> FetchError:
         """Why a URL leads nowhere."""
-        fetched = FileSource(maybeDeferred).fetch(url, lambda _: None)
+        fetched = FileSource(maybeDeferred).fetch(url, Have(), Collected())
         error = self.failureResultOf(fetched, FetchError).value
         assert isinstance(error, FetchError)
         return error
@@ -60,78 +58,29 @@ class FileTests(SynchronousTestCase):
         path.write_bytes(b"secret")
         source = FileSource(maybeDeferred, public_only=True)
         path.chmod(0o600)
-        error = self.failureResultOf(source.fetch(f"file://{path}", lambda _: None), FetchError)
-        self.assertIn("chmod a+r", error.value.reason)
+        fetched = source.fetch(f"file://{path}", Have(), Collected())
+        self.assertIn("chmod a+r", self.failureResultOf(fetched, FetchError).value.reason)
         path.chmod(0o644)
-        self.successResultOf(source.fetch(f"file://{path}", lambda _: None))
+        self.successResultOf(source.fetch(f"file://{path}", Have(), Collected()))
+
+    def test_the_same(self) -> None:
+        """What has not been written since does not come again."""
+        path = Path(self.mktemp()).absolute()
+        path.write_bytes(CONTENT)
+        source, sink = FileSource(maybeDeferred), Collected()
+        self.successResultOf(source.fetch(f"file://{path}", Have(), sink))
+        known = Have(whole=sink.tag)
+        self.assertFalse(self.successResultOf(source.fetch(f"file://{path}", known, Collected())))
+        path.write_bytes(CONTENT + b"more")
+        self.assertTrue(self.successResultOf(source.fetch(f"file://{path}", known, Collected())))
 
 
-class Broken(Resource):
-    """Promises more than it sends."""
-
-    def render_GET(self, request: Any) -> int:
-        """Send a part and hang up."""
-        request.setHeader(b"content-length", b"1000")
-        request.write(b"part")
-        reactor.callLater(0, request.transport.loseConnection)
-        return NOT_DONE_YET
-
-
-class HttpTests(TestCase):
-    """http:// URLs, against Twisted's own server."""
-
-    def setUp(self) -> None:
-        root = Resource()
-        root.putChild(b"package", Data(CONTENT, "application/gzip"))
-        root.putChild(b"moved", Redirect(b"/package"))
-        root.putChild(b"broken", Broken())
-        listening: Any = reactor.listenTCP(0, Site(root), interface="127.0.0.1")
-        self.addCleanup(listening.stopListening)
-        self.base = f"http://127.0.0.1:{listening.getHost().port}"
-        self.source = HttpSource.over(reactor)
-
-    async def test_stream(self) -> None:
-        """The body, also behind a redirection."""
-        for name in ("package", "moved"):
-            parts: list[bytes] = []
-            await self.source.fetch(f"{self.base}/{name}", parts.append)
-            self.assertEqual(b"".join(parts), CONTENT)
-
-    async def refused(self, url: str) -> FetchError:
-        """Why a URL leads nowhere."""
-        fetched: Deferred[Any] = self.source.fetch(url, lambda _: None)
-        error = await self.assertFailure(fetched, FetchError)
-        assert isinstance(error, FetchError)
-        return error
-
-    async def test_not_found(self) -> None:
-        """A refusal names URL and status, and is final."""
-        error = await self.refused(f"{self.base}/nothing")
-        self.assertIn("404 Not Found", error.reason)
-        self.assertTrue(error.final)
-
-    async def test_broken(self) -> None:
-        """A body that breaks off is a failure that may pass, not a short package."""
-        self.assertFalse((await self.refused(f"{self.base}/broken")).final)
-
-    async def test_nobody(self) -> None:
-        """Nobody listens: that may pass."""
-        error = await self.refused("http://127.0.0.1:1/x")
-        self.assertIn("127.0.0.1:1", error.reason)
-        self.assertFalse(error.final)
-
-    async def test_disk(self) -> None:
-        """When what came cannot be written, the fetch ends with that."""
-
-        def full(data: bytes) -> None:
-            raise OSError(28, "No space left on device")
-
-        fetched: Deferred[Any] = self.source.fetch(f"{self.base}/package", full)
-        await self.assertFailure(fetched, OSError)
+class KindTests(SynchronousTestCase):
+    """Which URLs a package may have."""
 
     def test_kinds(self) -> None:
-        """Every kind of URL has a source."""
-        sources = all_sources(reactor, deferToThread)
+        """Every kind has a source."""
+        sources = all_sources(reactor, deferToThread, Throttle())
         self.assertEqual(sorted(sources), ["file", "ftp", "http", "https"])
 
 
@@ -142,6 +91,7 @@ class FtpHandler(socketserver.StreamRequestHandler):
         """Serve one client."""
         data = socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler)
         self.say("220 ready")
+        start = 0
         for line in self.rfile:
             match line.split():
                 case [b"USER", _]:
@@ -150,15 +100,20 @@ class FtpHandler(socketserver.StreamRequestHandler):
                     self.say("230 welcome")
                 case [b"TYPE", _]:
                     self.say("200 binary")
-                case [b"EPSV"]:
-                    self.say(f"229 Entering Extended Passive Mode (|||{data.server_address[1]}|)")
                 case [b"PASV"]:
                     port = int(data.server_address[1])
                     self.say(f"227 Entering Passive Mode (127,0,0,1,{port >> 8},{port & 255})")
+                case [b"SIZE", b"/package"]:
+                    self.say(f"213 {len(CONTENT)}")
+                case [b"MDTM", b"/package"]:
+                    self.say("213 20261123040000")
+                case [b"REST", offset]:
+                    start = int(offset)
+                    self.say("350 from there on")
                 case [b"RETR", b"/package"]:
                     self.say("150 here it comes")
                     connection, _address = data.get_request()
-                    connection.sendall(CONTENT)
+                    connection.sendall(CONTENT[start:])
                     connection.close()
                     self.say("226 done")
                 case [b"RETR", _]:
@@ -187,17 +142,50 @@ class FtpTests(TestCase):
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         self.base = f"ftp://127.0.0.1:{server.server_address[1]}"
-        self.source = FtpSource(deferToThread)
+        self.source = FtpSource(deferToThread, Throttle(), reactor)
 
     async def test_retrieve(self) -> None:
         """A file."""
-        parts: list[bytes] = []
-        await self.source.fetch(f"{self.base}/package", parts.append)
-        self.assertEqual(b"".join(parts), CONTENT)
+        sink = Collected()
+        await self.source.fetch(f"{self.base}/package", Have(), sink)
+        self.assertEqual((sink.total, sink.data), (len(CONTENT), CONTENT))
+
+    async def test_goes_on(self) -> None:
+        """What is there is not sent again, unless it has changed; the same does not come."""
+        whole = Collected()
+        await self.source.fetch(f"{self.base}/package", Have(), whole)
+        rest = Collected()
+        await self.source.fetch(f"{self.base}/package", Have(1000, whole.tag), rest)
+        self.assertEqual((rest.offset, rest.data), (1000, CONTENT[1000:]))
+        changed = Collected()
+        await self.source.fetch(f"{self.base}/package", Have(1000, Tag(modified="then")), changed)
+        self.assertEqual((changed.offset, changed.data), (0, CONTENT))
+        self.assertFalse(
+            await self.source.fetch(f"{self.base}/package", Have(whole=whole.tag), Collected())
+        )
+
+    async def test_given_up(self) -> None:
+        """When nobody waits any more, the thread ends with the piece it has."""
+        over: Deferred[None] = Deferred()
+
+        def ended(result: Any) -> Any:
+            over.callback(None)
+            return result
+
+        def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
+            return deferToThread(work).addBoth(ended)
+
+        source = FtpSource(in_thread, Throttle(1.0), reactor)
+        sink = Collected()
+        fetched = source.fetch(f"{self.base}/package", Have(), sink)
+        reactor.callLater(0.1, fetched.cancel)
+        await self.assertFailure(fetched, CancelledError)
+        await over
+        self.assertEqual(sink.data, b"")
 
     async def test_refused(self) -> None:
         """What the server refuses is refused for good."""
-        fetched: Deferred[None] = self.source.fetch(f"{self.base}/nothing", lambda _: None)
+        fetched = self.source.fetch(f"{self.base}/nothing", Have(), Collected())
         error: Any = await self.assertFailure(fetched, FetchError)
         self.assertTrue(error.final)
         self.assertIn("550", error.reason)

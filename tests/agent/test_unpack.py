@@ -142,6 +142,13 @@ class UnpackTests(SynchronousTestCase):
         deep = special("a/b/c/link", tarfile.SYMTYPE, "../../../x")
         self.assert_refused(tar(deep, special("top", tarfile.LNKTYPE, "a/b/c/link")), "no file")
 
+    def test_link_that_cannot_be(self) -> None:
+        """Where a link cannot be made, no other member is taken for it that nobody has judged."""
+        later = tarfile.TarInfo("b")
+        later.mode = 0o4755
+        for link in (special("a", tarfile.SYMTYPE, ""), special("a", tarfile.LNKTYPE, "b")):
+            self.assert_refused(tar(link, later), "package")
+
     def test_link_bent_later(self) -> None:
         """A link is judged once more in the end, when what it leads through is another."""
         directory = special("a/b", tarfile.DIRTYPE)

@@ -29,7 +29,7 @@ POD = (
     " pending_time sched_time start_time path"
 )
 TASK = (
-    "task_id pod_id endpoint state stage pid exit_code signal oom_killed restarts cgroup"
+    "task_id pod_id endpoint state stage progress pid exit_code signal oom_killed restarts cgroup"
     " deploy_time start_time end_time command"
 )
 AGENT = (
