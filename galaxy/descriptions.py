@@ -15,7 +15,8 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from urllib.parse import urlsplit
+from posixpath import normpath
+from urllib.parse import quote, urlsplit
 
 from attrs import frozen
 
@@ -29,6 +30,7 @@ INLINE_LIMIT_BYTES = 8 << 20
 
 IO_WEIGHTS = range(10, 1001)
 PORTS = range(1, 65536)
+LONGEST_PLACE = 200  # of a volume's path, in the bytes of a URL
 URL_SCHEMES = ("file", "http", "https", "ftp")
 
 _PORT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}")
@@ -148,7 +150,7 @@ def _weight_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
 
 
 def _resource_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
-    for name in ("read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps"):
+    for name in ("read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps", "workspace"):
         yield from _not_negative(f"{path}.{name}", getattr(resource, name))
     if resource.io_weight and resource.io_weight not in IO_WEIGHTS:
         yield Problem(f"{path}.io_weight", f"must be 10 to 1000, not {resource.io_weight}")
@@ -157,14 +159,31 @@ def _resource_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
     for kind, volumes in (("disks", resource.disks), ("ssds", resource.ssds)):
         for number, volume in enumerate(volumes):
             yield from _volume(f"{path}.{kind}[{number}]", "quota", volume.quota, volume.path)
+    yield from _place_problems(path, resource)
     yield from _port_problems(f"{path}.ports", resource.ports)
 
 
 def _volume(path: str, size_name: str, size: int, where: str) -> Iterator[Problem]:
     if size < 1:
         yield Problem(f"{path}.{size_name}", f"must be at least 1 byte, not {size}")
-    if not where or "\0" in where or ".." in where.split("/"):
-        yield Problem(f"{path}.path", "must name a directory, without '..'")
+    if "\0" in where or ".." in where.split("/") or normpath(f"/{where}") == "/":
+        yield Problem(f"{path}.path", "must name a directory below /, without '..'")
+    elif len(quote(where.strip("/"), safe="")) > LONGEST_PLACE:
+        yield Problem(f"{path}.path", "is too long")
+
+
+def _place_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
+    """No two of what a pod has of disks are at one place."""
+    named = [
+        *((f"disks[{number}]", volume.path) for number, volume in enumerate(resource.disks)),
+        *((f"ssds[{number}]", volume.path) for number, volume in enumerate(resource.ssds)),
+        *((("tmpfs", resource.tmpfs.path),) if resource.HasField("tmpfs") else ()),
+    ]
+    first: dict[str, str] = {}
+    for name, where in named:
+        other = first.setdefault(normpath(f"/{where.strip('/')}"), name)
+        if other != name:
+            yield Problem(f"{path}.{name}.path", f"{where} is the path of {other} already")
 
 
 def _port_problems(path: str, ports: Sequence[pb.Port]) -> Iterator[Problem]:

@@ -111,6 +111,24 @@ UNSOUND: list[tuple[Change, str]] = [
         "pod.requirement.disks[0].quota",
     ),
     (
+        lambda job: job.pod.requirement.disks.add(quota=1, path="//."),
+        "pod.requirement.disks[0].path",
+    ),
+    (
+        lambda job: job.pod.requirement.ssds.add(quota=1, path="/" + "é" * 50),
+        "pod.requirement.ssds[0].path",
+    ),
+    (
+        lambda job: job.pod.requirement.MergeFrom(
+            pb.Resource(disks=[pb.Volume(quota=1, path="/d")], ssds=[pb.Volume(quota=1, path="d/")])
+        ),
+        "pod.requirement.ssds[0].path",
+    ),
+    (
+        lambda job: setattr(job.pod.requirement, "workspace", -1),
+        "pod.requirement.workspace",
+    ),
+    (
         lambda job: job.pod.requirement.ssds.add(quota=1, path="../d"),
         "pod.requirement.ssds[0].path",
     ),

@@ -94,6 +94,7 @@ def _resource(keys: RequirementKeys) -> pb.Resource:
         read_io_ps=keys.read_io_ps,
         write_io_ps=keys.write_io_ps,
         io_weight=keys.io_weight,
+        workspace=keys.workspace,
     )
     if keys.tmpfs:
         resource.tmpfs.size = keys.tmpfs.size or 0

@@ -122,6 +122,7 @@ class RequirementKeys(_Keys):
     write_io_ps: LongCount = 0
     io_weight: Count = 0
     tmpfs: TmpfsKeys | None = None
+    workspace: Size = 0
 
 
 class HttpKeys(_Keys):

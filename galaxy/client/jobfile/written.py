@@ -93,6 +93,7 @@ def _requirement(resource: pb.Resource) -> Keys:
             "write_io_ps": resource.write_io_ps,
             "io_weight": resource.io_weight,
             "tmpfs": _said({"size": resource.tmpfs.size, "path": resource.tmpfs.path}),
+            "workspace": resource.workspace,
         }
     )
 

@@ -33,6 +33,7 @@ REQUIREMENTS = keys(
         "read_bytes_ps": SIZES,
         "io_weight": st.integers(10, 1000),
         "tmpfs": keys({"size": SIZES, "path": WORDS}),
+        "workspace": SIZES,
     },
 )
 HEALTH = keys({"tcp": WORDS}, {"interval": st.floats(0, 10), "failures": st.integers(0, 5)}) | keys(
