@@ -50,6 +50,7 @@ def _row(event: Event, pod: str) -> Row:
         "reason": event.reason,
         "actor": event.actor,
         "level": event.level,
+        "said": list(event.said),
     }
 
 
@@ -78,7 +79,8 @@ def line(row: Row) -> str:
     reason = f": {row['reason']}" if row["reason"] else ""
     actor = f" ({row['actor']})" if row["actor"] else ""
     what = " ".join(part for part in (row["kind"], subject(row), change(row)) if part)
-    return f"{when(row['time'])}  {level}{what}{where}{reason}{actor}\n"
+    said = "".join(f"    {line}\n" for line in row["said"])
+    return f"{when(row['time'])}  {level}{what}{where}{reason}{actor}\n{said}"
 
 
 EVENTS = Listing(

@@ -45,7 +45,7 @@ def _end(row: Row) -> str:
     if row["oom_killed"]:
         return "out of memory"
     if row["signal"]:
-        return f"signal {row['signal']}"
+        return f"signal {row['signal']}{', core dumped' if row['core_dumped'] else ''}"
     return "" if row["exit_code"] is None else f"exit {row['exit_code']}"
 
 
@@ -102,6 +102,7 @@ PODS = Listing(
         ),
         Column("restarts", plain("restarts")),
         Column("incarnation", plain("incarnation"), wide=True),
+        Column("dead", plain("dead"), wide=True),
         Column("pending", moment("pending_time"), wide=True),
         Column("sched", moment("sched_time"), wide=True),
         Column("start", moment("start_time")),
@@ -118,6 +119,8 @@ TASKS = Listing(
         Column("stage", plain("stage"), wide=True),
         Column("pid", plain("pid")),
         Column("last end", _end),
+        Column("incarnation", plain("incarnation"), wide=True),
+        Column("dead", plain("dead"), wide=True),
         Column("restarts", plain("restarts")),
         Column("next try", moment("next_try_time")),
         Column("cpu", cores("cpu_used_millicores")),
@@ -207,7 +210,20 @@ def _show(document: Row, wide: bool) -> str:
     )
     events = document["events"] if wide else document["events"][-_LAST_EVENTS:]
     told = f"\n{EVENTS.text(events, wide=wide)}" if events else ""
-    return f"{head}versions\n{versions}\n{PODS.text(document['pods'], wide=wide)}{told}"
+    failure = _failure(document["last_failure"])
+    return f"{head}versions\n{versions}\n{PODS.text(document['pods'], wide=wide)}{told}{failure}"
+
+
+def _failure(failure: Row | None) -> str:
+    """How a task of the job ended that failed last, with what it said."""
+    if failure is None:
+        return ""
+    end = _end(failure) or "did not start"
+    said = "".join(f"  {line}\n" for line in failure["said"])
+    return (
+        f"\nlast failure: {failure['task_id']} on {failure['endpoint']},"
+        f" {when(failure['end_time'])}: {end}\n{said}"
+    )
 
 
 STATUS = Sheet(tell=_status, name="leader")

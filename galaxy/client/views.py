@@ -56,7 +56,9 @@ def job(overview: JobOverview) -> Row:
     }
 
 
-def shown_job(answer: ShowJobResponse, pods: list[Row], events: list[Row]) -> Row:
+def shown_job(
+    answer: ShowJobResponse, pods: list[Row], events: list[Row], failure: Row | None = None
+) -> Row:
     """The document of `galaxy show`."""
     return job(answer.job) | {
         "versions": [
@@ -65,6 +67,7 @@ def shown_job(answer: ShowJobResponse, pods: list[Row], events: list[Row]) -> Ro
         ],
         "pods": pods,
         "events": events,
+        "last_failure": failure,
         "spec": written(answer.spec),
     }
 
@@ -95,7 +98,30 @@ def pod(overview: PodOverview) -> Row:
         "sched_time": _time(overview.sched_time),
         "start_time": _time(status.start_time),
         "path": status.path if told else None,
+        "dead": overview.dead,
     }
+
+
+def last_failure(pods: Iterable[PodOverview]) -> Row | None:
+    """Of the tasks of these pods, dead or not, how the one ended that failed last; None: none."""
+    failed = (
+        (status, pod)
+        for pod in pods
+        if pod.status.state != pb.kPodTerminate  # what is stopped does not fail
+        for status in pod.status.tasks
+        if status.ended and (status.exit_code or status.signal or status.said)
+    )
+    latest = max(failed, key=lambda pair: pair[0].end_time, default=None)
+    if latest is None:
+        return None
+    status, pod = latest
+    shown = ("end_time", "exit_code", "signal", "oom_killed", "core_dumped", "reason", "said")
+    row = task(
+        TaskOverview(
+            pod_id=pod.pod_id, endpoint=pod.endpoint, status=status, incarnation=pod.incarnation
+        )
+    )
+    return {name: row[name] for name in ("task_id", "endpoint", "incarnation", *shown)}
 
 
 def _ports(ports: Iterable[NamedPort]) -> dict[str, int]:
@@ -116,6 +142,10 @@ def task(overview: TaskOverview) -> Row:
         "exit_code": status.exit_code if status.ended and not status.signal else None,
         "signal": status.signal or None,
         "oom_killed": status.oom_killed,
+        "core_dumped": status.core_dumped,
+        "said": list(status.said),
+        "incarnation": overview.incarnation,
+        "dead": overview.dead,
         "restarts": status.restarts,
         "cgroup": status.cgroup,
         "cpu_used_millicores": status.used_millicores,

@@ -78,6 +78,8 @@ class LineTests(SynchronousTestCase):
         row |= {"level": "error", "kind": "agent", "pod_id": "", "job_id": "", "actor": ""}
         told = line(row).partition("  ")[2]
         self.assertEqual(told, "error: agent a:1 Pending -> Running: placed\n")
+        row |= {"said": ["Traceback:", "  boom"]}
+        self.assertTrue(line(row).endswith(": placed\n    Traceback:\n      boom\n"))
 
 
 class ReaderTests(SynchronousTestCase):

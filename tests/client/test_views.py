@@ -6,7 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.client import views
+from galaxy.client import tables, views
+from galaxy.client.layout import laid_out
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.agent_pb2 import NamedPort, PodStatus, TaskStatus
 from galaxy.protocol.master_pb2 import (
@@ -30,13 +31,14 @@ POD = (
 )
 TASK = (
     "task_id pod_id endpoint state stage progress pid exit_code signal oom_killed restarts cgroup"
-    " deploy_time start_time end_time command"
+    " deploy_time start_time end_time command said core_dumped dead"
 )
 AGENT = (
     "endpoint hostname state labels pods cpu_total_millicores cpu_assigned_millicores"
     " cpu_used_millicores memory_total_bytes memory_assigned_bytes memory_used_bytes isolation"
     " build reason"
 )
+NO_FAILURE: dict[str, Any] = {"last_failure": None}
 STATUS = "leader epoch safe_mode safe_mode_reason agents cpu memory jobs pods build"
 
 
@@ -97,6 +99,35 @@ class FieldTests(SynchronousTestCase):
             self.assertEqual((row["exit_code"], row["signal"]), (code, None))
         row = views.task(TaskOverview(status=TaskStatus()))
         self.assertEqual((row["exit_code"], row["signal"]), (None, None))
+
+    def test_the_last_failure_is_that_which_ended_last(self) -> None:
+        """What was stopped has not failed, what is gone may have."""
+
+        def pod(state: pb.PodState, end: float, code: int, *, dead: bool = False) -> PodOverview:
+            task = TaskStatus(
+                task_id=f"x_1.{end:g}.0", ended=True, exit_code=code, end_time=end, said=["boom"]
+            )
+            if not code:
+                del task.said[:]
+            status = PodStatus(state=state, tasks=[task])
+            return PodOverview(endpoint="a:1", status=status, dead=dead)
+
+        pods = [
+            pod(pb.kPodRunning, 1, 3),
+            pod(pb.kPodError, 2, 4, dead=True),
+            pod(pb.kPodTerminate, 3, 143),
+            pod(pb.kPodFinish, 4, 0),
+        ]
+        last = views.last_failure(pods)
+        assert last is not None
+        self.assertEqual((last["task_id"], last["exit_code"]), ("x_1.2.0", 4))
+        self.assertEqual(last["said"], ["boom"])
+        self.assertIsNone(views.last_failure(pods[2:]))
+        document = views.shown_job(ShowJobResponse(), [], [], last)
+        text = laid_out(tables.SHOW, document, "table")
+        self.assertIn("last failure: x_1.2.0 on a:1, ", text)
+        self.assertTrue(text.endswith(": exit 4\n  boom\n"), text)
+        self.assertNotIn("last failure", laid_out(tables.SHOW, document | NO_FAILURE, "table"))
 
     def test_never_is_null(self) -> None:
         task = views.task(TaskOverview())

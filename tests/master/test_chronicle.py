@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.master.agents import Agent
-from galaxy.master.chronicle import PODS_PER_HAPPENING, Chronicle, Wanted
+from galaxy.master.chronicle import MOST_QUOTED, PODS_PER_HAPPENING, Chronicle, Wanted
 from galaxy.master.events import Happening, Pods
 from tests.master.examples import NOW
 
@@ -19,6 +19,7 @@ def happening(
     time: float = NOW,
     job_id: str = "web_1",
     endpoint: str = "",
+    said: tuple[str, ...] = (),
     pods: tuple[tuple[int, str], ...] = (),
 ) -> Happening:
     """Something that happened."""
@@ -26,8 +27,41 @@ def happening(
     for index, where in pods:
         alike.add(index, Agent(1, where, NOW))
     return Happening(
-        kind, time, "", after, "why", "ada@h", job_id=job_id, endpoint=endpoint, pods=alike
+        kind,
+        time,
+        "",
+        after,
+        "why",
+        "ada@h",
+        job_id=job_id,
+        endpoint=endpoint,
+        pods=alike,
+        said=said,
     )
+
+
+class EvidenceTests(SynchronousTestCase):
+    """What tasks said last."""
+
+    def test_told(self) -> None:
+        (event,) = Wanted().events(1, happening("task", said=("no such table",)))
+        self.assertEqual(list(event.said), ["no such table"])
+
+    def test_bounded(self) -> None:
+        """Of the latest it is kept, of earlier ones the event without it."""
+        chronicle = Chronicle(kept=10 * MOST_QUOTED, first=7, since=NOW)
+        for number in range(MOST_QUOTED + 3):
+            chronicle.add([happening("task", said=(str(number),)), happening()])
+        said = [each.said for _, each in chronicle.read(0, 10**6) if each.kind == "task"]
+        self.assertEqual(said[:4], [(), (), (), ("3",)])
+        self.assertEqual(len([each for each in said if each]), MOST_QUOTED)
+
+    def test_dropped(self) -> None:
+        """Those that are kept no longer are of no concern."""
+        chronicle = Chronicle(kept=2, first=7, since=NOW)
+        for number in range(MOST_QUOTED + 5):
+            chronicle.add([happening("task", said=(str(number),))])
+        self.assertEqual(len(chronicle.read(0, 10**6)), 2)
 
 
 class ChronicleLaws(SynchronousTestCase):

@@ -126,11 +126,12 @@ def show_command(session: Session, output: Output, job: str) -> None:
     def answer() -> views.Row:
         leader = session.leader()
         shown = leader.ask(lambda master: master.show_job(ShowJobRequest(job_id=job)))
-        request = ShowPodRequest(job_id=shown.job.job_id)
-        pods = leader.ask(lambda master: master.show_pod(request))
-        warn_of_silence(pods.silent_agents)
+        request = ShowPodRequest(job_id=shown.job.job_id, dead=True)
+        answered = leader.ask(lambda master: master.show_pod(request))
+        warn_of_silence(answered.silent_agents)
         events = kept_events(session, WatchEventsRequest(job_id=shown.job.job_id))
-        return views.shown_job(shown, [views.pod(each) for each in pods.pods], events)
+        pods = [views.pod(each) for each in answered.pods if not each.dead]
+        return views.shown_job(shown, pods, events, views.last_failure(answered.pods))
 
     output.show(session, tables.SHOW, answer)
 

@@ -18,15 +18,24 @@ from galaxy.protocol.master_pb2 import ShowPodRequest, ShowTaskRequest
 )
 @click.option("-n", "--name", type=named, metavar="NAME", help="Of the jobs of this name.")
 @click.option("-e", "--agent", type=named, metavar="AGENT", help="On this agent.")
+@click.option("--dead", is_flag=True, help="Also what agents keep of those that are gone.")
 @reads
 @click.pass_obj
 def pods_command(
-    session: Session, output: Output, job: str | None, name: str | None, agent: str | None
+    session: Session,
+    output: Output,
+    *,
+    job: str | None,
+    name: str | None,
+    agent: str | None,
+    dead: bool,
 ) -> None:
     """List pods, of a job or of an agent."""
     if not (job or name or agent):
         raise click.UsageError("-j, -n or -e is required")
-    request = ShowPodRequest(job_id=job, name=name, endpoint=agent)
+    if dead and not (job or name):
+        raise click.UsageError("--dead needs -j or -n: of which job?")
+    request = ShowPodRequest(job_id=job, name=name, endpoint=agent, dead=dead)
 
     def answer() -> list[views.Row]:
         shown = session.leader().ask(lambda master: master.show_pod(request))
@@ -42,15 +51,24 @@ def pods_command(
 )
 @click.option("-e", "--agent", type=named, metavar="AGENT", help="On this agent.")
 @click.option("-p", "--pod", type=named, metavar="POD", help="Of this pod.")
+@click.option("--dead", is_flag=True, help="Also how those of pods ended that are gone.")
 @reads
 @click.pass_obj
 def tasks_command(
-    session: Session, output: Output, job: str | None, agent: str | None, pod: str | None
+    session: Session,
+    output: Output,
+    *,
+    job: str | None,
+    agent: str | None,
+    pod: str | None,
+    dead: bool,
 ) -> None:
     """List tasks: their processes, and how the last ones ended."""
     if not (job or agent or pod):
         raise click.UsageError("-j, -e or -p is required")
-    request = ShowTaskRequest(job_id=job, endpoint=agent, pod_id=pod)
+    if dead and not (job or pod):
+        raise click.UsageError("--dead needs -j or -p: of which job?")
+    request = ShowTaskRequest(job_id=job, endpoint=agent, pod_id=pod, dead=dead)
 
     def answer() -> list[views.Row]:
         shown = session.leader().ask(lambda master: master.show_task(request))
