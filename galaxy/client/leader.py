@@ -34,6 +34,7 @@ PATIENCE_S = 20.0
 _DIAL_S = 5.0
 _SHORT_DIAL_S = 1.0  # where there are others to try
 _PAUSES_S = (0.1, 0.2, 0.25)  # the last one again and again
+_DEAF_S = 2.0
 _TELL_S = 1.0  # of asking again, before that is said
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}\b")
 _LOST = (pb.kRpcError, pb.kDeadline, pb.kPersistenceError)
@@ -81,6 +82,7 @@ class Leader:
         self._first = 0  # which of the addresses is tried first
         self._named = False  # the one that is asked was named by a standby
         self._tries = 0
+        self._deaf: dict[str, float] = {}  # when an address was last dialled in vain
 
     def ask(
         self,
@@ -153,10 +155,10 @@ class Leader:
         before = self._address
         self.close()
         named = [address for address in _ADDRESS.findall(reason) if address != before]
-        if named and not self._named:
+        if named and not self._named and not self._is_deaf(named[-1]):
             self._named = True
             try:
-                self._reach(named[-1], _DIAL_S)
+                self._reach(named[-1], _SHORT_DIAL_S if self._several else _DIAL_S)
             except GalaxyError:
                 pass  # it is gone; whoever follows it is found by asking all again
             else:
@@ -172,8 +174,16 @@ class Leader:
         return BlockingMasterStub(self._peer)
 
     def _reach(self, address: str, timeout_s: float) -> None:
-        self._peer = self._dial(address, timeout_s)
+        try:
+            self._peer = self._dial(address, timeout_s)
+        except GalaxyError:
+            self._deaf[address] = self._clock()
+            raise
         self._address = address
+
+    def _is_deaf(self, address: str) -> bool:
+        """Whether it was dialled in vain just now: to wait for it again would cost others."""
+        return self._clock() - self._deaf.get(address, -_DEAF_S) < _DEAF_S
 
     def _find(self) -> None:
         """Connect to a master; Unreachable, or GalaxyError if one may answer soon."""
@@ -210,7 +220,7 @@ class Leader:
         reasons: list[str] = []
         for timeout_s in (_SHORT_DIAL_S, _DIAL_S) if len(addresses) > 1 else (_DIAL_S,):
             begun, reasons = self._clock(), []
-            for address in (*addresses[first:], *addresses[:first]):
+            for address in sorted((*addresses[first:], *addresses[:first]), key=self._is_deaf):
                 try:
                     self._reach(address, timeout_s)
                 except GalaxyError as error:

@@ -123,6 +123,13 @@ class LeaderTests(LeaderTestCase):
         self.assertRaises(GalaxyError, self.ask, cluster, "a:1", "b:1")
         self.assertLess(len(cluster.dialled), 200)
 
+    def test_a_leader_that_does_not_take_calls_is_not_dialled_every_time_it_is_named(self) -> None:
+        """Its connection takes a second to fail; the standby is asked more often than that."""
+        standby = [refuse(pb.kNotLeader, "the leader is a:1")] * 12 + [status_of("b")]
+        cluster = MemoryCluster({"b:1": MemoryPeer({"get_status": in_turn(standby)})})
+        self.assertEqual(self.ask(cluster, "a:1", "b:1"), "b")
+        self.assertLess(cluster.dialled.count("a:1"), 5)
+
     def test_a_leader_that_hangs_is_left_for_another(self) -> None:
         cluster = MemoryCluster(
             {

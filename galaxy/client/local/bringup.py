@@ -16,6 +16,7 @@ from attrs import frozen
 
 from galaxy.client import exits
 from galaxy.client.command import Failure, told
+from galaxy.client.ensemble import check
 from galaxy.client.leader import Leader, Unreachable
 from galaxy.client.local.ground import claimed, lay
 from galaxy.client.local.plan import AgentShare, Daemon, Layout, daemons
@@ -74,6 +75,8 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
         leader = Leader(
             Whereabouts(masters, str(layout.settings)), session.dial, session.sleep, patience_s=0
         )
+        if settings.nexus.startswith("zookeeper:") and any(d.is_master for d in missing):
+            check(settings.nexus)
         try:
             _start(layout, missing)
             _wait(session, leader, layout, wanted)

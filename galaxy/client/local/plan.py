@@ -94,6 +94,11 @@ class Daemon:
     plugin: str
     arguments: tuple[str, ...]
 
+    @property
+    def is_master(self) -> bool:
+        """Whether it may lead."""
+        return self.plugin == "galaxy-master"
+
     def command(self, layout: Layout) -> tuple[str, ...]:
         """The command that starts it in the background."""
         return (

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from galaxy.client import exits
 from galaxy.client.command import Failure
+from galaxy.client.ensemble import check
 from galaxy.client.local.ground import write_whole
 from galaxy.client.local.plan import (
     AgentShare,
@@ -50,6 +51,8 @@ def settled_settings(layout: Layout, wish: Wish) -> Settings:
                 exits.USAGE,
                 "several masters need a nexus they can share: --nexus zookeeper://HOSTS/CHROOT",
             )
+        if nexus.startswith("zookeeper:"):
+            check(nexus)  # before it is written down that the cluster lives there
         if wish.port is not None and not _is_free(wish.port):
             raise Failure(exits.FAILED, f"port {wish.port} is taken: name another with --port")
         ports = free_ports(layout, _is_free, wish.port)

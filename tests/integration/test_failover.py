@@ -1,0 +1,196 @@
+"""
+Leaders and ZooKeepers that die, stop and come back, on real processes.
+
+What nobody may lose: a task's process, an acknowledged change, the end of an index of a batch.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
+from galaxy.protocol.agent_pb2 import KillPodsRequest, PodKill, QueryRequest
+from galaxy.protocol.blocking import BlockingPeer
+from galaxy.protocol.services import BlockingAgentStub
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kStaleEpoch
+from galaxy.protocol.wire_pb2 import Hello
+from tests.integration.cluster import reactor, until
+from tests.integration.ensemble import (
+    MASTERS,
+    SESSION_S,
+    EnsembleTestCase,
+    Stopwatch,
+    shared_ensemble,
+    sleeper,
+)
+
+
+class LeaderDiesTests(EnsembleTestCase):
+    """kill -9."""
+
+    async def test_another_goes_on(self) -> None:
+        """Within the session and a second; tasks, ended indexes and commands notice nothing."""
+        cluster = self.cluster
+        web = await cluster.submit(sleeper("web", 6), "--wait")
+        once = {**sleeper("once", 4, "exit 0"), "type": "kBatch"}
+        batch = await cluster.submit(once)
+
+        async def finished() -> bool:
+            return bool((await cluster.json("show", batch))["state"] == "kJobFinished")
+
+        await until(finished)
+        pids, attempts = await cluster.pids(web), await cluster.attempts(web)
+        leader, epoch = await cluster.leader(), await cluster.epoch()
+
+        late = Deferred.fromCoroutine(cluster.submit(sleeper("late", 2), "--wait"))
+        await deferLater(reactor, 0.2)
+        watch = Stopwatch()
+        await cluster.kill(leader)
+        await cluster.galaxy("scale", web, "7")
+        self.assertLess(watch.seconds, SESSION_S + 1)
+        self.assertGreater((await cluster.at_ease())["epoch"], epoch)
+
+        await cluster.running(web, 7)
+        await cluster.running(await late, 2)
+        self.assertUntouched(pids)
+        after = await cluster.attempts(web)
+        self.assertEqual({pod: after[pod] for pod in attempts}, attempts)
+        ended = await cluster.json("show", batch)
+        self.assertEqual((ended["state"], ended["finished"]), ("kJobFinished", 4))
+
+        said = await cluster.up()
+        self.assertEqual(re.findall(r"(\S+) +\d+ +started", said), [leader])
+
+    async def test_who_steps_down_is_followed_within_a_second(self) -> None:
+        cluster = self.cluster
+        web = await cluster.submit(sleeper("web", 3), "--wait")
+        pids, epoch = await cluster.pids(web), await cluster.epoch()
+        for _ in MASTERS:
+            watch = Stopwatch()
+            answer = await cluster.json("stepdown")
+            await cluster.galaxy("scale", web, "3")
+            self.assertLess(watch.seconds, 1.0)
+            self.assertNotEqual(answer["before"], answer["leader"])
+            self.assertGreater(answer["epoch"], epoch)
+            epoch = answer["epoch"]
+        await cluster.at_ease()
+        self.assertEqual(await cluster.pids(web), pids)
+
+
+class LeaderStopsTests(EnsembleTestCase):
+    """SIGSTOP for longer than its session, and SIGCONT."""
+
+    async def test_it_wakes_to_nothing(self) -> None:
+        cluster = self.cluster
+        web = await cluster.submit(sleeper("web", 6), "--wait")
+        pids, attempts = await cluster.pids(web), await cluster.attempts(web)
+        old, epoch = await cluster.leader(), await cluster.epoch()
+        cluster.signal(old, signal.SIGSTOP)
+        watch = Stopwatch()
+        await cluster.galaxy("scale", web, "4")
+        self.assertLess(watch.seconds, SESSION_S + 1)
+        status = await cluster.at_ease()
+        self.assertGreater(status["epoch"], epoch)
+        await cluster.running(web, 4)
+        left = await cluster.pids(web)
+
+        cluster.signal(old, signal.SIGCONT)
+        await self._stands_by(old)
+        await deferLater(reactor, 2.0)  # what it wanted to do it would have done by now
+        self.assertEqual(await cluster.pids(web), left)
+        self.assertLessEqual(left.items(), pids.items())
+        after = await cluster.attempts(web)
+        self.assertEqual(after, {pod: attempts[pod] for pod in after})
+        self.assertEqual(await cluster.epoch(), status["epoch"])
+        for agent in await cluster.json("agents"):
+            self.assertEqual(agent["epoch"], status["epoch"])
+
+    async def test_what_it_says_is_refused_and_counted(self) -> None:
+        """The words of a reign that is over, said to an agent as its master said them."""
+        cluster = self.cluster
+        web = await cluster.submit(sleeper("web", 3), "--wait")
+        pids, epoch = await cluster.pids(web), await cluster.epoch()
+        await cluster.galaxy("stepdown")
+        await cluster.at_ease()
+        pod = (await cluster.json("pods", "-j", web))[0]
+        kill = PodKill(job_id=web, index=[pod["index"]], incarnation=[pod["incarnation"]])
+        peer = BlockingPeer(pod["endpoint"], Hello(role="master", name="of an earlier reign"))
+        self.addCleanup(peer.close)
+        agent = BlockingAgentStub(peer)
+        for call in (
+            lambda: agent.kill_pods(KillPodsRequest(kills=[kill]), epoch=epoch),
+            lambda: agent.query(QueryRequest(), epoch=epoch),
+        ):
+            self.assertEqual(self.assertRaises(GalaxyError, call).status, kStaleEpoch)
+
+        async def counted() -> bool:
+            agents = await cluster.json("agents")
+            count = {each["endpoint"]: each["stale_refusals"] for each in agents}
+            return bool(count[pod["endpoint"]] == 2 and sum(count.values()) == 2)
+
+        await until(counted)
+        self.assertEqual(await cluster.pids(web), pids)
+
+    async def _stands_by(self, master: str) -> None:
+        async def stands() -> bool:
+            status = await self.cluster.json("status")
+            return master in map(self.cluster.master_at, status["standbys"])
+
+        await until(stands)
+
+
+class EnsembleDiesTests(EnsembleTestCase):
+    """ZooKeepers that die."""
+
+    async def test_one_of_three_is_not_missed(self) -> None:
+        cluster = self.cluster
+        web = await cluster.submit(sleeper("web", 3), "--wait")
+        pids, epoch = await cluster.pids(web), await cluster.epoch()
+        for server in self.ensemble.servers:
+            server.kill()
+            watch = Stopwatch()
+            await cluster.galaxy("scale", web, "3")
+            await cluster.galaxy("label", "-l", "x", "-e", "a:1")
+            self.assertLess(watch.seconds, SESSION_S)
+            server.start()
+            server.wait_ready()
+        self.assertEqual((await cluster.epoch(), await cluster.pids(web)), (epoch, pids))
+
+    async def test_all_of_them(self) -> None:
+        """Tasks run on and reads are answered; a change waits, and is made when they are back."""
+        cluster = self.cluster
+        web = await cluster.submit(sleeper("web", 3), "--wait")
+        pids, attempts = await cluster.pids(web), await cluster.attempts(web)
+        for server in self.ensemble.servers:
+            server.kill()
+        self.addCleanup(self._ensemble_back)
+
+        async def doubted() -> str:
+            return str((await cluster.json("status"))["doubt"])
+
+        self.assertIn("no ZooKeeper server answers", await until(doubted))
+        change = Deferred.fromCoroutine(cluster.galaxy("scale", web, "5"))
+        watch = Stopwatch()
+        while watch.seconds < SESSION_S + 2:
+            self.assertEqual(await cluster.pids(web), pids)
+            self.assertEqual(await cluster.attempts(web), attempts)
+            await cluster.json("jobs")
+        self.assertFalse(change.called)
+        self._ensemble_back()
+        await change
+        await cluster.running(web, 5)
+        await cluster.at_ease()
+        self.assertUntouched(pids)
+        after = await cluster.attempts(web)
+        self.assertEqual({pod: after[pod] for pod in attempts}, attempts)
+
+    def _ensemble_back(self) -> None:
+        dead = [server for server in shared_ensemble().servers if server.process is None]
+        for server in dead:
+            server.start()
+        for server in dead:
+            server.wait_ready()
