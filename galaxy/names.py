@@ -51,3 +51,12 @@ def parse_task_id(text: str) -> tuple[str, int]:
         raise ValueError(f"{text!r} is not a task id: those look like JOB.INDEX.NUMBER")
     parse_pod_id(pod)
     return pod, int(number)
+
+
+def printable(name: bytes) -> str:
+    """A file's name or path on one line, with nothing in it that a terminal obeys."""
+    text = name.decode("utf-8", "backslashreplace")
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from galaxy import names
 from galaxy.agent.book import Book
 from galaxy.agent.exec_sessions import Sessions
-from galaxy.agent.files import entries, entry_of, opened, shown
+from galaxy.agent.files import entries, entry_of, opened
 from galaxy.agent.service import check_job_id
 from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import (
@@ -92,7 +92,9 @@ class ConsoleAnswers:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise GalaxyError(kInputError, f"{shown(request.path)}: it is a directory")
+                raise GalaxyError(
+                    kInputError, f"{names.printable(request.path)}: it is a directory"
+                )
             left = status.st_size
             while left > 0 and (data := os.read(descriptor, min(left, CHUNK))):
                 left -= len(data)
@@ -118,4 +120,4 @@ class ConsoleAnswers:
 
 
 def _unreadable(path: bytes, error: OSError) -> GalaxyError:
-    return GalaxyError(kAgentError, f"{shown(path)}: {error.strerror}")
+    return GalaxyError(kAgentError, f"{names.printable(path)}: {error.strerror}")

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from galaxy.names import printable
 from galaxy.protocol.agent_pb2 import FileEntry
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status, kConflict, kInputError, kNotFound, kPermission
@@ -114,10 +115,10 @@ def opened(root: Path, path: bytes) -> int:
         finally:
             walk.close()
     except GalaxyError as error:
-        raise GalaxyError(error.status, f"{shown(path)}: {error.reason}") from None
+        raise GalaxyError(error.status, f"{printable(path)}: {error.reason}") from None
     except OSError as error:
         status = _STATUSES.get(error.errno, kConflict)
-        raise GalaxyError(status, f"{shown(path)}: {error.strerror}") from None
+        raise GalaxyError(status, f"{printable(path)}: {error.strerror}") from None
 
 
 def _readable(place: int) -> int:
@@ -166,13 +167,4 @@ def _entry(name: bytes, status: os.stat_result, owners: dict[int, str]) -> FileE
         modified=status.st_mtime,
         mode=stat.S_IMODE(status.st_mode),
         owner=owners[uid],
-    )
-
-
-def shown(name: bytes) -> str:
-    """A name on one line, with nothing in it that a terminal obeys."""
-    text = name.decode("utf-8", "backslashreplace")
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
     )

@@ -45,6 +45,9 @@ COMMANDS = {
     "why": "forecasts",
     "events": "events",
     "logs": "logs",
+    "exec": "exec",
+    "attach": "exec",
+    "fs": "fs",
 }
 """In the order of the help: each command and the module below `commands` that has it."""
 

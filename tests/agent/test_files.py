@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.files import MOST_DEPTH, entries, opened, shown
+from galaxy.agent.files import MOST_DEPTH, entries, opened
+from galaxy.names import printable
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kInputError, kNotFound, kPermission
 
@@ -43,7 +44,7 @@ class FileTests(SynchronousTestCase):
         with self.assertRaises(GalaxyError) as caught:
             self.read(path)
         self.assertEqual(caught.exception.status, status, caught.exception.reason)
-        self.assertIn(shown(os.fsencode(path))[:50], caught.exception.reason)
+        self.assertIn(printable(os.fsencode(path))[:50], caught.exception.reason)
 
     def link(self, name: str, target: str | Path) -> str:
         """A link in the workspace; its path."""
@@ -211,5 +212,5 @@ class EntryTests(SynchronousTestCase):
 
     def test_shown(self) -> None:
         """Nothing that a terminal obeys, and one line."""
-        self.assertEqual(shown(b"odd\xff\n\x1b[31m"), "odd\\xff\\n\\x1b[31m")
-        self.assertEqual(shown("grün".encode()), "grün")
+        self.assertEqual(printable(b"odd\xff\n\x1b[31m"), "odd\\xff\\n\\x1b[31m")
+        self.assertEqual(printable("grün".encode()), "grün")

@@ -11,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.client import exits, happenings, views
 from galaxy.client.cli import COMMANDS, cli
+from galaxy.client.fileviews import file
 from galaxy.client.forecast import explained, planned
+from galaxy.protocol.agent_pb2 import FileEntry
 from galaxy.protocol.master_pb2 import (
     AgentOverview,
     Difference,
@@ -89,6 +91,7 @@ class FieldTests(SynchronousTestCase):
             "An agent": views.agent(AgentOverview()),
             "The whole": views.status(GetStatusResponse()),
             "An event": next(happenings.rows([Event()])),
+            "A file": file(FileEntry()),
             "Plan": planned(plan),
             "Why": explained(ExplainResponse(obstacles=[Obstacle()])),
         }
