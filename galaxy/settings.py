@@ -19,6 +19,12 @@ class SettingsError(Exception):
     """The file cannot be used; the sentence names file, key and remedy."""
 
 
+HOST_DIRS = (
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr"),
+    *("/etc", "/opt", "/srv", "/media", "/mnt"),
+)
+
+
 @frozen
 class MasterSettings:
     """What a master goes by. Durations in seconds."""
@@ -53,7 +59,10 @@ class AgentSettings:
     workspace_bytes: int = 10 << 30  # what a pod's directory may hold, if its job says nothing
     disks: tuple[str, ...] = ()  # "/PATH=SIZE", for volumes; none: in the data directory
     ssds: tuple[str, ...] = ()
-    default_user: str = ""  # whose rights tasks get; see docs/running.md
+    default_user: str = "galaxy"  # whose rights tasks get; see docs/running.md
+    own_accounts: tuple[str, ...] = ()  # users of jobs who are known here by the same name
+    host_dirs: tuple[str, ...] = HOST_DIRS  # of the machine, as tasks in boxes see them
+    writable_dirs: tuple[str, ...] = ()
     cgroup: str = "galaxy"  # the group below each controller that pods go to
     labels: tuple[str, ...] = ()
     # What makes the machine unwell, as shares (the load: of each processor). 0: not watched.

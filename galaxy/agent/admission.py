@@ -16,6 +16,7 @@ from attrs import frozen
 from galaxy.agent.pods import has_finished
 from galaxy.agent.records import Pod, PodKey
 from galaxy.protocol.agent_pb2 import Description
+from galaxy.protocol.gce_pb2 import DescribeResponse
 from galaxy.protocol.types_pb2 import Status, kAgentError, kConflict, kInputError, kNotFound
 
 
@@ -46,18 +47,27 @@ class Known:
 
 @frozen
 class Isolation:
-    """How tasks are kept apart here: gce's word for it, and why it is not more."""
+    """How tasks are kept apart here: by which control groups, and why it is not more."""
 
-    kind: str  # "cgroup-v1", "cgroup-v2", "none"
+    kind: str  # "cgroup-v1", "cgroup-v2"; "none": without limits, or without boxes
     reason: str = ""
+    boxes: bool = True
 
     @property
     def none(self) -> bool:
-        """Whether limits are not enforced."""
+        """Whether tasks are not both limited and kept from seeing the machine."""
         return self.kind == "none"
 
+    @classmethod
+    def described(cls, engine: DescribeResponse) -> Isolation:
+        """As the container engine has it."""
+        if engine.no_boxes and engine.isolation != "none":
+            reason = f"tasks have limits ({engine.isolation}), and see the machine as it is"
+            return cls("none", f"{reason}: {engine.no_boxes}", boxes=False)
+        return cls(engine.isolation, engine.isolation_reason, not engine.no_boxes)
 
-UNKNOWN_ISOLATION = Isolation("none", "the container engine has not answered yet")
+
+UNKNOWN_ISOLATION = Isolation("none", "the container engine has not answered yet", boxes=False)
 
 
 def admit(

@@ -22,6 +22,7 @@ from galaxy.agent import unpack
 from galaxy.agent.accounting import Accounts
 from galaxy.agent.artifacts import Artifacts
 from galaxy.agent.book import Book
+from galaxy.agent.boxes import Boxes
 from galaxy.agent.carrier import Carrier
 from galaxy.agent.console import ConsoleAnswers
 from galaxy.agent.disks import Disk
@@ -134,6 +135,7 @@ class Agent(Service):
             surroundings.spawner,
             surroundings.clock,
         )
+        boxes = Boxes(Path(settings.data_dir), settings.host_dirs, settings.writable_dirs)
         disks = (*self._capacity.disks, *self._capacity.ssds)
         self._volumes = Volumes(
             Path(settings.data_dir),
@@ -144,6 +146,7 @@ class Agent(Service):
         self._launcher = Launcher(
             lambda: self.endpoint,
             (sys.executable, "-I", "-S", str(Path(unpack.__file__))),
+            lambda: boxes if self.gce.isolation.boxes else None,
             self._volumes.mounted,
         )
         self._scales = Scales(

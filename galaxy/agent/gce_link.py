@@ -217,13 +217,13 @@ class GceLink(Service):
         gce = GceStub(peer)
         try:
             described = await gce.describe(DescribeRequest())
-            self.isolation = Isolation(described.isolation, described.isolation_reason)
+            self.isolation = Isolation.described(described)
             self._connected = _Connected(peer, gce)
             self._log.info(
                 "container engine {pid} answers, isolation {isolation} {reason}",
                 pid=described.pid,
-                isolation=described.isolation,
-                reason=described.isolation_reason,
+                isolation=self.isolation.kind,
+                reason=self.isolation.reason,
             )
             async with aclosing(gce.watch(WatchRequest())) as changes:
                 async for change in changes:

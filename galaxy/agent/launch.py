@@ -6,19 +6,20 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
 from galaxy import names
+from galaxy.agent.boxes import Boxes
 from galaxy.agent.disks import Mounted
 from galaxy.agent.health import DEFAULT_TIMEOUT_S
-from galaxy.agent.outputs import Output
+from galaxy.agent.places import Places
 from galaxy.agent.records import Pod
 from galaxy.agent.steps import Execute
-from galaxy.agent.tasks import STOP_PROCESS
+from galaxy.agent.tasks import STOP_PROCESS, main_name
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
 from galaxy.protocol.types_pb2 import (
@@ -29,43 +30,21 @@ from galaxy.protocol.types_pb2 import (
 )
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NOTHING: Mapping[str, str] = {}
 _NOT_IN_A_NAME = re.compile(r"[^A-Z0-9_]")
-
-
-@frozen
-class Places:
-    """Where the files of one pod are: `<pods>/<pod>.<incarnation>/<task number>/`."""
-
-    directory: Path
-
-    def workspace(self, number: int) -> Path:
-        """The working directory of a task; it belongs to the task's user."""
-        return self.directory / str(number)
-
-    def output(self, number: int, incarnation: int, process: str, *, stderr: bool) -> Path:
-        """The file that the output of one process of a task is appended to."""
-        return self.directory / Output(number, incarnation, process, stderr).name
-
-    def health(self, number: int) -> Path:
-        """What the last health check of a task wrote."""
-        return self.directory / f"{number}.health"
-
-    def numbers(self) -> list[int]:
-        """The numbers of the tasks that have left something here."""
-        if not self.directory.is_dir():
-            return []
-        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
 
 
 @frozen
 class Launcher:
     """
     What all starts on this machine have in common: the endpoint of the agent (which
-    is known once it listens), the command that unpacks, and what pods have of disks.
+    is known once it listens), the command that unpacks, what tasks see, if the engine can
+    see to that, and what pods have of disks.
     """
 
     agent: Callable[[], str]
     unpack: tuple[str, ...]
+    boxes: Callable[[], Boxes | None]
     mounted: Callable[[Pod, Resource], Sequence[Mounted]] = lambda _pod, _asked: ()
 
     def request(
@@ -85,6 +64,10 @@ class Launcher:
         task = description.pod.tasks[number]
         workspace = str(places.workspace(number))
         output = partial(places.output, number, pod.key.incarnation, step.name)
+        mounted, boxes = self.mounted(pod, description.pod.requirement), self.boxes()
+        box = None
+        if boxes is not None:
+            box = boxes.box(description.pod, pod.key.pod_id, number, places, mounted)
         request = ExecuteRequest(
             container=pod.key.container(number),
             name=step.name,
@@ -94,19 +77,23 @@ class Launcher:
                 number,
                 workspace,
                 self.agent(),
-                mounted=self.mounted(pod, description.pod.requirement),
+                more={each.variable: each.target if box else each.source for each in mounted},
             ),
             cwd=workspace,
             user=pod.user,
             stdout_path=str(output(stderr=False)),
             stderr_path=str(output(stderr=True)),
             limits=_limits(task),
+            seccomp=task.seccomp,
+            box=box,
         )
         if step.name == STOP_PROCESS:
             request.command = task.stop_command
+            request.join = main_name(pod.tasks[number])
         elif step.name.startswith("main."):
             request.command = task.start_command
         elif step.name.startswith("health."):
+            request.join = main_name(pod.tasks[number])
             longest_s = task.health.timeout_s or DEFAULT_TIMEOUT_S
             request.command = _bounded(task.health.command, longest_s)
             request.stdout_path = request.stderr_path = str(places.health(number))
@@ -117,6 +104,7 @@ class Launcher:
             most_bytes = task.requirement.workspace or description.pod.requirement.workspace
             request.command = self._unpack_command(archive, workspace, most_bytes, pod.user)
             request.user = ""
+            request.ClearField("box")
             # It is our program, not the task's, and is over soon: it has the task's weight, and
             # what is idle. Within a small quota the start of the interpreter alone takes long.
             request.limits.cpu_isolation_type = kCpuIsolationSoft
@@ -143,7 +131,7 @@ def environment(
     workspace: str,
     agent: str,
     *,
-    mounted: Sequence[Mounted] = (),
+    more: Mapping[str, str] = _NOTHING,
 ) -> list[str]:
     """The whole environment of a task's processes; what the user set comes last and wins."""
     pod_id = pod.key.pod_id
@@ -163,7 +151,7 @@ def environment(
         "TASK_ID": task_id,
         "POD_VERSION": pod.version,
         **_port_variables(pod.ports),
-        **{each.variable: each.source for each in mounted},
+        **more,
     }
     for setting in description.pod.tasks[number].envs:
         name, equals, value = setting.partition("=")

@@ -25,7 +25,7 @@ from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.sources import all_sources
 from galaxy.agent.store import open_database
 from galaxy.agent.throttle import Throttle
-from galaxy.agent.users import Users, account_uid
+from galaxy.agent.users import Users
 from galaxy.daemon import (
     FAULT,
     DaemonOptions,
@@ -54,7 +54,7 @@ class Options(DaemonOptions):
         ["millicores", None, None, "Processor time for pods; default: the machine's.", int],
         ["memory", None, None, "Memory for pods, like 4G; default: the machine's, less a reserve."],
         ["dynamic-ports", None, None, "FIRST-LAST: the ports for those who ask for any."],
-        ["default-user", None, None, "Whose rights tasks get; default: the job's user's."],
+        ["default-user", None, None, "Whose rights tasks get; default: galaxy."],
         ["cgroup", None, None, "The control group, below each hierarchy, that pods go to."],
         ["gce-socket", None, None, "Where gce listens; default: gce.sock in the data directory."],
         ["gce-pidfile", None, None, "Default: gce.pid in the data directory."],
@@ -99,8 +99,9 @@ class Options(DaemonOptions):
         }
         given: dict[str, Any] = {name: flag for name, flag in flags.items() if flag is not None}
         settings = evolve(settings, **given)
-        # twistd goes to another directory when it goes to the background.
-        return evolve(settings, data_dir=str(Path(settings.data_dir).absolute()))
+        # twistd goes to another directory when it goes to the background. Boxes have no links
+        # but those of the machine's directories: what is in one must be named as it is.
+        return evolve(settings, data_dir=str(Path(settings.data_dir).resolve()))
 
 
 def makeService(options: Options) -> MultiService:
@@ -155,12 +156,9 @@ def makeService(options: Options) -> MultiService:
 
 
 def _users(settings: AgentSettings) -> Users:
-    users = Users(os.getuid(), settings.default_user)
-    if users.own_uid == 0 and users.default and account_uid(users.default) is None:
-        refuse_to_start(
-            f"there is no account {users.default!r} on this machine, which the setting"
-            " agent.default_user (--default-user) names: make it, or name another"
-        )
+    users = Users(os.getuid(), settings.default_user, settings.own_accounts)
+    if problem := users.problem():
+        refuse_to_start(problem)
     return users
 
 

@@ -2,8 +2,8 @@
 Whose rights a task gets.
 
 An agent without root can give nobody's rights but its own. One with root gives
-those of the configured default user; else of the job's user, if that account
-exists on the machine and is not root; else of "nobody".
+those of the default user; but jobs of the users who are listed as having accounts of
+their own on its machine run as the account of the same name. Root is nobody's by default.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import pwd
 from collections.abc import Callable
 
 from attrs import frozen
-
-UNPRIVILEGED = "nobody"
 
 
 def account_uid(name: str) -> int | None:
@@ -26,18 +24,36 @@ def account_uid(name: str) -> int | None:
 
 @frozen
 class Users:
-    """The rule of this machine. `default` empty: the job's user."""
+    """The rule of this machine."""
 
     own_uid: int
-    default: str = ""
+    default: str = "galaxy"
+    own_accounts: tuple[str, ...] = ()
     uid_of: Callable[[str], int | None] = account_uid
 
     def task_user(self, job_user: str) -> str:
         """The account for a job's tasks; "" is the container engine's own."""
         if self.own_uid != 0:
             return ""
-        if self.default:
-            return self.default
-        if job_user and self.uid_of(job_user):  # neither absent nor 0
-            return job_user
-        return UNPRIVILEGED
+        return job_user if job_user in self.own_accounts else self.default
+
+    def problem(self) -> str:
+        """Why tasks cannot be run by this rule, and the remedy; empty: they can."""
+        if self.own_uid != 0:
+            return ""
+        uid = self.uid_of(self.default)
+        if uid is None:
+            return (
+                f"there is no account {self.default!r} on this machine, as which tasks are to run:"
+                f" make it (useradd --system --no-create-home {self.default or 'galaxy'}), or name"
+                " another as agent.default_user (--default-user)"
+            )
+        if uid == 0:
+            return (
+                f"agent.default_user (--default-user) is {self.default!r}, which is root: name"
+                " another, and list the users whose jobs may run as root in agent.own_accounts"
+            )
+        missing = [name for name in self.own_accounts if self.uid_of(name) is None]
+        if missing:
+            return f"agent.own_accounts lists {missing[0]!r}, and this machine has no such account"
+        return ""

@@ -2,6 +2,7 @@
 The directories of pods, on disk.
 
     <data>/pods/<pod>.<incarnation>/<task number>/    a task's workspace
+                                   /<task number>.tmp/      its /tmp
                                    /<output files>    see `galaxy.agent.outputs`
                                    /evidence.json     how attempts that lived here ended
     <data>/dead/<pod>.<incarnation>/                  the same, of pods that are forgotten
@@ -26,9 +27,9 @@ from google.protobuf import json_format
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from galaxy.agent.launch import Places
 from galaxy.agent.logs import LogFile
 from galaxy.agent.outputs import Output, output
+from galaxy.agent.places import Places
 from galaxy.agent.records import PodKey
 from galaxy.names import parse_pod_id
 from galaxy.protocol.agent_pb2 import PodStatus, ShowPodsResponse
@@ -113,18 +114,19 @@ class Workspaces:
 
     def make(self, key: PodKey, number: int, user: str) -> None:
         """
-        See that a task has its workspace, belonging to its user. Raises `OSError`,
-        and `KeyError` when there is no such user.
+        See that a task has its workspace and its /tmp, belonging to its user. Raises
+        `OSError`, and `KeyError` when there is no such user.
         """
         workspace = self.places(key).workspace(number)
         # Whoever made a directory may have been killed before it was as it is to be.
         workspace.parent.mkdir(exist_ok=True)
         workspace.parent.chmod(0o711)  # whatever the daemon's umask is
         self._enter(Home(key, workspace.parent))
-        workspace.mkdir(mode=0o700, exist_ok=True)
-        if user:
-            account = pwd.getpwnam(user)
-            os.chown(workspace, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        account = pwd.getpwnam(user) if user else None
+        for directory in (workspace, self.places(key).temporary(number)):
+            directory.mkdir(mode=0o700, exist_ok=True)
+            if account is not None:
+                os.chown(directory, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
     def record(self, key: PodKey, last: PodStatus) -> None:
         """Keep, in a pod's directory, how an attempt that lived there stood in the end."""

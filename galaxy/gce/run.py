@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
+from galaxy.gce.boxable import why_no_boxes
 from galaxy.gce.cgroups import ICgroups
 from galaxy.gce.containment import find_cgroups
 from galaxy.gce.keepers import PidfdKeepers
@@ -62,7 +63,7 @@ async def _serve(reactor: Any, options: Options, cradle: Cradle, spawn: Spawn) -
     reactor.addSystemEventTrigger("before", "shutdown", supervisor.stop)
     await supervisor.start()
     build = _build()
-    service = GceService(supervisor, reactor, build)
+    service = GceService(supervisor, reactor, build, no_boxes=why_no_boxes())
     listening = await TcpNetwork(reactor).listen(
         f"unix:{options.socket}",
         Hello(role="gce", name=f"gce of {options.directory}", build=build),

@@ -41,6 +41,8 @@ from galaxy.protocol.gce_pb2 import (
     WatchRequest,
 )
 from galaxy.protocol.services import IGce
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import kPermission
 
 
 @implementer(IGce)
@@ -53,12 +55,17 @@ class GceService:
         clock: IReactorTime,
         build: str,
         rights: Callable[[str], Rights] | None = None,
+        no_boxes: str = "",
     ) -> None:
-        """`rights` finds what a user may do, by the user's name; default: as the machine says."""
+        """
+        `rights` finds what a user may do, by the user's name; default: as the machine says.
+        `no_boxes`: why boxes cannot be made here, if so.
+        """
         self._rights = rights or partial(rights_of, own_uid=os.geteuid())
         self._supervisor = supervisor
         self._clock = clock
         self._build = build
+        self._no_boxes = no_boxes
 
     async def describe(self, request: DescribeRequest, call: Call) -> DescribeResponse:
         """What this gce can do, and who it is."""
@@ -68,6 +75,7 @@ class GceService:
             build=self._build,
             isolation=cgroups.isolation,
             isolation_reason=cgroups.reason,
+            no_boxes=self._no_boxes,
         )
 
     async def configure(self, request: ConfigureRequest, call: Call) -> ConfigureResponse:
@@ -77,6 +85,8 @@ class GceService:
 
     async def execute(self, request: ExecuteRequest, call: Call) -> ExecuteResponse:
         """Answers when the process runs, or is known never to."""
+        if request.HasField("box") and self._no_boxes:
+            raise GalaxyError(kPermission, f"there can be no box here: {self._no_boxes}")
         status, existed = await self._supervisor.execute(
             process_id(request),
             spec(request, self._rights(request.user)),

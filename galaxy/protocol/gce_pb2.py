@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from galaxy.protocol import types_pb2 as galaxy_dot_protocol_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19galaxy/protocol/gce.proto\x12\x06galaxy\x1a\x1bgalaxy/protocol/types.proto\"\xeb\x01\n\x06Limits\x12\x12\n\nmillicores\x18\x01 \x01(\x05\x12\x0e\n\x06memory\x18\x02 \x01(\x03\x12\x34\n\x12\x63pu_isolation_type\x18\x03 \x01(\x0e\x32\x18.galaxy.CpuIsolationType\x12\x0c\n\x04pids\x18\x04 \x01(\x05\x12\x0e\n\x06\x63puset\x18\x05 \x01(\t\x12\x15\n\rread_bytes_ps\x18\x06 \x01(\x03\x12\x16\n\x0ewrite_bytes_ps\x18\x07 \x01(\x03\x12\x12\n\nread_io_ps\x18\x08 \x01(\x03\x12\x13\n\x0bwrite_io_ps\x18\t \x01(\x03\x12\x11\n\tio_weight\x18\n \x01(\x05\"G\n\x04\x42ind\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x10\n\x08writable\x18\x03 \x01(\x08\x12\r\n\x05tmpfs\x18\x04 \x01(\x03\"M\n\x03\x42ox\x12\x10\n\x08hostname\x18\x01 \x01(\t\x12\x1b\n\x05\x62inds\x18\x02 \x03(\x0b\x32\x0c.galaxy.Bind\x12\x17\n\x0fprivate_network\x18\x03 \x01(\x08\"\x11\n\x0f\x44\x65scribeRequest\"[\n\x10\x44\x65scribeResponse\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\r\n\x05\x62uild\x18\x02 \x01(\t\x12\x11\n\tisolation\x18\x03 \x01(\t\x12\x18\n\x10isolation_reason\x18\x04 \x01(\t\"6\n\x10\x43onfigureRequest\x12\x12\n\nmillicores\x18\x01 \x01(\x05\x12\x0e\n\x06memory\x18\x02 \x01(\x03\"\x13\n\x11\x43onfigureResponse\"\x94\x02\n\x0e\x45xecuteRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x01(\t\x12\x0c\n\x04\x65nvs\x18\x04 \x03(\t\x12\x0b\n\x03\x63wd\x18\x05 \x01(\t\x12\x0c\n\x04user\x18\x06 \x01(\t\x12\x13\n\x0bstdout_path\x18\x07 \x01(\t\x12\x13\n\x0bstderr_path\x18\x08 \x01(\t\x12\x1e\n\x06limits\x18\t \x01(\x0b\x32\x0e.galaxy.Limits\x12\x18\n\x03\x62ox\x18\n \x01(\x0b\x32\x0b.galaxy.Box\x12\x0c\n\x04join\x18\x0b \x01(\t\x12\x0f\n\x07seccomp\x18\x0c \x01(\t\x12\x12\n\nstdin_path\x18\r \x01(\t\x12\x10\n\x08terminal\x18\x0e \x01(\t\"\xaf\x02\n\rProcessStatus\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.galaxy.ProcessState\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x11\n\texit_code\x18\x05 \x01(\x05\x12\x0e\n\x06signal\x18\x06 \x01(\x05\x12\x13\n\x0b\x63ore_dumped\x18\x07 \x01(\x08\x12\x12\n\noom_killed\x18\x08 \x01(\x08\x12\x12\n\nstart_time\x18\t \x01(\x01\x12\x10\n\x08\x65nd_time\x18\n \x01(\x01\x12\x12\n\nuser_cpu_s\x18\x0b \x01(\x01\x12\x14\n\x0csystem_cpu_s\x18\x0c \x01(\x01\x12\x0f\n\x07max_rss\x18\r \x01(\x03\x12\x0e\n\x06reason\x18\x0e \x01(\t\x12\x0e\n\x06\x63group\x18\x0f \x01(\t\"J\n\x0f\x45xecuteResponse\x12&\n\x07process\x18\x01 \x01(\x0b\x32\x15.galaxy.ProcessStatus\x12\x0f\n\x07\x65xisted\x18\x02 \x01(\x08\"\x0e\n\x0cWatchRequest\"g\n\rProcessChange\x12(\n\tprocesses\x18\x01 \x03(\x0b\x32\x15.galaxy.ProcessStatus\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x1a\n\x12removed_containers\x18\x03 \x03(\t\"1\n\x0bStopRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0f\n\x07grace_s\x18\x02 \x01(\x01\"\x0e\n\x0cStopResponse\">\n\nEndRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07grace_s\x18\x03 \x01(\x01\"\r\n\x0b\x45ndResponse\"\"\n\rRemoveRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\"\x10\n\x0eRemoveResponse\"\"\n\x0cUsageRequest\x12\x12\n\ncontainers\x18\x01 \x03(\t\"\xba\x01\n\x0e\x43ontainerUsage\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0e\n\x06\x63pu_ns\x18\x02 \x01(\x03\x12\x0e\n\x06memory\x18\x03 \x01(\x03\x12\x19\n\x11memory_with_cache\x18\x04 \x01(\x03\x12\x0c\n\x04pids\x18\x05 \x01(\x05\x12\x12\n\nread_bytes\x18\x06 \x01(\x03\x12\x13\n\x0bwrite_bytes\x18\x07 \x01(\x03\x12\x10\n\x08read_ios\x18\x08 \x01(\x03\x12\x11\n\twrite_ios\x18\t \x01(\x03\"E\n\rUsageResponse\x12&\n\x06usages\x18\x01 \x03(\x0b\x32\x16.galaxy.ContainerUsage\x12\x0c\n\x04time\x18\x02 \x01(\x01*s\n\x0cProcessState\x12\x11\n\rkProcessUnset\x10\x00\x12\x14\n\x10kProcessStarting\x10\x01\x12\x13\n\x0fkProcessRunning\x10\x02\x12\x11\n\rkProcessEnded\x10\x03\x12\x12\n\x0ekProcessFailed\x10\x04\x32\xd3\x03\n\x03Gce\x12=\n\x08\x44\x65scribe\x12\x17.galaxy.DescribeRequest\x1a\x18.galaxy.DescribeResponse\x12@\n\tConfigure\x12\x18.galaxy.ConfigureRequest\x1a\x19.galaxy.ConfigureResponse\x12:\n\x07\x45xecute\x12\x16.galaxy.ExecuteRequest\x1a\x17.galaxy.ExecuteResponse\x12\x36\n\x05Watch\x12\x14.galaxy.WatchRequest\x1a\x15.galaxy.ProcessChange0\x01\x12\x31\n\x04Stop\x12\x13.galaxy.StopRequest\x1a\x14.galaxy.StopResponse\x12\x35\n\nEndProcess\x12\x12.galaxy.EndRequest\x1a\x13.galaxy.EndResponse\x12\x37\n\x06Remove\x12\x15.galaxy.RemoveRequest\x1a\x16.galaxy.RemoveResponse\x12\x34\n\x05Usage\x12\x14.galaxy.UsageRequest\x1a\x15.galaxy.UsageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19galaxy/protocol/gce.proto\x12\x06galaxy\x1a\x1bgalaxy/protocol/types.proto\"\xeb\x01\n\x06Limits\x12\x12\n\nmillicores\x18\x01 \x01(\x05\x12\x0e\n\x06memory\x18\x02 \x01(\x03\x12\x34\n\x12\x63pu_isolation_type\x18\x03 \x01(\x0e\x32\x18.galaxy.CpuIsolationType\x12\x0c\n\x04pids\x18\x04 \x01(\x05\x12\x0e\n\x06\x63puset\x18\x05 \x01(\t\x12\x15\n\rread_bytes_ps\x18\x06 \x01(\x03\x12\x16\n\x0ewrite_bytes_ps\x18\x07 \x01(\x03\x12\x12\n\nread_io_ps\x18\x08 \x01(\x03\x12\x13\n\x0bwrite_io_ps\x18\t \x01(\x03\x12\x11\n\tio_weight\x18\n \x01(\x05\"G\n\x04\x42ind\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x10\n\x08writable\x18\x03 \x01(\x08\x12\r\n\x05tmpfs\x18\x04 \x01(\x03\"M\n\x03\x42ox\x12\x10\n\x08hostname\x18\x01 \x01(\t\x12\x1b\n\x05\x62inds\x18\x02 \x03(\x0b\x32\x0c.galaxy.Bind\x12\x17\n\x0fprivate_network\x18\x03 \x01(\x08\"\x11\n\x0f\x44\x65scribeRequest\"m\n\x10\x44\x65scribeResponse\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\r\n\x05\x62uild\x18\x02 \x01(\t\x12\x11\n\tisolation\x18\x03 \x01(\t\x12\x18\n\x10isolation_reason\x18\x04 \x01(\t\x12\x10\n\x08no_boxes\x18\x05 \x01(\t\"6\n\x10\x43onfigureRequest\x12\x12\n\nmillicores\x18\x01 \x01(\x05\x12\x0e\n\x06memory\x18\x02 \x01(\x03\"\x13\n\x11\x43onfigureResponse\"\x94\x02\n\x0e\x45xecuteRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x01(\t\x12\x0c\n\x04\x65nvs\x18\x04 \x03(\t\x12\x0b\n\x03\x63wd\x18\x05 \x01(\t\x12\x0c\n\x04user\x18\x06 \x01(\t\x12\x13\n\x0bstdout_path\x18\x07 \x01(\t\x12\x13\n\x0bstderr_path\x18\x08 \x01(\t\x12\x1e\n\x06limits\x18\t \x01(\x0b\x32\x0e.galaxy.Limits\x12\x18\n\x03\x62ox\x18\n \x01(\x0b\x32\x0b.galaxy.Box\x12\x0c\n\x04join\x18\x0b \x01(\t\x12\x0f\n\x07seccomp\x18\x0c \x01(\t\x12\x12\n\nstdin_path\x18\r \x01(\t\x12\x10\n\x08terminal\x18\x0e \x01(\t\"\xaf\x02\n\rProcessStatus\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.galaxy.ProcessState\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x11\n\texit_code\x18\x05 \x01(\x05\x12\x0e\n\x06signal\x18\x06 \x01(\x05\x12\x13\n\x0b\x63ore_dumped\x18\x07 \x01(\x08\x12\x12\n\noom_killed\x18\x08 \x01(\x08\x12\x12\n\nstart_time\x18\t \x01(\x01\x12\x10\n\x08\x65nd_time\x18\n \x01(\x01\x12\x12\n\nuser_cpu_s\x18\x0b \x01(\x01\x12\x14\n\x0csystem_cpu_s\x18\x0c \x01(\x01\x12\x0f\n\x07max_rss\x18\r \x01(\x03\x12\x0e\n\x06reason\x18\x0e \x01(\t\x12\x0e\n\x06\x63group\x18\x0f \x01(\t\"J\n\x0f\x45xecuteResponse\x12&\n\x07process\x18\x01 \x01(\x0b\x32\x15.galaxy.ProcessStatus\x12\x0f\n\x07\x65xisted\x18\x02 \x01(\x08\"\x0e\n\x0cWatchRequest\"g\n\rProcessChange\x12(\n\tprocesses\x18\x01 \x03(\x0b\x32\x15.galaxy.ProcessStatus\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x1a\n\x12removed_containers\x18\x03 \x03(\t\"1\n\x0bStopRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0f\n\x07grace_s\x18\x02 \x01(\x01\"\x0e\n\x0cStopResponse\">\n\nEndRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07grace_s\x18\x03 \x01(\x01\"\r\n\x0b\x45ndResponse\"\"\n\rRemoveRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\"\x10\n\x0eRemoveResponse\"\"\n\x0cUsageRequest\x12\x12\n\ncontainers\x18\x01 \x03(\t\"\xba\x01\n\x0e\x43ontainerUsage\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x0e\n\x06\x63pu_ns\x18\x02 \x01(\x03\x12\x0e\n\x06memory\x18\x03 \x01(\x03\x12\x19\n\x11memory_with_cache\x18\x04 \x01(\x03\x12\x0c\n\x04pids\x18\x05 \x01(\x05\x12\x12\n\nread_bytes\x18\x06 \x01(\x03\x12\x13\n\x0bwrite_bytes\x18\x07 \x01(\x03\x12\x10\n\x08read_ios\x18\x08 \x01(\x03\x12\x11\n\twrite_ios\x18\t \x01(\x03\"E\n\rUsageResponse\x12&\n\x06usages\x18\x01 \x03(\x0b\x32\x16.galaxy.ContainerUsage\x12\x0c\n\x04time\x18\x02 \x01(\x01*s\n\x0cProcessState\x12\x11\n\rkProcessUnset\x10\x00\x12\x14\n\x10kProcessStarting\x10\x01\x12\x13\n\x0fkProcessRunning\x10\x02\x12\x11\n\rkProcessEnded\x10\x03\x12\x12\n\x0ekProcessFailed\x10\x04\x32\xd3\x03\n\x03Gce\x12=\n\x08\x44\x65scribe\x12\x17.galaxy.DescribeRequest\x1a\x18.galaxy.DescribeResponse\x12@\n\tConfigure\x12\x18.galaxy.ConfigureRequest\x1a\x19.galaxy.ConfigureResponse\x12:\n\x07\x45xecute\x12\x16.galaxy.ExecuteRequest\x1a\x17.galaxy.ExecuteResponse\x12\x36\n\x05Watch\x12\x14.galaxy.WatchRequest\x1a\x15.galaxy.ProcessChange0\x01\x12\x31\n\x04Stop\x12\x13.galaxy.StopRequest\x1a\x14.galaxy.StopResponse\x12\x35\n\nEndProcess\x12\x12.galaxy.EndRequest\x1a\x13.galaxy.EndResponse\x12\x37\n\x06Remove\x12\x15.galaxy.RemoveRequest\x1a\x16.galaxy.RemoveResponse\x12\x34\n\x05Usage\x12\x14.galaxy.UsageRequest\x1a\x15.galaxy.UsageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'galaxy.protocol.gce_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROCESSSTATE']._serialized_start=1923
-  _globals['_PROCESSSTATE']._serialized_end=2038
+  _globals['_PROCESSSTATE']._serialized_start=1941
+  _globals['_PROCESSSTATE']._serialized_end=2056
   _globals['_LIMITS']._serialized_start=67
   _globals['_LIMITS']._serialized_end=302
   _globals['_BIND']._serialized_start=304
@@ -43,39 +43,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBEREQUEST']._serialized_start=456
   _globals['_DESCRIBEREQUEST']._serialized_end=473
   _globals['_DESCRIBERESPONSE']._serialized_start=475
-  _globals['_DESCRIBERESPONSE']._serialized_end=566
-  _globals['_CONFIGUREREQUEST']._serialized_start=568
-  _globals['_CONFIGUREREQUEST']._serialized_end=622
-  _globals['_CONFIGURERESPONSE']._serialized_start=624
-  _globals['_CONFIGURERESPONSE']._serialized_end=643
-  _globals['_EXECUTEREQUEST']._serialized_start=646
-  _globals['_EXECUTEREQUEST']._serialized_end=922
-  _globals['_PROCESSSTATUS']._serialized_start=925
-  _globals['_PROCESSSTATUS']._serialized_end=1228
-  _globals['_EXECUTERESPONSE']._serialized_start=1230
-  _globals['_EXECUTERESPONSE']._serialized_end=1304
-  _globals['_WATCHREQUEST']._serialized_start=1306
-  _globals['_WATCHREQUEST']._serialized_end=1320
-  _globals['_PROCESSCHANGE']._serialized_start=1322
-  _globals['_PROCESSCHANGE']._serialized_end=1425
-  _globals['_STOPREQUEST']._serialized_start=1427
-  _globals['_STOPREQUEST']._serialized_end=1476
-  _globals['_STOPRESPONSE']._serialized_start=1478
-  _globals['_STOPRESPONSE']._serialized_end=1492
-  _globals['_ENDREQUEST']._serialized_start=1494
-  _globals['_ENDREQUEST']._serialized_end=1556
-  _globals['_ENDRESPONSE']._serialized_start=1558
-  _globals['_ENDRESPONSE']._serialized_end=1571
-  _globals['_REMOVEREQUEST']._serialized_start=1573
-  _globals['_REMOVEREQUEST']._serialized_end=1607
-  _globals['_REMOVERESPONSE']._serialized_start=1609
-  _globals['_REMOVERESPONSE']._serialized_end=1625
-  _globals['_USAGEREQUEST']._serialized_start=1627
-  _globals['_USAGEREQUEST']._serialized_end=1661
-  _globals['_CONTAINERUSAGE']._serialized_start=1664
-  _globals['_CONTAINERUSAGE']._serialized_end=1850
-  _globals['_USAGERESPONSE']._serialized_start=1852
-  _globals['_USAGERESPONSE']._serialized_end=1921
-  _globals['_GCE']._serialized_start=2041
-  _globals['_GCE']._serialized_end=2508
+  _globals['_DESCRIBERESPONSE']._serialized_end=584
+  _globals['_CONFIGUREREQUEST']._serialized_start=586
+  _globals['_CONFIGUREREQUEST']._serialized_end=640
+  _globals['_CONFIGURERESPONSE']._serialized_start=642
+  _globals['_CONFIGURERESPONSE']._serialized_end=661
+  _globals['_EXECUTEREQUEST']._serialized_start=664
+  _globals['_EXECUTEREQUEST']._serialized_end=940
+  _globals['_PROCESSSTATUS']._serialized_start=943
+  _globals['_PROCESSSTATUS']._serialized_end=1246
+  _globals['_EXECUTERESPONSE']._serialized_start=1248
+  _globals['_EXECUTERESPONSE']._serialized_end=1322
+  _globals['_WATCHREQUEST']._serialized_start=1324
+  _globals['_WATCHREQUEST']._serialized_end=1338
+  _globals['_PROCESSCHANGE']._serialized_start=1340
+  _globals['_PROCESSCHANGE']._serialized_end=1443
+  _globals['_STOPREQUEST']._serialized_start=1445
+  _globals['_STOPREQUEST']._serialized_end=1494
+  _globals['_STOPRESPONSE']._serialized_start=1496
+  _globals['_STOPRESPONSE']._serialized_end=1510
+  _globals['_ENDREQUEST']._serialized_start=1512
+  _globals['_ENDREQUEST']._serialized_end=1574
+  _globals['_ENDRESPONSE']._serialized_start=1576
+  _globals['_ENDRESPONSE']._serialized_end=1589
+  _globals['_REMOVEREQUEST']._serialized_start=1591
+  _globals['_REMOVEREQUEST']._serialized_end=1625
+  _globals['_REMOVERESPONSE']._serialized_start=1627
+  _globals['_REMOVERESPONSE']._serialized_end=1643
+  _globals['_USAGEREQUEST']._serialized_start=1645
+  _globals['_USAGEREQUEST']._serialized_end=1679
+  _globals['_CONTAINERUSAGE']._serialized_start=1682
+  _globals['_CONTAINERUSAGE']._serialized_end=1868
+  _globals['_USAGERESPONSE']._serialized_start=1870
+  _globals['_USAGERESPONSE']._serialized_end=1939
+  _globals['_GCE']._serialized_start=2059
+  _globals['_GCE']._serialized_end=2526
 # @@protoc_insertion_point(module_scope)

@@ -72,16 +72,18 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("pid", "build", "isolation", "isolation_reason")
+    __slots__ = ("pid", "build", "isolation", "isolation_reason", "no_boxes")
     PID_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_REASON_FIELD_NUMBER: _ClassVar[int]
+    NO_BOXES_FIELD_NUMBER: _ClassVar[int]
     pid: int
     build: str
     isolation: str
     isolation_reason: str
-    def __init__(self, pid: _Optional[int] = ..., build: _Optional[str] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ...) -> None: ...
+    no_boxes: str
+    def __init__(self, pid: _Optional[int] = ..., build: _Optional[str] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ..., no_boxes: _Optional[str] = ...) -> None: ...
 
 class ConfigureRequest(_message.Message):
     __slots__ = ("millicores", "memory")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.launch import Launcher, Places, environment
+from galaxy.agent.boxes import Boxes
+from galaxy.agent.launch import Launcher, environment
+from galaxy.agent.places import Places
 from galaxy.agent.records import Pod, PodKey, Task
 from galaxy.agent.steps import Execute
 from galaxy.protocol.gce_pb2 import ExecuteRequest
@@ -28,10 +30,19 @@ POD = Pod(
 
 def request(task: TaskDescriptor, name: str) -> ExecuteRequest:
     """The start of a process."""
-    launcher = Launcher(lambda: "10.0.0.1:8221", ("python3", "unpack.py"))
-    return launcher.request(
-        POD, description(task), Execute(0, name), PLACES, Path("/data/packages/abc")
-    )
+    return _request(task, name, None)
+
+
+def boxed(task: TaskDescriptor, name: str) -> ExecuteRequest:
+    """The start of a process where boxes can be made."""
+    return _request(task, name, Boxes(Path("/data")))
+
+
+def _request(task: TaskDescriptor, name: str, boxes: Boxes | None) -> ExecuteRequest:
+    launcher = Launcher(lambda: "10.0.0.1:8221", ("python3", "unpack.py"), lambda: boxes)
+    asked = description(task)
+    asked.pod.namespace_isolation = True
+    return launcher.request(POD, asked, Execute(0, name), PLACES, Path("/data/packages/abc"))
 
 
 class EnvironmentTests(SynchronousTestCase):
@@ -93,6 +104,28 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(asked.stderr_path, "/data/pods/web_1.0.2/0.2.main.4.stderr")
         self.assertEqual((asked.limits.millicores, asked.limits.memory), (300, 1 << 20))
         self.assertEqual(asked.limits.cpu_isolation_type, kCpuIsolationSoft)
+
+    def test_boxes(self) -> None:
+        """Whatever is the task's runs in a box; what we run for it shuts itself in."""
+        task = TaskDescriptor(binary=b"...", source_type=kSourceTypeBinary, seccomp="default")
+        for name, expected in {
+            "main.4": True,
+            "stop": True,
+            "health.1": True,
+            "deploy.1": False,
+        }.items():
+            self.assertEqual(boxed(task, name).HasField("box"), expected, name)
+        task.source_type = kSourceTypeCommand
+        self.assertTrue(boxed(task, "deploy.1").HasField("box"))
+        self.assertEqual(boxed(task, "main.4").seccomp, "default")
+        self.assertFalse(request(task, "main.4").HasField("box"))
+
+    def test_company(self) -> None:
+        """Who stops or asks a task goes where its main process is."""
+        task = TaskDescriptor()
+        self.assertEqual(boxed(task, "stop").join, "main.0")
+        self.assertEqual(boxed(task, "health.7").join, "main.0")
+        self.assertEqual(boxed(task, "main.4").join, "")
 
     def test_stop(self) -> None:
         """The stop command."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from functools import partial
@@ -62,16 +63,19 @@ class OptionTests(SynchronousTestCase):
             self.assertIn(value, refusal(partial(options, flag, value)))
 
 
+GIVEN = ("--master", "127.0.0.1:1", "--default-user", "nobody")
+
+
 class StartTests(SynchronousTestCase):
     """The parts."""
 
     def refusal(self, *arguments: str) -> str:
         """What is said on stderr when the daemon leaves with status 78."""
-        return refusal(lambda: makeService(options("--master", "127.0.0.1:1", *arguments)))
+        return refusal(lambda: makeService(options(*GIVEN, *arguments)))
 
     def test_parts(self) -> None:
         """The agent is among the parts, by name."""
-        service = makeService(options("--master", "127.0.0.1:1", "--data-dir", self.short()))
+        service = makeService(options(*GIVEN, "--data-dir", self.short()))
         assert isinstance(service, MultiService)
         self.assertIsInstance(service.getServiceNamed("agent"), Agent)
 
@@ -98,3 +102,11 @@ class StartTests(SynchronousTestCase):
         path.write_text("[agent]\nreserve_millicores = 100000000\n")
         told = self.refusal("--config", str(path), "--data-dir", self.short())
         self.assertIn("100000000 millicores", told)
+
+    def test_no_account(self) -> None:
+        """As root, an account that is missing is named, and how to make it."""
+        arguments = ("--data-dir", self.short(), "--default-user", "no-such-account")
+        self.assertIn("useradd --system --no-create-home no-such", self.refusal(*arguments))
+
+    if os.geteuid() != 0:
+        test_no_account.skip = "others run tasks as themselves"  # type: ignore[attr-defined]

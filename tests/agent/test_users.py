@@ -6,26 +6,40 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.users import Users, account_uid
 
-ACCOUNTS = {"root": 0, "toor": 0, "ann": 1000}
+ACCOUNTS = {"root": 0, "toor": 0, "ann": 1000, "galaxy": 999}
 
 
 class UserTests(SynchronousTestCase):
     """The rule."""
 
     def test_table(self) -> None:
-        """By who the agent is, the configured user, and the job's user."""
-        for own, default, job, expected in (
-            (1000, "", "ann", ""),  # without root: its own
-            (1000, "galaxy", "ann", ""),
-            (0, "galaxy", "ann", "galaxy"),
-            (0, "", "ann", "ann"),
-            (0, "", "", "nobody"),
-            (0, "", "stranger", "nobody"),
-            (0, "", "root", "nobody"),
-            (0, "", "toor", "nobody"),  # root by another name
+        """By who the agent is, who has an account, and the job's user."""
+        for own, accounts, job, expected in (
+            (1000, (), "ann", ""),  # without root: its own
+            (1000, ("ann",), "ann", ""),
+            (0, (), "ann", "galaxy"),
+            (0, ("ann",), "ann", "ann"),
+            (0, ("ann",), "", "galaxy"),
+            (0, ("ann",), "stranger", "galaxy"),
+            (0, ("ann",), "root", "galaxy"),
+            (0, ("root",), "root", "root"),
         ):
-            users = Users(own, default, ACCOUNTS.get)
-            self.assertEqual(users.task_user(job), expected, (own, default, job))
+            users = Users(own, "galaxy", accounts, ACCOUNTS.get)
+            self.assertEqual(users.task_user(job), expected, (own, accounts, job))
+
+    def test_problems(self) -> None:
+        """A machine whose accounts do not suit is told of in a sentence, with the remedy."""
+        for own, default, accounts, words in (
+            (0, "galaxy", ("ann", "root"), ""),
+            (1000, "nobody here", (), ""),
+            (0, "nobody-here", (), "useradd --system --no-create-home nobody-here"),
+            (0, "", (), "useradd --system --no-create-home galaxy"),
+            (0, "toor", (), "which is root"),
+            (0, "galaxy", ("stranger",), "lists 'stranger'"),
+        ):
+            problem = Users(own, default, accounts, ACCOUNTS.get).problem()
+            self.assertEqual(bool(words), bool(problem))
+            self.assertIn(words, problem)
 
     def test_accounts(self) -> None:
         """Accounts are those of the machine."""

@@ -32,11 +32,12 @@ class WorkspaceTests(SynchronousTestCase):
         self.addCleanup(os.umask, before)
         user = "nobody" if os.geteuid() == 0 else ""
         self.workspaces.make(KEY, 0, user)
-        workspace = self.workspaces.places(KEY).workspace(0)
-        self.assertEqual(stat.S_IMODE(workspace.stat().st_mode), 0o700)
-        self.assertEqual(stat.S_IMODE(workspace.parent.stat().st_mode), 0o711)
-        if user:
-            self.assertEqual(workspace.stat().st_uid, pwd.getpwnam(user).pw_uid)
+        places = self.workspaces.places(KEY)
+        self.assertEqual(stat.S_IMODE(places.directory.stat().st_mode), 0o711)
+        for directory in (places.workspace(0), places.temporary(0)):
+            self.assertEqual(stat.S_IMODE(directory.stat().st_mode), 0o700)
+            if user:
+                self.assertEqual(directory.stat().st_uid, pwd.getpwnam(user).pw_uid)
 
     def test_make_again(self) -> None:
         """To make it again leaves what is in it."""

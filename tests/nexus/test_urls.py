@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.nexus.interfaces import CannotOpen
-from galaxy.nexus.static import StaticDiscovery
 from galaxy.nexus.places import LevelDBPlace, ZooKeeperPlace, parse_nexus_url
+from galaxy.nexus.static import StaticDiscovery
 from galaxy.nexus.urls import open_discovery
 
 GOOD = {

@@ -18,6 +18,7 @@ from galaxy.client import exits
 from galaxy.client.command import Failure, told
 from galaxy.client.ensemble import check
 from galaxy.client.leader import Leader, Unreachable
+from galaxy.client.local.account import see_to_account
 from galaxy.client.local.ground import claimed, lay
 from galaxy.client.local.plan import AgentShare, Daemon, Layout, daemons
 from galaxy.client.local.processes import (
@@ -63,6 +64,7 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
     with claimed(layout, told):
         settings = settled_settings(layout, wish)
         masters = settings.masters or (settings.master.listen,)
+        see_to_account(settings.agent.default_user, told)
         known = known_agents(layout)
         if ignored := passed_over(wish, known):
             told(f"galaxy: {ignored}")
