@@ -83,7 +83,7 @@ class Launcher:
             user=pod.user,
             stdout_path=str(output(stderr=False)),
             stderr_path=str(output(stderr=True)),
-            limits=_limits(task),
+            limits=_limits(task, description.pod.requirement.tmpfs.size),
             seccomp=task.seccomp,
             box=box,
         )
@@ -171,9 +171,10 @@ def _port_variables(ports: Sequence[tuple[str, int]]) -> dict[str, str]:
     return {**by_position, **by_name}
 
 
-def _limits(task: TaskDescriptor) -> Limits:
+def _limits(task: TaskDescriptor, tmpfs_bytes: int) -> Limits:
+    """Files in memory count with whoever wrote them first, which may be any of the tasks."""
     return Limits(
         millicores=task.requirement.millicores,
-        memory=task.requirement.memory,
+        memory=task.requirement.memory + tmpfs_bytes,
         cpu_isolation_type=task.cpu_isolation_type,
     )
