@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.exec_memory import MemoryChannels
+from galaxy.agent.fetch import ISource
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
@@ -127,6 +128,7 @@ class Machine:
     database: MemoryDatabase = field(factory=MemoryDatabase)
     spawner: Spawner = field(factory=Spawner)
     probes: MemoryProbes = field(factory=MemoryProbes)
+    sources: dict[str, ISource] = field(factory=lambda: {"file": FileSource(maybeDeferred)})
     channels: MemoryChannels = field(factory=MemoryChannels)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
@@ -175,7 +177,7 @@ class Machine:
             open_database=lambda: self.database,
             disk=self.disk,
             in_thread=maybeDeferred,
-            sources={"file": FileSource(maybeDeferred)},
+            sources=self.sources,
             gce_address=GCE_ADDRESS,
             spawner=self.spawner,
             probes=self.probes,

@@ -156,6 +156,13 @@ class DeployTests(TestCase):
         if NO_CGROUPS is None:
             self.assertEqual(quotas(task.cgroup), ["5000"])  # while it was unpacked: none
 
+    async def test_inline(self) -> None:
+        """What came with the job is unpacked in the same way."""
+        archive = gzip.compress(tar(("bin/serve", b"#!/bin/sh\n")))
+        await self.run_one(source_type=kSourceTypeBinary, binary=archive)
+        pod = await self.until(lambda pod: pod.state == kPodRunning)
+        self.assertEqual((Path(pod.path) / "0/bin/serve").read_bytes(), b"#!/bin/sh\n")
+
     async def test_hostile(self) -> None:
         """An archive that leads out of its place is refused with the reason, and leaves nothing."""
         archive = tar(("decent", b"x"), special("link", b"2", "../../../etc"))

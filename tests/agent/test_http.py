@@ -10,6 +10,7 @@ from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import ResponseDone
@@ -213,6 +214,15 @@ class HttpTests(TestCase):
         fetched = self.source.fetch(f"{self.base}/package", Have(), Collected())
         reactor.callLater(0, fetched.cancel)
         await self.assertFailure(fetched, CancelledError)
+
+    async def test_quiet(self) -> None:
+        """Connections are not logged one by one, neither those that fail."""
+        with capturedLogs() as events:
+            await self.get("package")
+            fetched = self.source.fetch("http://127.0.0.1:1/x", Have(), Collected())
+            await self.assertFailure(fetched, FetchError)
+        told = [formatEvent(event) for event in events]
+        self.assertEqual([line for line in told if "ClientFactory" in line], [])
 
     async def test_rate(self) -> None:
         """Three fetches at once take as long as the bound says, and all come whole."""
