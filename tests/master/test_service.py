@@ -27,6 +27,7 @@ from galaxy.protocol.master_pb2 import (
     GetPendingJobsRequest,
     GetResourceSnapshotRequest,
     GetStatusRequest,
+    GetStatusResponse,
     HeartBeatRequest,
     JobOverview,
     ListAgentsRequest,
@@ -34,6 +35,7 @@ from galaxy.protocol.master_pb2 import (
     ShowJobRequest,
     ShowPodRequest,
     ShowTaskRequest,
+    StepDownRequest,
     SubmitJobRequest,
     TerminateJobRequest,
 )
@@ -672,6 +674,40 @@ class LeadershipTests(MasterTests):
         self.world.advance(10)
         (agent,) = self.world.do(self.world.stub.list_agents(ListAgentsRequest())).agents
         self.assertEqual(agent.state, kDead)
+
+    def test_who_steps_down_leaves_it_to_another_and_stands_by(self) -> None:
+        other = "127.0.0.1:7829"
+        self.world.start_master(other)
+        self.world.submit()
+        self.assertEqual(list(self.status(self.world.stub).standbys), [other])
+        after = self.world.do(self.world.stub.step_down(StepDownRequest(epoch=1)))
+        self.assertEqual((after.leader, after.epoch), (other, 2))
+        stub = self.world.dial(other)
+        status = self.status(stub)
+        self.assertEqual((status.epoch, list(status.standbys), status.jobs), (2, [ADDRESS], 1))
+
+    def test_to_step_down_twice_is_to_step_down_once(self) -> None:
+        """A repeat that reaches the next leader names a reign that is over."""
+        other = "127.0.0.1:7829"
+        self.world.start_master(other)
+        self.world.do(self.world.stub.step_down(StepDownRequest(epoch=1)))
+        again = self.world.do(self.world.dial(other).step_down(StepDownRequest(epoch=1)))
+        self.assertEqual((again.leader, again.epoch), (other, 2))
+
+    def test_the_only_master_does_not_step_down(self) -> None:
+        request = StepDownRequest(epoch=1)
+        reason = self.assert_refused(Status.kConflict, self.world.stub.step_down(request))
+        self.assertIn("no other master stands", reason)
+        self.assertEqual(self.status(self.world.stub).epoch, 1)
+
+    def test_a_suspended_leader_says_so(self) -> None:
+        self.world.master.leadership.suspended("the ensemble does not answer")
+        self.assertEqual(self.status(self.world.stub).doubt, "the ensemble does not answer")
+
+    def status(self, stub: MasterStub) -> GetStatusResponse:
+        """What a master says of the whole."""
+        answer: GetStatusResponse = self.world.do(stub.get_status(GetStatusRequest()))
+        return answer
 
     def test_an_agent_that_saw_a_later_reign_ends_this_one(self) -> None:
         """And the master stands anew, with a higher epoch."""

@@ -9,6 +9,7 @@ from galaxy.protocol.master_pb2 import (
     ResumeJobRequest,
     ScaleJobRequest,
     SteerUpdateRequest,
+    StepDownRequest,
     SuspendJobRequest,
     TerminateJobRequest,
     UpdateJobRequest,
@@ -171,3 +172,33 @@ class SteeringTests(MasterTests):
         for call in refused:
             reason = self.assert_refused(Status.kJobUpdateFail, call)
             self.assertIn("kJobFinished", reason)
+
+    def test_a_restart_sent_again_is_one_restart_also_for_the_next_leader(self) -> None:
+        request = RestartJobRequest(job_id="web", request_id="r")
+        for _ in range(2):
+            self.world.do(self.world.stub.restart_job(request))
+        self.assertEqual(self.generation(), 1)
+        self.take_over()
+        self.world.do(self.world.stub.restart_job(request))
+        self.assertEqual(self.generation(), 1)
+        self.world.do(
+            self.world.stub.restart_job(RestartJobRequest(job_id="web", request_id="another"))
+        )
+        self.assertEqual(self.generation(), 2)
+
+    def test_a_rollback_sent_again_goes_back_once(self) -> None:
+        self.update(other(self.asked))
+        request = SteerUpdateRequest(job_id="web", steering=kSteerRollback, request_id="r")
+        for _ in range(2):
+            answer = self.world.do(self.world.stub.steer_update(request))
+            self.assertEqual(answer.version, "v1")
+
+    def generation(self) -> int:
+        return self.world.cluster().jobs.resolve("web").generation
+
+    def take_over(self) -> None:
+        """Another master leads from now on."""
+        address = "127.0.0.1:7829"
+        self.world.master, self.world.nexus = self.world.start_master(address)
+        self.world.do(self.world.stub.step_down(StepDownRequest(epoch=1)))
+        self.world.stub = self.world.dial(address)
