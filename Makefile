@@ -6,7 +6,7 @@ TRIAL := $(BIN)/python -m twisted.trial
 UNIT := $(filter-out tests.integration,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))))
 UNIT += $(subst /,.,$(patsubst %.py,%,$(wildcard tests/test_*.py)))
 
-.PHONY: setup up down test lint types layers unit functional test-v2 simulate proto bench
+.PHONY: setup up down test lint types layers unit functional test-v2 simulate soak proto bench
 
 setup: .venv/ready
 
@@ -61,6 +61,12 @@ simulate:
 	@$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --every 2 & other=$$!; \
 	$(BIN)/python -m tests.simulation --first $$(($(FIRST) + 1)) --seeds $$(($(SEEDS) - 1)) --every 2; one=$$?; \
 	wait $$other && exit $$one
+
+# Random deaths of real agents, engines and cradles, until so many have died.
+KILLS ?= 1000
+
+soak: setup
+	@$(BIN)/python -m tests.soak --kills $(KILLS)
 
 # The messages and services, made anew from the .proto files.
 proto:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar, cast
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from galaxy.gce.procfs import start_time
+from galaxy.gce.procfs import start_time, stat
 from galaxy.protocol.agent_pb2 import (
     Description,
     KillPodsRequest,
@@ -146,7 +146,9 @@ class Machine:
             return False
 
     def pid(self, role: str) -> int:
-        """The pid of "agent" or "gce"."""
+        """The pid of "agent", "gce", or its "cradle". Raises `ProcessLookupError`."""
+        if role == "cradle":
+            return _child(self.pid(nursery.GCE))
         text = (self.directory / nursery.PIDS).read_text()
         return int(dict(line.split() for line in text.splitlines())[role])
 
@@ -259,6 +261,15 @@ class Machine:
         containers = self.data / "gce" / "containers"
         groups = Path("/sys/fs/cgroup").glob(f"*/{self._cgroup}/*/")
         return not any(containers.iterdir()) and not any(groups)
+
+
+def _child(parent: int) -> int:
+    """The only child of a process."""
+    for process in Path("/proc").glob("[0-9]*"):
+        found = stat(process.name)
+        if found is not None and found[1] == parent:
+            return int(process.name)
+    raise ProcessLookupError
 
 
 def _free_port() -> int:
