@@ -4,8 +4,9 @@ The engine's process.
     python -m galaxy.gce --socket PATH --dir DIR --cgroup NAME --pidfile PATH [--log PATH]
 
 Whoever starts it puts it into a session of its own. It serves as soon as the
-socket answers. SIGTERM: it leaves, and what it started runs on. Exit codes: 75,
-another gce serves DIR; 78, something that was given cannot be used.
+socket answers. SIGTERM: it leaves, and what it started runs on. SIGUSR1: it becomes the
+gce that is installed now (`galaxy.gce.upgrade`). Exit codes: 75, another gce serves DIR;
+78, something that was given cannot be used.
 
 Twisted is imported after the cradle was started: both take their time at once.
 """
@@ -18,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from galaxy.gce.options import parse_options
+from galaxy.gce.options import Options, parse_options
 from galaxy.gce.spawn import Spawn, spawn_cradle
 
 _LOCK = "gce.lock"
@@ -32,7 +33,7 @@ def main(spawn: Spawn = spawn_cradle) -> NoReturn:
     try:
         options.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         (options.directory / "containers").mkdir(mode=0o700, exist_ok=True)
-        lock = os.open(options.directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = _lock(options)
         _try_to_write(options.directory / "probe")
         if options.log is not None:
             _write_output_to(options.log)
@@ -50,7 +51,14 @@ def main(spawn: Spawn = spawn_cradle) -> NoReturn:
 
     from galaxy.gce.run import run
 
-    sys.exit(run(options, cradle, spawn))
+    sys.exit(run(options, cradle, lock, spawn))
+
+
+def _lock(options: Options) -> int:
+    """The descriptor of the lock, which the gce that this process was before has already."""
+    if options.handed_over is not None:
+        return options.handed_over[0]
+    return os.open(options.directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _try_to_write(path: Path) -> None:

@@ -8,18 +8,25 @@ from pathlib import Path
 
 from attrs import frozen
 
+HANDED_OVER = "--handed-over="
 _LONGEST_SOCKET_PATH = 107  # the kernel's limit
 
 
 @frozen
 class Options:
-    """What the command line says. `cgroup` is empty where none is wanted."""
+    """
+    What the command line says. `cgroup` is empty where none is wanted. `handed_over` are the
+    descriptors of the lock and the listening socket, if this process was a gce before
+    (`galaxy.gce.upgrade`); `arguments` is everything else that was said.
+    """
 
     socket: str
     directory: Path
     cgroup: str
     pidfile: Path
     log: Path | None
+    handed_over: tuple[int, int] | None = None
+    arguments: tuple[str, ...] = ()
 
 
 def parse_options(arguments: list[str]) -> Options:
@@ -30,6 +37,7 @@ def parse_options(arguments: list[str]) -> Options:
     parser.add_argument("--cgroup", default="", metavar="NAME", help="the group that is ours")
     parser.add_argument("--pidfile", required=True, type=Path, metavar="PATH")
     parser.add_argument("--log", type=Path, metavar="PATH", help="default: standard output")
+    parser.add_argument("--handed-over", metavar="LOCK,SOCKET", help=argparse.SUPPRESS)
     found = parser.parse_args(arguments)
     socket = os.path.abspath(found.socket)
     if len(os.fsencode(socket)) > _LONGEST_SOCKET_PATH:
@@ -43,4 +51,13 @@ def parse_options(arguments: list[str]) -> Options:
         cgroup=cgroup,
         pidfile=found.pidfile.absolute(),
         log=found.log and found.log.absolute(),
+        handed_over=_descriptors(found.handed_over),
+        arguments=tuple(said for said in arguments if not said.startswith(HANDED_OVER)),
     )
+
+
+def _descriptors(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    lock, _, listening = text.partition(",")
+    return int(lock), int(listening)

@@ -24,9 +24,10 @@ from galaxy.gce.records import Records
 from galaxy.gce.service import GceService
 from galaxy.gce.spawn import Cradle, Spawn, spawn_cradle
 from galaxy.gce.supervisor import Supervisor
+from galaxy.gce.upgrade import Upgrade, reap_predecessors
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import GCE
-from galaxy.protocol.tcp import TcpNetwork
+from galaxy.protocol.tcp import TcpListening, TcpNetwork
 from galaxy.protocol.wire_pb2 import Hello
 
 EX_CONFIG = 78
@@ -39,8 +40,8 @@ class _Outcome:
     exit_code: int = 0
 
 
-def run(options: Options, cradle: Cradle, spawn: Spawn = spawn_cradle) -> int:
-    """Serve until SIGTERM; the exit code."""
+def run(options: Options, cradle: Cradle, lock: int, spawn: Spawn = spawn_cradle) -> int:
+    """Serve until SIGTERM; the exit code. `lock` is handed over to a gce that follows by exec."""
     from twisted.internet import reactor
 
     globalLogBeginner.beginLoggingTo(
@@ -49,7 +50,7 @@ def run(options: Options, cradle: Cradle, spawn: Spawn = spawn_cradle) -> int:
     outcome = _Outcome()
 
     def begin() -> None:
-        serving = Deferred.fromCoroutine(_serve(reactor, options, cradle, spawn))
+        serving = Deferred.fromCoroutine(_serve(reactor, options, cradle, lock, spawn))
         serving.addErrback(_give_up, reactor, outcome)
 
     reactor.callWhenRunning(begin)
@@ -57,28 +58,42 @@ def run(options: Options, cradle: Cradle, spawn: Spawn = spawn_cradle) -> int:
     return outcome.exit_code
 
 
-async def _serve(reactor: Any, options: Options, cradle: Cradle, spawn: Spawn) -> None:
+async def _serve(reactor: Any, options: Options, cradle: Cradle, lock: int, spawn: Spawn) -> None:
     cgroups = find_cgroups(options.cgroup, str(options.directory))
     supervisor = make_supervisor(reactor, options, cgroups, cradle, spawn)
     reactor.addSystemEventTrigger("before", "shutdown", supervisor.stop)
     await supervisor.start()
+    if options.handed_over is not None:
+        reap_predecessors()
     build = _build()
     service = GceService(supervisor, reactor, build, no_boxes=why_no_boxes())
-    listening = await TcpNetwork(reactor).listen(
-        f"unix:{options.socket}",
-        Hello(role="gce", name=f"gce of {options.directory}", build=build),
-        [Served(GCE, service)],
-    )
+    listening = await _listen(TcpNetwork(reactor), options, service, build)
     # "before" triggers run in this order and are waited for.
     reactor.addSystemEventTrigger("before", "shutdown", listening.stop)
     options.pidfile.write_text(f"{os.getpid()}\n", encoding="ascii")
     reactor.addSystemEventTrigger("after", "shutdown", partial(options.pidfile.unlink, True))
+    upgrade = Upgrade(reactor, options.arguments, lock, listening, supervisor)
+    upgrade.await_signal()
     _log.info(
-        "serving {socket}; isolation: {isolation} {reason}",
+        "gce {build} serves {socket}; isolation: {isolation} {reason}",
+        build=build,
         socket=options.socket,
         isolation=cgroups.isolation,
         reason=cgroups.reason,
     )
+
+
+async def _listen(
+    network: TcpNetwork, options: Options, service: GceService, build: str
+) -> TcpListening:
+    address = f"unix:{options.socket}"
+    hello = Hello(role="gce", name=f"gce of {options.directory}", build=build)
+    serve = [Served(GCE, service)]
+    if options.handed_over is not None:
+        return network.adopt(options.handed_over[1], address, hello, serve)
+    listening = await network.listen(address, hello, serve)
+    assert isinstance(listening, TcpListening)
+    return listening
 
 
 def make_supervisor(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import stat
+import struct
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,6 +21,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
+    IReactorSocket,
     IReactorTCP,
     IReactorTime,
     IReactorUNIX,
@@ -28,6 +31,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from galaxy.protocol.addresses import TcpAddress, UnixAddress, parse_address
+from galaxy.protocol.calls import Refused
 from galaxy.protocol.connection import Connection
 from galaxy.protocol.counters import WireCounters
 from galaxy.protocol.dispatch import Handlers
@@ -43,7 +47,12 @@ _KEEPALIVE_IDLE_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_PROBES = 20, 5, 4
 
 class _TcpTakingPort(TakingPort):
     def made(self, connection: Connection) -> None:
-        _tune(connection.transport)
+        transport: Any = connection.transport
+        if _is_ours(transport.getHandle()):
+            _tune(transport)
+        else:
+            self._ends.counters.refusals[Refused.STRANGER] += 1
+            connection.close("this socket is for root, and for whoever runs its server")
 
 
 class _TcpDialling(Dialling):
@@ -64,6 +73,18 @@ class TcpListening:
     def stop(self) -> Deferred[None]:
         """Take no more connections, close those taken."""
         return Deferred.fromCoroutine(self._stop())
+
+    async def hand_over(self) -> int:
+        """
+        Close the connections and take no more, but go on listening: for a program that takes
+        this one's place by exec, and adopts the descriptor that this returns.
+        """
+        port: Any = self._port
+        port.stopReading()
+        await self._taking.close_all("the server is being replaced")
+        descriptor = os.dup(port.fileno())
+        os.set_inheritable(descriptor, True)
+        return descriptor
 
     async def _stop(self) -> None:
         await maybeDeferred(self._port.stopListening)
@@ -91,6 +112,16 @@ class TcpNetwork:
     def listen(self, address: str, hello: Hello, serve: Sequence[Served]) -> Deferred[IListening]:
         """Serve whoever connects; a socket file can be used by its owner alone."""
         return maybeDeferred(self._listen, address, hello, Handlers(serve))
+
+    def adopt(
+        self, descriptor: int, address: str, hello: Hello, serve: Sequence[Served]
+    ) -> TcpListening:
+        """Go on where `hand_over` left the socket of a file."""
+        taking = _TcpTakingPort(self._ends, hello, Handlers(serve))
+        factory: Any = taking
+        port = IReactorSocket(self._reactor).adoptStreamPort(descriptor, socket.AF_UNIX, factory)
+        os.close(descriptor)  # the port has a copy
+        return TcpListening(address, port, taking)
 
     def dial(self, address: str, hello: Hello, serve: Sequence[Served] = ()) -> Deferred[IPeer]:
         """Connect and exchange hellos."""
@@ -150,6 +181,15 @@ def _not_connected(failure: Failure, dialling: Dialling) -> None:
 def _stop_connecting(failure: Failure, connecting: Deferred[Any]) -> Failure:
     connecting.cancel()
     return failure
+
+
+def _is_ours(handle: socket.socket) -> bool:
+    """Whether the other end is root or our own user; of TCP the kernel does not tell."""
+    if handle.family != socket.AF_UNIX:
+        return True
+    told = handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _pid, uid, _gid = struct.unpack("3i", told)
+    return uid in {0, os.geteuid()}
 
 
 def _tune(transport: Any) -> None:

@@ -110,8 +110,10 @@ async def wait_until(what: Callable[[], Awaitable[bool]]) -> None:
 class Engine:
     """`python -m galaxy.gce` as a process, and the connection to it."""
 
-    def __init__(self, directory: Path, cgroup: str) -> None:
+    def __init__(self, directory: Path, cgroup: str, code: Path | None = None) -> None:
+        """`code`: where the galaxy is that it is to run; default: ours."""
         self.directory = directory
+        self._environment = {**ENVIRONMENT, **({"PYTHONPATH": str(code)} if code else {})}
         self.gce: GceStub
         self._options = options(directory, cgroup)
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,11 +135,16 @@ class Engine:
         with self._log().open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
-                env=ENVIRONMENT,
+                env=self._environment,
                 start_new_session=True,
                 stdout=log,
                 stderr=log,
             )
+        await self.connect()
+
+    async def connect(self) -> None:
+        """Connect as soon as it serves."""
+        assert self._process is not None
         network = TcpNetwork(reactor)
         while self._peer is None:
             if self._process.poll() is not None:
@@ -147,6 +154,25 @@ class Engine:
             except GalaxyError:
                 await deferLater(cast("Any", reactor), 0.02)
         self.gce = GceStub(self._peer)
+
+    async def upgrade(self) -> None:
+        """SIGUSR1; returns when the next one serves."""
+        await self._signal(signal.SIGUSR1)
+        await self.connect()
+
+    def log(self) -> str:
+        """What it logged."""
+        return self._log().read_text()
+
+    @property
+    def pid(self) -> int:
+        """Its pid."""
+        assert self._process is not None
+        return self._process.pid
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
 
     async def kill(self) -> None:
         """kill -9."""
@@ -184,12 +210,15 @@ class Engine:
 
     async def _end(self, number: int) -> None:
         assert self._process is not None
+        await self._signal(number)
+        self._process.wait()
+
+    async def _signal(self, number: int) -> None:
         assert self._peer is not None
         closed = self._peer.when_closed()
-        self._process.send_signal(number)
+        self.signal(number)
         await closed
         self._peer = None
-        self._process.wait()
 
     def _log(self) -> Path:
         return self.directory / "log"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import socket
 import stat
+import tempfile
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import clientFromString, connectProtocol
 from twisted.internet.protocol import Protocol
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
@@ -183,6 +187,28 @@ class SocketFileTests(TestCase):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         await listening.stop()
         assert not path.exists()
+
+    async def test_another_user(self) -> None:
+        """Whoever gets to the file all the same is told for whom it is, and counted."""
+        if os.geteuid() != 0:
+            self.skipTest("without root nobody can be another user")
+        directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, directory)
+        directory.chmod(0o755)
+        path = directory / "socket"
+        network = TcpNetwork(reactor)
+        listening = await network.listen(f"unix:{path}", hello("gce"), [])
+        self.addCleanup(listening.stop)
+        path.chmod(0o666)
+        with socket.socket(socket.AF_UNIX) as stranger:
+            os.seteuid(pwd.getpwnam("nobody").pw_uid)
+            try:
+                stranger.connect(str(path))
+            finally:
+                os.seteuid(0)
+            said = await deferToThread(lambda: b"".join(iter(lambda: stranger.recv(4096), b"")))
+        self.assertIn("for root, and for whoever runs", last_words(said))
+        self.assertEqual(1, network.counters.refusals[Refused.STRANGER])
 
     async def test_what_a_killed_process_left(self) -> None:
         """A socket file on which nobody listens is taken over."""
