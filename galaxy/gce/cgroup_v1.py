@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Collection
+from functools import partial
 
 from zope.interface import implementer
 
@@ -141,7 +142,7 @@ class CgroupsV1:
     def limit(self, ceiling: Ceiling) -> None:
         """Limit the base groups."""
         self._ceiling.set(
-            (f"{self._by_controller[controller]}/{self._base}/{name}", value)
+            partial(write_if_there, f"{self._by_controller[controller]}/{self._base}/{name}", value)
             for controller, name, value in ceiling_settings(ceiling)
             if controller in self._by_controller
         )

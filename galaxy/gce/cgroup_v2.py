@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Collection
+from functools import partial
 from itertools import pairwise
 
 from zope.interface import implementer
@@ -126,9 +127,9 @@ class CgroupsV2:
 
     def limit(self, ceiling: Ceiling) -> None:
         """Limit the base group."""
-        self._ceiling.set(
-            (f"{self._root}/{name}", value) for name, value in ceiling_settings(ceiling)
-        )
+        *others, (name, memory) = ceiling_settings(ceiling)
+        steps = [partial(write_if_there, f"{self._root}/{name}", value) for name, value in others]
+        self._ceiling.set([*steps, partial(self._limit_memory, f"{self._root}/{name}", memory)])
 
     def create(self, container: str, allowance: Allowance) -> Entrance:
         """Make and limit the group."""
@@ -229,6 +230,14 @@ class CgroupsV2:
             if name not in handed_down:
                 raise CgroupError(f"the controller {name} is not handed down to {self._root}")
         return handed_down
+
+    def _limit_memory(self, path: str, most: str) -> None:
+        """Below what is used already, the kernel would not refuse, but kill."""
+        statistics = read(f"{self._root}/memory.stat").encode()
+        used = named(statistics, b"anon") + named(statistics, b"shmem")
+        if most.isdigit() and used > int(most):
+            raise CgroupError(f"{used} bytes of memory are in use, of {most}")
+        write_if_there(path, most)
 
     def _freezer(self, container: str, state: str) -> None:
         write_if_there(f"{self._root}/{container}/cgroup.freeze", state)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from attrs import define, field, frozen
 from zope.interface import Attribute, Interface
@@ -90,24 +90,24 @@ class CgroupError(Exception):
 
 @define
 class Owed:
-    """Settings of control files that the kernel may refuse for now."""
+    """What the kernel, or the provider, may refuse for now: each step raises `CgroupError` then."""
 
-    refusal: str = field(default="", init=False)  # of what could not be set yet; empty: all was
-    _left: list[tuple[str, str]] = field(factory=list, init=False)
+    refusal: str = field(default="", init=False)  # of what could not be done yet; empty: all was
+    _left: list[Callable[[], None]] = field(factory=list, init=False)
 
-    def set(self, settings: Iterable[tuple[str, str]]) -> None:
-        """Set them from now on, in place of the earlier ones."""
-        self._left = list(settings)
+    def set(self, steps: Iterable[Callable[[], None]]) -> None:
+        """Do this from now on, in place of what was to be done before."""
+        self._left = list(steps)
         self.try_again()
 
     def try_again(self) -> None:
-        """Set what is left, if anything."""
+        """Do what is left, if anything."""
         left, self._left, self.refusal = self._left, [], ""
-        for path, value in left:
+        for step in left:
             try:
-                write_if_there(path, value)
+                step()
             except CgroupError as error:
-                self._left.append((path, value))
+                self._left.append(step)
                 self.refusal = f"the limit over all pods is not in force yet: {error}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from twisted.internet.task import Clock
@@ -23,6 +24,7 @@ from galaxy.gce.cgroups import (
     Owed,
     Usage,
     check_processors,
+    write,
 )
 from galaxy.gce.containment import find_cgroups
 from galaxy.gce.disks import Disks
@@ -255,7 +257,7 @@ class OwedTests(SynchronousTestCase):
         path = Path(self.mktemp()).absolute()
         path.mkdir()
         owed = Owed()
-        owed.set([(str(path), "5")])
+        owed.set([partial(write, str(path), "5")])
         self.assertIn(str(path), owed.refusal)
         path.rmdir()
         path.touch()
@@ -265,7 +267,7 @@ class OwedTests(SynchronousTestCase):
     def test_the_last_word_counts(self) -> None:
         """What was owed before another setting came is owed no longer."""
         owed = Owed()
-        owed.set([("/", "5")])
+        owed.set([partial(write, "/", "5")])
         owed.set([])
         self.assertEqual("", owed.refusal)
 
