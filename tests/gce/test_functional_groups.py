@@ -18,9 +18,10 @@ from galaxy.gce.cgroups import Allowance, Ceiling, CgroupError, ICgroups, Io
 from galaxy.gce.containment import find_cgroups
 from tests.gce.engines import CGROUP, groups, unified, why_no_cgroups, why_no_unified
 
-# Enters the groups whose files are its arguments, and does as its first one says.
-ENTERS = 'does=$1; shift; for file in "$@"; do echo 0 > "$file"; done; echo in; eval "$does"'
-SLEEPS, SPINS = "exec sleep 1000", "while :; do :; done"
+# Enters the groups whose files are its arguments, and does as its first one says,
+# which is to say "in".
+ENTERS = 'does=$1; shift; for file in "$@"; do echo 0 > "$file"; done; eval "$does"'
+SLEEPS, SPINS = "echo in; exec sleep 1000", "echo in; while :; do :; done"
 ALLOWANCE = Allowance(
     millicores=500, memory_bytes=64 << 20, pids=50, io=Io(1 << 30, 1 << 30, 1000, 1000, 100)
 )
@@ -41,8 +42,9 @@ class Groups(TestCase):
 
     def leave_nothing(self) -> None:
         for process in self.processes:
-            process.kill()
-            process.wait()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             assert process.stdout is not None
             process.stdout.close()
         for container in self.cgroups.containers():
@@ -54,7 +56,10 @@ class Groups(TestCase):
         """The pid of a process that is in the groups of a container."""
         entrance = self.cgroups.create(container, allowance)
         process = subprocess.Popen(
-            ["/bin/sh", "-c", ENTERS, "sh", does, *entrance.join], stdout=subprocess.PIPE
+            ["/bin/sh", "-c", ENTERS, "sh", does, *entrance.join],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self.processes.append(process)
         assert process.stdout is not None
@@ -99,7 +104,7 @@ class GroupsTests(Groups):
 
     def test_usage_of_a_namesake(self) -> None:
         """A container that was removed and made again is counted anew."""
-        pid = self.enter("c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 0")
+        pid = self.enter("c", "echo in; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 0")
         self.end_of(pid)
         self.assertGreater(self.cgroups.usage("c", ()).cpu_ns, 0)
         self.cgroups.remove("c")
@@ -200,7 +205,7 @@ class NoGroupsTests(Groups):
         """Pids, use and death go by the keepers; limits and freezing are nothing."""
         verifyObject(ICgroups, self.cgroups)
         self.cgroups.limit(Ceiling(1, 1))
-        keeper = self.enter("c", "sleep 1000 & wait")
+        keeper = self.enter("c", "sleep 1000 & echo in; wait")
         (child,) = self.cgroups.pids("c", [keeper])
         self.assertGreater(self.cgroups.usage("c", [keeper]).memory_bytes, 0)
         self.cgroups.freeze("c")
