@@ -165,11 +165,12 @@ class Artifacts:
         """Put what came on the shelf, if it is what was to come."""
         try:
             sha256 = await self._in_thread(lambda: digest(part.path))
+            in_pieces = part.resumed
             if package.sha256 and sha256 != package.sha256:
                 part.drop()
                 raise FetchError(
                     f"the package was to have the sha256 {package.sha256}, what came has {sha256}",
-                    final=not part.resumed,  # else the two pieces may not belong together
+                    final=not in_pieces,  # which may not belong together
                 )
             size = part.received
             path = self._shelf.put(part.path, sha256, self._clock.seconds())

@@ -21,6 +21,7 @@ from galaxy.agent.packages import Package, fetched, pause_s
 from galaxy.agent.part import Part
 
 TRIES = 5  # in a row without a byte
+RESERVE_BYTES = 64 << 20  # or a twentieth of the disk: left to others
 FORGOTTEN_S = 86400.0  # a part that nobody went on with for so long
 
 InThread = Callable[[Callable[[], Any]], Deferred[Any]]
@@ -100,6 +101,8 @@ class Downloads:
             await self._in_thread(lambda: _write(part, package.content))
             return True
         source = self._source(package.url)
+        if part.complete:
+            return True
         failures = 0
         while True:
             before = part.received
@@ -133,7 +136,8 @@ class Downloads:
 
     def _free(self) -> int:
         disk = os.statvfs(self._directory)
-        return disk.f_bavail * disk.f_frsize
+        reserve = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 20)
+        return max(0, disk.f_bavail * disk.f_frsize - reserve)
 
 
 def _write(part: Part, content: bytes) -> None:

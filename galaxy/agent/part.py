@@ -22,7 +22,6 @@ from zope.interface import implementer
 
 from galaxy.agent.fetch import FetchError, Have, ISink, Tag
 
-RESERVE_BYTES = 64 << 20  # of the disk is left to others
 _LOOK_BYTES = 16 << 20  # so often the disk is looked at
 
 
@@ -32,7 +31,7 @@ def boot_id() -> str:
 
 
 MakeRoom = Callable[[int], int]
-"""Tries to have so many bytes free on the disk; how many are."""
+"""Tries to have so many bytes of the disk to give; how many there are."""
 
 
 @frozen
@@ -73,6 +72,12 @@ class Part:
             return
         if of.url == self._url and (checked or of.boot == self._boot):
             self.tag, self.total, self.received = Tag(of.etag, of.modified), of.total, size
+            self.resumed = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether all came already, and only what follows on that did not happen."""
+        return self.resumed and self.received == self.total
 
     def have(self, whole: Tag) -> Have:
         """What to tell the source."""
@@ -125,17 +130,17 @@ class Part:
         self.close()
         self.path.unlink(missing_ok=True)
         self._of.unlink(missing_ok=True)
-        self.received, self.total, self.tag = 0, None, Tag()
+        self.received, self.total, self.tag, self.resumed = 0, None, Tag(), False
 
     def _check(self) -> None:
         if self._over:
             raise FetchError("nobody waits for the package any more")
 
     def _need(self, size: int, there: int) -> None:
-        free = self._room(size + RESERVE_BYTES)
-        if free < size + RESERVE_BYTES:
+        free = self._room(size)
+        if free < size:
             raise FetchError(
                 f"the package needs {size} bytes more than the {there} that came, of which the disk"
-                f" has {max(0, free - RESERVE_BYTES)} to give",
+                f" has {free} to give",
                 final=True,
             )

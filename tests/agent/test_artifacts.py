@@ -179,6 +179,16 @@ class CacheTests(SynchronousTestCase):
         self.source.begun[-1][2].callback(True)
         self.assertEqual(self.successResultOf(waiter).read_bytes(), CONTENT)
 
+    def test_all_had_come(self) -> None:
+        """What had come whole when the agent was killed is not asked for again."""
+        waiter = self.artifacts.fetch(self.package)
+        self.source.send(CONTENT, 0, 7)
+        waiter.addErrback(lambda _: None)
+        waiter.cancel()
+        self.start()
+        self.successResultOf(self.artifacts.fetch(self.package))
+        self.assertEqual(len(self.source.begun), 1)
+
     def test_pieces_that_do_not_match(self) -> None:
         """A wrong sum of what came in pieces may pass: it is had once more, from the start."""
         waiter = self.artifacts.fetch(self.package)
