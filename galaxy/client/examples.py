@@ -33,6 +33,7 @@ _HEAD = """\
         "start_command": "%(command)s",
         // "stop_command": "...",
         "stop_timeout": 10,    // seconds from SIGTERM to SIGKILL
+        // "deploy_timeout": 300,  // seconds to fetch and unpack, or for the deploy command
         "envs": ["GREETING=hello"],
 %(health)s
       }
