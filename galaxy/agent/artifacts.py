@@ -134,7 +134,7 @@ class Artifacts:
 
     async def _bring(self, package: Package, *, doubted: bool) -> Path:
         shelf = self._shelf
-        sha256 = self.sha256(package)
+        sha256 = "" if doubted and self._is_unsure(package) else self.sha256(package)
         if sha256 and await self._is_whole(sha256, doubted=doubted):
             shelf.touch(sha256, self._clock.seconds())
             return shelf.path(sha256)
@@ -148,6 +148,11 @@ class Artifacts:
             return shelf.path(known.sha256)
         assert part is not None
         return await self._take(package, part)
+
+    def _is_unsure(self, package: Package) -> bool:
+        """Whether nobody said what a package should be, so that it may have come by half."""
+        link = None if package.content_known else self._shelf.link(package.name)
+        return link is not None and link.tag == Tag()
 
     async def _is_whole(self, sha256: str, *, doubted: bool) -> bool:
         now = self._clock.seconds()
@@ -175,7 +180,8 @@ class Artifacts:
             size = part.received
             path = self._shelf.put(part.path, sha256, self._clock.seconds())
             if not package.content_known:
-                tag = part.tag
+                # Without a size, a connection that broke looks like the end.
+                tag = part.tag if part.total is not None else Tag()
                 link = Link(package.url, sha256, tag.etag, tag.modified)
                 self._shelf.put_link(package.name, link)
             part.drop()

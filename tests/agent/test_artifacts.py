@@ -53,9 +53,9 @@ class SlowSource:
         sink.begin(offset, total, TAG)
         sink.write(data)
 
-    def finish(self, content: bytes = CONTENT) -> None:
+    def finish(self, content: bytes = CONTENT, total: int | None = None) -> None:
         """End the last that was begun."""
-        self.send(content)
+        self.send(content, 0, total)
         self.begun[-1][2].callback(True)
 
     def fail(self, error: Exception) -> None:
@@ -93,10 +93,12 @@ class CacheTests(SynchronousTestCase):
         """What is in one of the cache's directories."""
         return sorted(path.name for path in (self.directory / where).iterdir())
 
-    def bring(self, package: Package, content: bytes = CONTENT) -> Path:
+    def bring(
+        self, package: Package, content: bytes = CONTENT, *, total: int | None = None
+    ) -> Path:
         """Have a package, which is then on its way, come."""
         waiter = self.artifacts.fetch(package)
-        self.source.finish(content)
+        self.source.finish(content, total)
         return self.successResultOf(waiter)
 
     def inline(self, content: bytes) -> Package:
@@ -262,7 +264,7 @@ class CacheTests(SynchronousTestCase):
 
     def test_next_version(self) -> None:
         """Another version asks whether it is still the same, and then has it."""
-        self.bring(Package("u1", url="slow://x"))
+        self.bring(Package("u1", url="slow://x"), total=7)
         self.start()
         waiter = self.artifacts.fetch(Package("u2", url="slow://x"))
         self.assertEqual(self.source.have, Have(whole=TAG))
@@ -273,6 +275,15 @@ class CacheTests(SynchronousTestCase):
         kept = self.artifacts.path(Package("u2", url="slow://x"))
         assert kept is not None
         self.assertEqual(kept.read_bytes(), CONTENT)
+
+    def test_half_of_unknown_size(self) -> None:
+        """Where a server told no size, what came may be half: when doubted, it is had again."""
+        package = Package("u1", url="slow://x")
+        self.bring(package, CONTENT[:3])
+        waiter = self.artifacts.fetch(package, doubted=True)
+        self.assertEqual(self.source.have, Have())
+        self.source.finish()
+        self.assertEqual(self.successResultOf(waiter).read_bytes(), CONTENT)
 
     def test_damaged(self) -> None:
         """A file of another size or time is not what it was; it is fetched again."""
