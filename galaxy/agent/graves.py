@@ -75,7 +75,11 @@ class Graves:
             self._collecting.cancel()
 
     def record(self, pod: Pod, description: Description, spec: PodSpec) -> None:
-        """Keep how an attempt stood when it was forgotten, with the files that it left."""
+        """
+        Keep how an attempt stands that is to be forgotten, with the files that it left.
+
+        It is kept before it is forgotten, so that nothing is lost when we are killed between.
+        """
         directory = self._workspaces.find(pod.home).directory
         now = self._clock.seconds()
         last = pod_status(

@@ -16,6 +16,7 @@ Note: holes
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
@@ -30,6 +31,7 @@ from galaxy.protocol.agent_pb2 import LogChunk
 
 CHUNK = 64 << 10
 POLL_S = 0.2
+LOOK_EVERY = 5  # polls: for files of attempts that were begun since
 
 Send = Callable[[LogChunk], Awaitable[None]]
 
@@ -172,12 +174,11 @@ class Stream:
             if lines <= 0:
                 return
 
-    async def send(self, send: Send) -> None:
-        """Send all that there is and was not sent."""
+    async def send(self, send: Send, *, look: bool = True) -> None:
+        """Send all that there is and was not sent; `look` for files that were begun since."""
         while True:
-            later = [
-                each for each in self.files() if self._order is None or each.order > self._order
-            ]
+            files = self.files() if look else ()
+            later = [each for each in files if self._order is None or each.order > self._order]
             # What was begun later was begun when this one had ended.
             if self._open is not None:
                 while (piece := self._open.read()).data:
@@ -232,10 +233,10 @@ async def read_logs(
             closing.callback(stream.close)
             if tail_lines and not stream.begun:
                 await stream.seek_tail(tail_lines, clock)
-        while True:
+        for rounds in itertools.count():
             last_round = not goes_on()
             for stream in streams:
-                await stream.send(send)
+                await stream.send(send, look=last_round or rounds % LOOK_EVERY == 0)
             if last_round:
                 return
             await deferLater(clock, POLL_S)

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 
 from galaxy.agent.cuts import Punch, Remove, Weight, cuts
 from galaxy.agent.holes import CannotPunch, punch_front
-from galaxy.agent.outputs import Output, output
+from galaxy.agent.outputs import Order, output
 from galaxy.agent.workspaces import InThread
 from galaxy.protocol.types_pb2 import TaskDescriptor
 from galaxy.settings import AgentSettings
@@ -29,6 +29,7 @@ from galaxy.settings import AgentSettings
 LOOK_S = 2.0
 HURRY_S = 0.25
 LEAST_PAUSE = 100  # as many times as long as a look takes: a hundredth of a processor, no more
+_HEALTH_BYTES = 1 << 20
 _BLOCK = 512  # the unit of st_blocks
 
 _log = Logger()
@@ -114,11 +115,11 @@ def prune(bounds: Bounds) -> bool:
     """
     unable: CannotPunch | None = None
     found = False
-    for (number, _stderr), files in _logs(bounds.directory).items():
-        bound = bounds.log_bytes.get(number)
+    for (number, stream), files in _logs(bounds.directory).items():
+        bound = _HEALTH_BYTES if stream == "health" else bounds.log_bytes.get(number)
         if bound is None:  # of a task that an earlier version had
             continue
-        ordered = [weight for _, weight in sorted(files, key=lambda pair: pair[0].order)]
+        ordered = [weight for _, weight in sorted(files, key=lambda pair: pair[0])]
         for cut in cuts(ordered, bound):
             path = bounds.directory / cut.name
             try:
@@ -137,17 +138,21 @@ def prune(bounds: Bounds) -> bool:
     return found
 
 
-def _logs(directory: Path) -> dict[tuple[int, bool], list[tuple[Output, Weight]]]:
-    """The files of each log, by task and stream."""
-    logs: dict[tuple[int, bool], list[tuple[Output, Weight]]] = {}
+def _logs(directory: Path) -> dict[tuple[int, str], list[tuple[Order, Weight]]]:
+    """The files of each log, by task and stream; what a health check writes is one, too."""
+    logs: dict[tuple[int, str], list[tuple[Order, Weight]]] = {}
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
-                if (each := output(entry.name)) is None:
+                number, _, stream = entry.name.partition(".")
+                order = (0, 0, 0)
+                if (each := output(entry.name)) is not None:
+                    stream, order = "stderr" if each.stderr else "stdout", each.order
+                elif stream != "health" or not number.isdecimal():
                     continue
                 status = entry.stat(follow_symlinks=False)
                 weight = Weight(entry.name, status.st_size, status.st_blocks * _BLOCK)
-                logs.setdefault((each.number, each.stderr), []).append((each, weight))
+                logs.setdefault((int(number), stream), []).append((order, weight))
     except FileNotFoundError:
         pass  # it has none yet, or none any more
     return logs

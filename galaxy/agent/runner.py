@@ -206,6 +206,8 @@ class Runner:
                 draft.forget(plan.pod.key)
             else:
                 draft.put(plan.pod)
+        for pod in draft.forgotten():
+            self._graves.record(pod, self.book.description(pod), self.book.spec(pod))
         changes = draft.changes()
         try:
             if changes:
@@ -269,8 +271,6 @@ class Runner:
         forgotten = draft.forgotten()
         earlier = {key: self.book.pods.get(key) for key in draft.pods}
         now = self._clock.seconds()
-        for gone in forgotten:
-            self._graves.record(gone, self.book.description(gone), self.book.spec(gone))
         self.book.adopt(draft)
         for pod in draft.pods.values():
             if pod is not None:

@@ -29,6 +29,7 @@ from galaxy.protocol.agent_pb2 import (
     LogChunk,
     PodKill,
     PodRefusal,
+    PodStatus,
     QueryRequest,
     QueryResponse,
     ReadLogRequest,
@@ -125,7 +126,7 @@ class AgentAnswers:
         if request.dead:
             directories = [home.directory for home in self.workspaces.homes() if means(home.key)]
             for told in await self.in_thread(lambda: list(map(read_evidence, directories))):
-                answer.pods.extend(told.pods)
+                answer.pods.extend(pod for pod in told.pods if _key(pod) not in book.pods)
         return answer
 
     async def read_log(
@@ -154,6 +155,10 @@ def check_job_id(job_id: str) -> None:
             kInputError,
             f"{job_id[:80]!r} is not a job id: those are letters, digits, '_' and '-', at most 100",
         )
+
+
+def _key(pod: PodStatus) -> PodKey:
+    return PodKey(pod.job_id, pod.index, pod.incarnation)
 
 
 def _pairs(index: Iterable[int], incarnation: Iterable[int]) -> list[tuple[int, int]]:

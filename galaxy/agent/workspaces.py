@@ -129,10 +129,20 @@ class Workspaces:
                 os.chown(directory, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
     def record(self, key: PodKey, last: PodStatus) -> None:
-        """Keep, in a pod's directory, how an attempt that lived there stood in the end."""
+        """
+        Keep, in a pod's directory, how an attempt that lived there stood in the end.
+
+        Of one attempt the latest word counts.
+        """
         directory = self.find(key).directory
         try:
-            told = read_evidence(directory)
+            told = ShowPodsResponse(
+                pods=[
+                    pod
+                    for pod in read_evidence(directory).pods
+                    if pod.incarnation != last.incarnation
+                ]
+            )
             told.pods.append(last)
             written = directory / f"{EVIDENCE}.new"
             written.write_text(json_format.MessageToJson(told), encoding="utf-8")
@@ -191,9 +201,12 @@ def read_evidence(directory: Path) -> ShowPodsResponse:
     """How the attempts that lived in a directory ended, as far as that is told there."""
     try:
         text = (directory / EVIDENCE).read_text(encoding="utf-8")
-        return json_format.Parse(text, ShowPodsResponse(), ignore_unknown_fields=True)
+        told = json_format.Parse(text, ShowPodsResponse(), ignore_unknown_fields=True)
     except (FileNotFoundError, json_format.ParseError):
         return ShowPodsResponse()
+    for pod in told.pods:
+        pod.path = str(directory)  # it was another while the pod lived
+    return told
 
 
 def _outputs(directory: Path) -> Iterator[tuple[Output, LogFile]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import define, field
 
+LONGEST = 1 << 20
+
 
 @define
 class Prefixed:
@@ -12,7 +14,8 @@ class Prefixed:
 
     Without a prefix chunks pass as they are, so that a prompt shows at once and
     bytes are not touched. With one, what has no end of line yet waits for it,
-    apart for each task: two tasks never share a line.
+    apart for each task: two tasks never share a line. A line that is longer than can
+    be kept waiting is broken.
     """
 
     prefix: str
@@ -23,7 +26,9 @@ class Prefixed:
         if not self.prefix:
             return data
         *lines, begun = (self._begun.pop(task_id, b"") + data).split(b"\n")
-        if begun:
+        if len(begun) >= LONGEST:
+            lines.append(begun)
+        elif begun:
             self._begun[task_id] = begun
         head = self.prefix.encode()
         return b"".join(head + line + b"\n" for line in lines)

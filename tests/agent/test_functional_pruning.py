@@ -217,17 +217,20 @@ class ManyTests(SynchronousTestCase):
     """Many attempts, many tasks."""
 
     def test_attempts(self) -> None:
-        """Attempts beyond the bound go, the oldest first; other files stay."""
+        """Attempts beyond the bound go, the oldest first; a check is bounded, too."""
         directory = Path(self.mktemp())
         directory.mkdir()
         for attempt in range(5):
             (directory / Output(0, 1, f"main.{attempt}", False).name).write_bytes(b"x" * MIB)
-        (directory / "0.health").write_bytes(b"x" * 9 * MIB)
+        (directory / "0").mkdir()
+        health = directory / "0.health"
+        health.write_bytes(b"x" * 9 * MIB)
         self.assertTrue(prune(Bounds(directory, {0: 2 * MIB})))
         self.assertEqual(
             sorted(os.listdir(directory)),
-            ["0.1.main.3.stdout", "0.1.main.4.stdout", "0.health"],
+            ["0", "0.1.main.3.stdout", "0.1.main.4.stdout", "0.health"],
         )
+        self.assertLessEqual(health.stat().st_blocks * 512, MIB + SLACK)
         self.assertFalse(prune(Bounds(directory, {0: 2 * MIB})))
 
     def test_gone(self) -> None:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from galaxy.agent.records import PodKey
-from galaxy.protocol.agent_pb2 import PodStatus, QueryResponse, Remains, ShowPodsRequest
+from galaxy.protocol.agent_pb2 import (
+    KillPodsRequest,
+    PodKill,
+    PodStatus,
+    QueryResponse,
+    Remains,
+    ShowPodsRequest,
+)
+from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kBatch, kPodError, kPodTerminate
 from galaxy.settings import AgentSettings
 from tests.agent.machines import JOB, KEY, MAIN, MachineTests, description, run_request
@@ -97,6 +108,51 @@ class GraveTests(MachineTests):
         (self.machine.directory / "trash" / KEY.name / "0").mkdir(parents=True)
         self.machine.start()
         self.assertEqual(os.listdir(self.machine.directory / "trash"), [])
+
+    def test_killed_between(self) -> None:
+        """What is written for the dead is not believed of one that was not forgotten then."""
+        self.run_one(kind=kBatch)
+        self.machine.gce.end(MAIN, "main.0", exit_code=3)
+        self.machine.advance(0.2)
+        self.machine.database.failing = "no space left on device"
+        self.machine.refused(self.kill_one(), GalaxyError)
+        self.machine.kill()
+        self.machine.database.failing = None
+        self.machine.start()
+        (pod,) = self.shown()
+        self.assertFalse(pod.dead, "it could not be written down that it is gone")
+        self.machine.kill_pods(KEY)
+        self.machine.advance(1)
+        (pod,) = self.shown()
+        self.assertEqual((pod.dead, pod.tasks[0].exit_code), (True, 3))
+        self.flushLoggedErrors()
+
+    def kill_one(self) -> Deferred[Any]:
+        """Ask for the pod to be stopped."""
+        kills = [PodKill(job_id=JOB, index=[0], incarnation=[1])]
+        return self.machine.master().kill_pods(KillPodsRequest(kills=kills), epoch=1)
+
+    def test_ports(self) -> None:
+        """What a dead pod had is free, though its directory cannot be moved away."""
+        dead = self.machine.directory / "dead"
+        dead.rmdir()
+        elsewhere = tempfile.TemporaryDirectory(dir="/dev/shm")
+        self.addCleanup(elsewhere.cleanup)
+        dead.symlink_to(elsewhere.name)
+        self.machine.kill()
+        self.machine.settings = evolve(self.machine.settings, dynamic_ports="20000-20000")
+        self.machine.start()
+        described = description()
+        described.pod.requirement.ports.add(name="http", dynamic=True)
+        for incarnation in (1, 2):
+            request = run_request(described, 0, incarnation=incarnation)
+            self.assertEqual(list(self.machine.run(request).refusals), [])
+            self.machine.advance(0.5)
+            self.machine.kill_pods(PodKey(JOB, 0, incarnation))
+            self.machine.advance(5)
+        self.assertEqual([pod.incarnation for pod in self.shown()], [1, 2])
+        self.machine.advance(KEEP_S)
+        self.assertEqual(list((self.machine.directory / "pods").iterdir()), [])
 
     def test_in_place(self) -> None:
         """One that is taken over in place leaves its evidence beside its successor."""

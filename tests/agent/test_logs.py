@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.logs import CHUNK, POLL_S, LogFile, Stream, read_logs
+from galaxy.agent.logs import CHUNK, LOOK_EVERY, POLL_S, LogFile, Stream, read_logs
 from galaxy.protocol.agent_pb2 import LogChunk
 
 
@@ -117,7 +117,7 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual(self.got, {"0": b"first\n"})
         self.write("0", b"second\n")
         self.write("1", b"other\n")
-        self.clock.advance(POLL_S)
+        self.clock.pump([POLL_S] * LOOK_EVERY)
         self.assertEqual(self.got, {"0": b"first\nsecond\n", "1": b"other\n"})
         self.assertNoResult(reading)
         reading.addErrback(lambda failure: failure.trap(CancelledError))
@@ -129,7 +129,7 @@ class ReaderTests(SynchronousTestCase):
         reading = self.read("0", follow=True)
         self.write("0.1", b"the end of the first\n")
         self.write("0.2", b"second\n")
-        self.clock.advance(POLL_S)
+        self.clock.pump([POLL_S] * LOOK_EVERY)
         self.assertEqual(self.got, {"0": b"first\nthe end of the first\nsecond\n"})
         self.alive = False
         self.clock.advance(POLL_S)

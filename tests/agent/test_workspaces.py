@@ -85,7 +85,7 @@ class WorkspaceTests(SynchronousTestCase):
     def test_evidence(self) -> None:
         """How each attempt that lived in a directory stood in the end is kept there."""
         self.workspaces.make(KEY, 0, "")
-        for incarnation in (1, 2):
+        for incarnation in (1, 1, 2):
             task = TaskStatus(exit_code=3, said=["no such table"])
             last = PodStatus(pod_id=KEY.pod_id, incarnation=incarnation, tasks=[task])
             self.workspaces.record(KEY, last)
@@ -93,6 +93,7 @@ class WorkspaceTests(SynchronousTestCase):
         told = read_evidence(self.workspaces.find(KEY).directory).pods
         self.assertEqual([pod.incarnation for pod in told], [1, 2])
         self.assertEqual(list(told[1].tasks[0].said), ["no such table"])
+        self.assertEqual({Path(pod.path).parent.name for pod in told}, {"dead"})
 
     def test_no_evidence(self) -> None:
         """A file that is cut short tells nothing, and a pod without directory leaves none."""

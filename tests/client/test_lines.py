@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.client.lines import Prefixed
+from galaxy.client.lines import LONGEST, Prefixed
 
 
 class PrefixedTests(SynchronousTestCase):
@@ -27,6 +27,13 @@ class PrefixedTests(SynchronousTestCase):
         lines = Prefixed("p ")
         self.assertEqual(lines.feed("a", b"last"), b"")
         self.assertEqual(lines.rest(), b"p last\n")
+
+    def test_a_line_without_end_is_broken(self) -> None:
+        """So that it does not fill the memory."""
+        lines = Prefixed("p ")
+        self.assertEqual(lines.feed("a", b"x" * (LONGEST - 1)), b"")
+        self.assertEqual(lines.feed("a", b"xx"), b"p " + b"x" * (LONGEST + 1) + b"\n")
+        self.assertEqual(lines.rest(), b"")
 
     @settings(deadline=None)
     @given(st.lists(st.binary(max_size=6)))
