@@ -94,6 +94,7 @@ class Accounts:
     _ports: dict[int, PodKey] = field(factory=dict, init=False)
     _millicores: int = field(default=0, init=False)
     _memory_bytes: int = field(default=0, init=False)
+    _refused: set[int] = field(factory=set, init=False)
     _on_disks: dict[str, int] = field(factory=dict, init=False)
     _pool: PortPool = field(init=False)
 
@@ -104,6 +105,15 @@ class Accounts:
     def grants(self) -> Mapping[PodKey, Grant]:
         """Who holds what."""
         return self._grants
+
+    @property
+    def foreign_ports(self) -> frozenset[int]:
+        """The ports that were asked for by number, and had by somebody who is no pod."""
+        return frozenset(self._refused)
+
+    def look_again(self) -> None:
+        """Forget those of the foreign ports that are free by now."""
+        self._refused = {port for port in self._refused if self.foreign(port)}
 
     def reserve(
         self, key: PodKey, asked: Resource, before: Before = NOTHING_BEFORE
@@ -139,6 +149,7 @@ class Accounts:
         self._memory_bytes += grant.memory_bytes
         for _name, number in grant.ports:
             self._ports[number] = key
+            self._refused.discard(number)
             self._pool.take(number)
         for path, size in grant.disks:
             self._on_disks[path] = self._on_disks.get(path, 0) + size
@@ -203,6 +214,7 @@ class Accounts:
             if port.port in self._ports:
                 yield f"port {port.port} is held by pod {self._ports[port.port].pod_id}"
             elif port.port not in held and self.foreign(port.port):
+                self._refused.add(port.port)
                 yield f"port {port.port} is in use on this machine, by no pod of Galaxy"
         if found < len(asked.ports):
             dynamic = sum(port.dynamic for port in asked.ports)

@@ -127,6 +127,14 @@ class Agent(Service):
         self._cannot_work = cannot_work
         self._has_a_fault = has_a_fault
         self._capacity = capacity(surroundings.machine, settings)
+        self._accounts = Accounts(
+            self._capacity.millicores,
+            self._capacity.memory_bytes,
+            PortRange.parse(settings.dynamic_ports),
+            self._capacity.disks,
+            self._capacity.ssds,
+            surroundings.foreign_port,
+        )
         hello = self._hello()
         self.gce = GceLink(
             surroundings.network,
@@ -150,6 +158,7 @@ class Agent(Service):
             self._volumes.mounted,
         )
         self._scales = Scales(
+            self._lively,
             self._weighable,
             self._exceed,
             surroundings.weigh,
@@ -251,15 +260,7 @@ class Agent(Service):
         data = Path(settings.data_dir)
         self._store = AgentStore(around.open_database(), around.disk)
         remembered = self._store.load()
-        accounts = Accounts(
-            self._capacity.millicores,
-            self._capacity.memory_bytes,
-            PortRange.parse(settings.dynamic_ports),
-            self._capacity.disks,
-            self._capacity.ssds,
-            around.foreign_port,
-        )
-        book = Book.restored(remembered, accounts, around.users)
+        book = Book.restored(remembered, self._accounts, around.users)
         workspaces = self._workspaces
         workspaces.prepare()
         claimed = {pod.home.name for pod in book.pods.values()}
@@ -319,8 +320,11 @@ class Agent(Service):
         )
         return ConsoleAnswers(self._sessions, runner.book, answers.workspaces, around.clock)
 
-    def _weighable(self) -> Iterable[tuple[PodKey, list[Part]]]:
-        """What there is to weigh of the pods that have begun, and may go on."""
+    def _lively(self) -> list[PodKey]:
+        """The pods that have begun, and may go on."""
+        return [pod.key for pod in self.pods() if not (pod.follows or pod.excess or has_ended(pod))]
+
+    def _weighable(self, key: PodKey) -> list[Part]:
         assert self.runner is not None
         book = self.runner.book
         for key, pod in book.pods.items():
@@ -373,6 +377,7 @@ class Agent(Service):
             isolation_reason=self.gce.isolation.reason,
             build=self._around.build,
             labels=self._settings.labels,
+            foreign_ports=sorted(self._accounts.foreign_ports),
             unhealthy=self._wellness.unhealthy,
             drain=self._wellness.drain,
             epoch=self.runner.book.epoch,
@@ -409,6 +414,7 @@ class Agent(Service):
 
     async def _look(self) -> None:
         """See how the machine is, and tell the master if that is news."""
+        self._accounts.look_again()
         try:
             reading = await self._around.in_thread(self._around.condition)
         except OSError as error:

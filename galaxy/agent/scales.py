@@ -29,11 +29,12 @@ _log = Logger()
 @define(eq=False)
 class Scales:
     """
-    `parts` tells what there is to weigh, of each pod that lives; `exceeded` is called with
-    what a pod holds too much.
+    `pods` are those that live, and `parts` tells what of one there is to weigh; `exceeded`
+    is called with what it holds too much.
     """
 
-    parts: Callable[[], Iterable[tuple[PodKey, list[Part]]]]
+    pods: Callable[[], Iterable[PodKey]]
+    parts: Callable[[PodKey], list[Part]]
     exceeded: Callable[[PodKey, str], None]
     weigh: Weigh
     in_thread: InThread
@@ -55,15 +56,14 @@ class Scales:
             self._looking.stop()
 
     async def _look(self) -> None:
-        there = dict(self.parts())
-        self._due = {key: self._due.get(key, 0.0) for key in there}
+        self._due = {key: self._due.get(key, 0.0) for key in self.pods()}
         now = self.clock.seconds()
         for key in [key for key, due in self._due.items() if due <= now]:
             if not self._looking.running:
                 return
             began = self.clock.seconds()
             try:
-                weighed = await self.in_thread(partial(self._weigh_all, there[key]))
+                weighed = await self.in_thread(partial(self._weigh_all, self.parts(key)))
             except OSError as error:
                 _log.warn("{pod} could not be weighed: {error}", pod=key.name, error=error)
                 weighed = []

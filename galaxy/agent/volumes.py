@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from galaxy.agent import tmpfs
 from galaxy.agent.disks import DiskPlaces, Mounted, volumes
 from galaxy.agent.machine import volumes_in
+from galaxy.agent.project_quotas import is_limited, keeps_quotas, limit
 from galaxy.agent.quotas import Part
 from galaxy.agent.records import Pod, PodKey
 from galaxy.agent.workspaces import InThread
@@ -46,6 +47,8 @@ class Volumes:
         self._workspace_bytes = workspace_bytes
         self._in_thread = in_thread
         self._places = DiskPlaces(str(volumes_in(data)), "")
+        self._keeping: frozenset[Path] = frozenset()  # below these, file systems keep quotas
+        self._kept: set[Path] = set()
 
     def prepare(self, known: Container[str]) -> None:
         """
@@ -65,6 +68,8 @@ class Volumes:
                 if path.name not in known and path.name != _TRASH:
                     self._throw_away(root, path.name)
             self._empty(root / _TRASH)
+        roots = [self._data / "pods", *map(self._places.root, self._disks)]
+        self._keeping = frozenset(root for root in roots if keeps_quotas(root))
         for path in (self._data / "pods").iterdir():
             if path.name not in known:
                 tmpfs.take_away(path / _TMPFS)
@@ -76,15 +81,18 @@ class Volumes:
         """
         account = pwd.getpwnam(pod.user) if pod.user else None
         owner = (os.getuid(), os.getgid()) if account is None else (account.pw_uid, account.pw_gid)
-        for mounted in self._places.mounted(pod, asked):
+        home = self._data / "pods" / pod.home.name
+        new = _make(home, 0o711)
+        self._limit(home, asked.workspace or self._workspace_bytes, new=new)
+        for wanted, mounted in zip(volumes(asked), self._places.mounted(pod, asked), strict=False):
             directory = Path(mounted.source)
             _make(directory.parent, 0o711)
-            if _make(directory, 0o700) and account is not None:
+            new = _make(directory, 0o700)
+            if new and account is not None:
                 os.chown(directory, *owner)
+            self._limit(directory, wanted.quota_bytes, new=new)
         if asked.tmpfs.size:
-            directory = self._tmpfs(pod.home)
-            _make(directory.parent, 0o711)
-            tmpfs.put(directory, asked.tmpfs.size, owner)
+            tmpfs.put(home / _TMPFS, asked.tmpfs.size, owner)
 
     def mounted(self, pod: Pod, asked: Resource) -> list[Mounted]:
         """What a pod's tasks find, and where."""
@@ -105,10 +113,24 @@ class Volumes:
         )
         if asked.tmpfs.size and not tmpfs.is_put(directory / _TMPFS):
             parts.append(Part("its tmpfs", str(directory / _TMPFS), asked.tmpfs.size))
-        return parts
+        return [part for part in parts if not self._is_kept(Path(part.directory))]
+
+    def _limit(self, directory: Path, size_bytes: int, *, new: bool) -> None:
+        """Have the file system keep a quota; not of what an agent made that could not."""
+        if self._is_kept(directory) or (new and self._keeping.intersection(directory.parents)):
+            limit(directory, size_bytes)
+
+    def _is_kept(self, directory: Path) -> bool:
+        if directory in self._kept:
+            return True
+        if not self._keeping.intersection(directory.parents) or not is_limited(directory):
+            return False
+        self._kept.add(directory)
+        return True
 
     def bury(self, home: PodKey) -> None:
         """Remove what a pod had."""
+        self._kept = {path for path in self._kept if home.name not in path.parts}
         try:
             tmpfs.take_away(self._tmpfs(home))
             for disk in self._disks:

@@ -45,6 +45,7 @@ class Agent:
     facts: AgentFacts = field(factory=AgentFacts)
     total: Resources = NOTHING
     labels: frozenset[str] = frozenset()
+    foreign_ports: frozenset[int] = frozenset()  # had by what is no pod
     interval_s: float = 0.0  # as it was told last
     connected: bool = False
     missed: bool = False  # silent for longer than it may, and not given up because of safe mode
@@ -112,7 +113,7 @@ class Agent:
         return Resources(
             self.assigned_millicores,
             self.assigned_memory,
-            frozenset(self.ports),
+            self.foreign_ports.union(self.ports),
             self.assigned_dynamic,
             self.assigned_disk,
             self.assigned_ssd,
@@ -153,7 +154,7 @@ class Agent:
             ssd += amount.ssd_bytes * count
             ports.update(amount.ports)
         taken = frozenset(port for port, holders in ports.items() if holders > 0)
-        return Resources(millicores, memory, taken, dynamic, disk, ssd)
+        return Resources(millicores, memory, taken | self.foreign_ports, dynamic, disk, ssd)
 
     @property
     def draining(self) -> bool:

@@ -172,6 +172,9 @@ class Fleet:
             journal.marked(agent, *said, now)
             journal.room |= not facts.unhealthy
         agent.total = from_message(facts.total)
+        foreign = frozenset(facts.foreign_ports)
+        journal.room |= not foreign >= agent.foreign_ports
+        agent.foreign_ports = foreign
         agent.labels = self.labels.carried(agent.endpoint) | frozenset(facts.labels)
         journal.moved[agent] = None
 

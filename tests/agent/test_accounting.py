@@ -169,6 +169,19 @@ class SentenceTests(SynchronousTestCase):
             self.refusal(accounts, Resource(ports=[Port(dynamic=True)])),
         )
 
+    def test_foreign_ports_are_told(self) -> None:
+        """So that nobody sends the pod again before the port is free."""
+        others = {80}
+        accounts = Accounts(2000, 1024, foreign=others.__contains__)
+        asked = Resource(ports=[Port(port=80), Port(port=81)])
+        self.refusal(accounts, asked)
+        accounts.look_again()
+        self.assertEqual(accounts.foreign_ports, {80})
+        others.clear()
+        accounts.look_again()
+        self.assertEqual(accounts.foreign_ports, frozenset())
+        self.assertIsInstance(accounts.reserve(key(0), asked), Grant)
+
     def test_a_port_of_its_own_slot(self) -> None:
         """What the attempt before listens on is no obstacle to the next."""
         accounts = Accounts(2000, 1024, foreign=(80).__eq__)

@@ -57,6 +57,20 @@ class ProposalTests(SynchronousTestCase):
         self.assertEqual(answer.accepted, 1)
         self.assert_refused(answer, Status.kQuota, "port 8080 taken")
 
+    def test_a_port_that_is_no_pods_is_not_given(self) -> None:
+        """Until its agent says that it is free, which is news for those who wait."""
+        said = facts(millicores=1000)
+        said.foreign_ports.append(8080)
+        learn = self.cluster.fleet.learn
+        learn(self.cluster.journal, self.agent, said, NOW)
+        job, answer = self.propose(descriptor(ports=(8080,)), 1)
+        self.assert_refused(answer, Status.kQuota, "port 8080 taken")
+        self.assertEqual(answer.refusals[0].fresh.ports, [8080])
+        self.cluster.journal.room = False
+        learn(self.cluster.journal, self.agent, facts(millicores=1000), NOW)
+        self.assertTrue(self.cluster.journal.room)
+        self.assertEqual(placed(self.cluster, job, self.agent, 1).accepted, 1)
+
     def test_labels_are_checked_again(self) -> None:
         _, answer = self.propose(descriptor(labels=("ssd", "gpu")), 1)
         self.assert_refused(answer, Status.kInputError, "gpu, ssd")

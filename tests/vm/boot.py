@@ -20,6 +20,7 @@ MODULES = (
     "virtio_blk",
     "crc32c_generic",
     "ext4",
+    "quota_v2",
     "bfq",
 )
 EXIT_LINE = re.compile(r"^galaxy-vm: exit (\d+)\s*$", re.MULTILINE)
@@ -30,7 +31,8 @@ _REGULAR, _DIRECTORY = 0o100755, 0o040755
 
 _SCRIPT = """\
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/scratch
-mke2fs -q -t ext4 /dev/vda && mount -t ext4 /dev/vda /scratch && chmod 1777 /scratch || exit 71
+mke2fs -q -t ext4 -O quota,project /dev/vda || exit 71
+mount -t ext4 -o prjquota /dev/vda /scratch && chmod 1777 /scratch || exit 71
 cd {project}
 echo "galaxy-vm: Linux $(uname -r), control groups: $(cat /sys/fs/cgroup/cgroup.controllers)"
 {command}

@@ -30,7 +30,7 @@ class Kernel:
 def find_kernel(cache: Path) -> Kernel:
     """The kernel in the cache, fetched if it is not there yet. `Missing`."""
     place = cache / "kernel"
-    if not (place / "vmlinuz").exists():
+    if not all((place / name).exists() for name in ("vmlinuz", *(f"{n}.ko" for n in MODULES))):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as directory:
             _fetch(Path(directory), place)
