@@ -4,11 +4,12 @@ How many tasks gce starts a second, how soon each, and what a keeper weighs.
     python -m benchmarks.launch [--launches N] [--in-flight N]
 
 A *complete launch*: control groups made and limited, record written, keeper and
-task forked, groups joined, rights dropped, /bin/sh executed, output files
-opened, its end on disk, groups and record removed. Three ways, in one run:
+task forked, groups joined, a box entered, rights dropped, /bin/sh executed, output files
+opened, its end on disk, groups and record removed. Four ways, in one run:
 
     spawn loop    `sh -c` by fork and wait: no groups, no user, no record, no removal
     keeper loop   complete launches by the cradle alone: no engine, no socket
+    bare keepers  the same without boxes: what isolation from the machine costs
     gce           complete launches by a real engine, asked over its socket by this
                   process: Execute, the end by Watch, Remove
 
@@ -34,17 +35,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attrs import asdict
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
 
 import galaxy
+from galaxy.gce import record
+from galaxy.gce.boxable import why_no_boxes
 from galaxy.gce.cgroups import Allowance, ICgroups
 from galaxy.gce.containment import find_cgroups
+from galaxy.gce.cradle import BOX as BOXED
+from galaxy.gce.cradle import HOST
 from galaxy.gce.procfs import boot_id
 from galaxy.gce.record import ProcessId, Spec
 from galaxy.gce.records import Records
 from galaxy.gce.requests import rights_of
 from galaxy.gce.spawn import Cradle, spawn_cradle
+from galaxy.protocol import gce_pb2
 from galaxy.protocol.gce_pb2 import (
     ExecuteRequest,
     Limits,
@@ -58,9 +65,20 @@ from galaxy.protocol.services import GceStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.tcp import TcpNetwork
 from galaxy.protocol.wire_pb2 import Hello
+from galaxy.settings import HOST_DIRS
 
 CGROUP = f"galaxy-bench-{os.getpid()}"
 USER = "nobody" if os.geteuid() == 0 else ""
+BOXES = not why_no_boxes()
+# As an agent has it: what the machine has for all, /tmp, a workspace.
+WRITABLE = ("/tmp", "/var/tmp", "/home/pod")  # noqa: S108  (of the task's box)
+BOX = record.Box(
+    "bench.0",
+    (
+        *(record.Bind(path, path) for path in HOST_DIRS),
+        *(record.Bind(tempfile.gettempdir(), path, writable=True) for path in WRITABLE),
+    ),
+)
 MILLICORES, MEMORY, PIDS = 1000, 64 << 20, 64
 KEEPERS = 100
 GOAL_SHARE, GOAL_P99_MS, GOAL_PSS_MB = 0.80, 20.0, 0.5
@@ -94,9 +112,11 @@ class KeeperLoop:
         self._cradle.socket.recv(4096)
         self._numbers = itertools.count()
         self._boot = boot_id()
+        self._box: record.Box | None = None
 
-    def run(self, launches: int, in_flight: int) -> float:
+    def run(self, launches: int, in_flight: int, *, boxed: bool) -> float:
         """Complete launches a second."""
+        self._box = BOX if boxed else None
         begun = time.perf_counter()
         poll = select.poll()
         keepers: dict[int, ProcessId] = {}
@@ -148,9 +168,11 @@ class KeeperLoop:
             groups=rights.groups,
             join=entrance.join,
             oom_events=entrance.oom_events,
+            box=self._box,
         )
         self._records.write_spec(process, spec)
-        self._cradle.socket.send(b"h" + str(process).encode())
+        way = HOST if self._box is None else BOXED
+        self._cradle.socket.send(way + str(process).encode())
 
     def _finish(self, process: ProcessId) -> None:
         ended = self._records.read(process).ended
@@ -239,6 +261,7 @@ class Engine:
             stdout_path=str(self._directory / "out"),
             stderr_path=str(self._directory / "err"),
             limits=Limits(millicores=MILLICORES, memory=MEMORY, pids=PIDS),
+            box=gce_pb2.Box(**asdict(BOX)) if BOXES else None,
         )
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -276,15 +299,18 @@ async def compare(reactor: Any, launches: int, in_flight: int, directory: Path) 
     cgroups = find_cgroups(CGROUP)
     print(
         f"{launches} launches of sh -c 'exit 0', {in_flight} in flight, best of {ROUNDS}; "
-        f"isolation {cgroups.isolation} {cgroups.reason}, {user}"
+        f"isolation {cgroups.isolation} {cgroups.reason}, "
+        f"{'in boxes' if BOXES else 'in no boxes'}, {user}"
     )
     spawns = best(lambda: spawn_loop(launches, in_flight))
     print(f"spawn loop   {spawns:7.0f} /s")
     loop = KeeperLoop(directory / "loop", cgroups)
-    keepers = best(lambda: loop.run(launches, in_flight))
+    bare = best(lambda: loop.run(launches, in_flight, boxed=False))
+    print(f"bare keepers {bare:7.0f} /s  {bare / spawns:5.2f} of the spawn loop")
+    keepers = best(lambda: loop.run(launches, in_flight, boxed=True)) if BOXES else bare
     loop.close()
     cgroups.close()
-    print(f"keeper loop  {keepers:7.0f} /s  {keepers / spawns:5.2f} of the spawn loop")
+    print(f"keeper loop  {keepers:7.0f} /s  {keepers / bare:5.2f} of bare keepers")
     engine = Engine(reactor, directory)
     await engine.connect()
     rates, taken = [], []
@@ -294,8 +320,8 @@ async def compare(reactor: Any, launches: int, in_flight: int, directory: Path) 
         taken += milliseconds
     share = max(rates) / keepers
     print(
-        f"gce          {max(rates):7.0f} /s  {max(rates) / spawns:5.2f} of the spawn loop, "
-        f"{share:.2f} of the keeper loop (goal {GOAL_SHARE})"
+        f"gce          {max(rates):7.0f} /s  {share:5.2f} of the keeper loop (goal {GOAL_SHARE}), "
+        f"{max(rates) / bare:.2f} of bare keepers"
     )
     _, alone = await engine.run(launches // 2, 1)
     for what, values in (("one at a time", alone), (f"{in_flight} in flight", taken)):
