@@ -17,6 +17,9 @@ _STOP_TIMEOUT_S = 10.0
 _DEPLOY_TIMEOUT_S = 300.0
 _IO_WEIGHT = 500
 
+BOUNDS = ("read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps", "pids")
+"""What a pod may leave unbounded, with 0."""
+
 
 def default_priority(job_type: int) -> int:
     """What a job that names no priority gets: services come before batch work."""
@@ -56,7 +59,9 @@ def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
     _share_out(pod)
     for task in pod.tasks:
         _name_ports(task.requirement.ports)
-        task.requirement.io_weight = task.requirement.io_weight or _IO_WEIGHT
+        requirement = task.requirement
+        requirement.io_weight = requirement.io_weight or pod.requirement.io_weight or _IO_WEIGHT
+        requirement.cpuset = requirement.cpuset or pod.requirement.cpuset
         task.stop_timeout_s = task.stop_timeout_s or _STOP_TIMEOUT_S
         task.deploy_timeout_s = task.deploy_timeout_s or _DEPLOY_TIMEOUT_S
         _fill_health(task)
@@ -74,11 +79,12 @@ def _name_ports(ports: Iterable[pb.Port]) -> None:
 
 
 def _share_out(pod: pb.PodDescriptor) -> None:
-    """Tasks that ask for no processor or memory divide what the others leave."""
+    """Tasks that ask for nothing divide what the others leave of what the pod has."""
     total = pod.requirement
     for resource, offered in (
         ("millicores", total.millicores),
         ("memory", total.memory - max(0, total.tmpfs.size)),
+        *((bound, most) for bound in BOUNDS if (most := getattr(total, bound)) > 0),
     ):
         asked = [getattr(task.requirement, resource) for task in pod.tasks]
         left = offered - sum(max(0, amount) for amount in asked)

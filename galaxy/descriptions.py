@@ -20,7 +20,8 @@ from urllib.parse import quote, urlsplit
 
 from attrs import frozen
 
-from galaxy.defaults import with_defaults
+from galaxy.defaults import BOUNDS, with_defaults
+from galaxy.processors import format_processors, parse_processors
 from galaxy.protocol import types_pb2 as pb
 from galaxy.resources import format_size
 
@@ -113,6 +114,7 @@ def _pod_problems(job: pb.JobDescriptor) -> Iterator[Problem]:
         if task.HasField("health"):
             yield from _health_problems(f"{path}.health", task.health, port_names)
     yield from _sum_problems(pod)
+    yield from _processor_problems(pod)
     yield from _weight_problems(pod)
 
 
@@ -121,6 +123,7 @@ def _sum_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
     for name, unit, total, tmpfs in (
         ("millicores", "millicores", asked.millicores, 0),
         ("memory", "bytes", asked.memory, max(0, asked.tmpfs.size)),
+        *((name, name, most, 0) for name in BOUNDS if (most := getattr(asked, name)) > 0),
     ):
         if total < 1:
             yield Problem(f"pod.requirement.{name}", f"must be at least 1, not {total}")
@@ -139,6 +142,20 @@ def _sum_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
             )
 
 
+def _processor_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
+    for number, task in enumerate(pod.tasks):
+        try:
+            of_pod = parse_processors(pod.requirement.cpuset)
+            beyond = parse_processors(task.requirement.cpuset) - of_pod
+        except ValueError:  # told of where it is, or nothing was asked
+            continue
+        if beyond:
+            yield Problem(
+                f"pod.tasks[{number}].requirement.cpuset",
+                f"the pod does not have {format_processors(beyond)}",
+            )
+
+
 def _weight_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
     inline = sum(len(t.binary) for t in pod.tasks if t.source_type == pb.kSourceTypeBinary)
     if inline > INLINE_LIMIT_BYTES:
@@ -150,10 +167,15 @@ def _weight_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
 
 
 def _resource_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
-    for name in ("read_bytes_ps", "write_bytes_ps", "read_io_ps", "write_io_ps", "workspace"):
+    for name in (*BOUNDS, "workspace"):
         yield from _not_negative(f"{path}.{name}", getattr(resource, name))
     if resource.io_weight and resource.io_weight not in IO_WEIGHTS:
         yield Problem(f"{path}.io_weight", f"must be 10 to 1000, not {resource.io_weight}")
+    if resource.cpuset:
+        try:
+            parse_processors(resource.cpuset)
+        except ValueError as error:
+            yield Problem(f"{path}.cpuset", str(error))
     if resource.HasField("tmpfs"):
         yield from _volume(f"{path}.tmpfs", "size", resource.tmpfs.size, resource.tmpfs.path)
     for kind, volumes in (("disks", resource.disks), ("ssds", resource.ssds)):

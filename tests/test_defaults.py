@@ -31,6 +31,19 @@ class DefaultsTests(SynchronousTestCase):
         self.assertEqual([t.requirement.millicores for t in full.pod.tasks], [500, 500])
         self.assertEqual([t.requirement.memory for t in full.pod.tasks], [1 << 29, 1 << 29])
 
+    def test_bounds_are_shared_alike(self) -> None:
+        job = sound_job()
+        job.pod.requirement.MergeFrom(
+            pb.Resource(write_bytes_ps=100, pids=50, io_weight=10, cpuset="0-1")
+        )
+        task(job).requirement.MergeFrom(pb.Resource(write_bytes_ps=70, cpuset="0"))
+        first, second = (each.requirement for each in with_defaults(job).pod.tasks)
+        self.assertEqual((first.write_bytes_ps, second.write_bytes_ps), (70, 30))
+        self.assertEqual((first.pids, second.pids), (25, 25))
+        self.assertEqual((first.io_weight, second.io_weight), (10, 10))
+        self.assertEqual((first.cpuset, second.cpuset), ("0", "0-1"))
+        self.assertEqual((first.read_bytes_ps, second.read_bytes_ps), (0, 0))
+
     def test_every_port_has_a_name(self) -> None:
         job = sound_job()
         job.pod.requirement.ports.add(port=9000)

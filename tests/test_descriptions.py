@@ -63,6 +63,16 @@ def set_to(name: str, value: object) -> Change:
     return change
 
 
+def of_the_first(pods: pb.Resource, tasks: pb.Resource) -> Change:
+    """What is added to what the pod has, and to what its first task asks."""
+
+    def change(job: pb.JobDescriptor) -> None:
+        job.pod.requirement.MergeFrom(pods)
+        task(job).requirement.MergeFrom(tasks)
+
+    return change
+
+
 def put_port(**port: object) -> Change:
     """A port more than the sound job has."""
     return lambda job: job.pod.requirement.ports.add(**port)
@@ -133,6 +143,17 @@ UNSOUND: list[tuple[Change, str]] = [
         "pod.requirement.ssds[0].path",
     ),
     (set_to("pod.requirement.read_bytes_ps", -1), "pod.requirement.read_bytes_ps"),
+    (set_to("pod.requirement.pids", -1), "pod.requirement.pids"),
+    (of_the_first(pb.Resource(pids=10), pb.Resource(pids=10)), "pod.tasks[1].requirement.pids"),
+    (
+        of_the_first(pb.Resource(write_io_ps=10), pb.Resource(write_io_ps=10)),
+        "pod.tasks[1].requirement.write_io_ps",
+    ),
+    (set_to("task.requirement.cpuset", "3-1"), "pod.tasks[0].requirement.cpuset"),
+    (
+        of_the_first(pb.Resource(cpuset="0-1"), pb.Resource(cpuset="1-2")),
+        "pod.tasks[0].requirement.cpuset",
+    ),
     (set_to("task.requirement.io_weight", 5), "pod.tasks[0].requirement.io_weight"),
     (set_to("task.requirement.io_weight", 1001), "pod.tasks[0].requirement.io_weight"),
     (put_port(name="other", port=8080), "pod.requirement.ports[1]"),

@@ -55,6 +55,7 @@ from galaxy.agent.workspaces import Workspaces
 from galaxy.nexus.database import IDatabase
 from galaxy.nexus.interfaces import IDiscovery, NexusError
 from galaxy.protocol.agent_pb2 import TaskChange
+from galaxy.protocol.gce_pb2 import ConfigureRequest
 from galaxy.protocol.interfaces import IListening, INetwork
 from galaxy.protocol.master_pb2 import HeartBeatRequest
 from galaxy.protocol.methods import Served
@@ -142,6 +143,9 @@ class Agent(Service):
             hello,
             surroundings.spawner,
             surroundings.clock,
+            ceiling=ConfigureRequest(
+                millicores=self._capacity.millicores, memory=self._capacity.memory_bytes
+            ),
         )
         boxes = Boxes(Path(settings.data_dir), settings.host_dirs, settings.writable_dirs)
         disks = (*self._capacity.disks, *self._capacity.ssds)

@@ -27,6 +27,7 @@ from galaxy.agent.admission import UNKNOWN_ISOLATION, Isolation
 from galaxy.agent.containers import Changed, IContainers, Picture, further, process
 from galaxy.agent.steps import Process
 from galaxy.protocol.gce_pb2 import (
+    ConfigureRequest,
     ContainerUsage,
     DescribeRequest,
     EndRequest,
@@ -41,7 +42,7 @@ from galaxy.protocol.gce_pb2 import (
 from galaxy.protocol.interfaces import INetwork, IPeer
 from galaxy.protocol.services import GceStub
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kRpcError
+from galaxy.protocol.types_pb2 import kRpcError, kUnknownMethod
 from galaxy.protocol.wire_pb2 import Hello
 
 REDIAL_S = 0.1
@@ -114,8 +115,12 @@ class GceLink(Service):
         hello: Hello,
         spawner: IGceSpawner,
         clock: IReactorTime,
+        *,
+        ceiling: ConfigureRequest | None = None,
     ) -> None:
+        """`ceiling` is what all containers together may use; None: no more than each may."""
         self.isolation: Isolation = UNKNOWN_ISOLATION
+        self._ceiling = ceiling or ConfigureRequest()
         self._network = network
         self._address = address
         self._hello = hello
@@ -216,6 +221,7 @@ class GceLink(Service):
         peer = await self._network.dial(self._address, self._hello)
         gce = GceStub(peer)
         try:
+            await self._configure(gce)
             described = await gce.describe(DescribeRequest())
             self.isolation = Isolation.described(described)
             self._connected = _Connected(peer, gce)
@@ -235,6 +241,15 @@ class GceLink(Service):
             if self._picture is not None:
                 self._picture = None
                 self._changed(None)
+
+    async def _configure(self, gce: GceStub) -> None:
+        """Before anything is started: nothing may have been promised more than all may use."""
+        try:
+            await gce.configure(self._ceiling)
+        except GalaxyError as error:
+            if error.status != kUnknownMethod:
+                raise
+            self._log.warn("a container engine of an earlier release limits no pods together")
 
     def _note(self, change: ProcessChange) -> None:
         if change.complete:

@@ -173,8 +173,16 @@ def _port_variables(ports: Sequence[tuple[str, int]]) -> dict[str, str]:
 
 def _limits(task: TaskDescriptor, tmpfs_bytes: int) -> Limits:
     """Files in memory count with whoever wrote them first, which may be any of the tasks."""
+    asked = task.requirement
     return Limits(
-        millicores=task.requirement.millicores,
-        memory=task.requirement.memory + tmpfs_bytes,
+        millicores=asked.millicores,
+        memory=asked.memory + tmpfs_bytes,
         cpu_isolation_type=task.cpu_isolation_type,
+        pids=asked.pids,
+        cpuset=asked.cpuset,
+        read_bytes_ps=asked.read_bytes_ps,
+        write_bytes_ps=asked.write_bytes_ps,
+        read_io_ps=asked.read_io_ps,
+        write_io_ps=asked.write_io_ps,
+        io_weight=asked.io_weight,
     )

@@ -100,6 +100,12 @@ def _task_status(
         command=description.pod.tasks[number].start_command,
         used_millicores=used.millicores,
         used_memory=used.memory_bytes,
+        used_memory_with_cache=used.memory_with_cache_bytes,
+        read_bytes_ps=used.read_bytes_ps,
+        write_bytes_ps=used.write_bytes_ps,
+        read_io_ps=used.read_io_ps,
+        write_io_ps=used.write_io_ps,
+        pids=used.pids,
         reason=task.reason,
         next_try_time=task.next_try,
     )

@@ -5,23 +5,32 @@ What tasks use: rates from two samples of counters. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import add
 
-from attrs import frozen
+from attrs import astuple, frozen
 
 from galaxy.agent.records import Pod
 from galaxy.protocol.agent_pb2 import JobUsage
 from galaxy.protocol.gce_pb2 import ContainerUsage
 
+_CPU, _IO = "cpu_ns", ("read_bytes", "write_bytes", "read_ios", "write_ios")
+
 
 @frozen
 class Used:
-    """Processor time since the sample before, and memory now."""
+    """Memory and processes now; processor time and io, a second, since the sample before."""
 
     millicores: int = 0
-    memory_bytes: int = 0
+    memory_bytes: int = 0  # without page cache
+    memory_with_cache_bytes: int = 0
+    pids: int = 0
+    read_bytes_ps: int = 0
+    write_bytes_ps: int = 0
+    read_io_ps: int = 0
+    write_io_ps: int = 0
 
     def __add__(self, other: Used) -> Used:
-        return Used(self.millicores + other.millicores, self.memory_bytes + other.memory_bytes)
+        return Used(*map(add, astuple(self), astuple(other)))
 
 
 NOTHING = Used()
@@ -40,8 +49,7 @@ class Meter:
         elapsed_s = time - self._time
         before = self._counters
         self._used = {
-            name: Used(_millicores(before.get(name), now, elapsed_s), now.memory)
-            for name, now in counters.items()
+            name: _used(before.get(name), now, elapsed_s) for name, now in counters.items()
         }
         self._time = time
         self._counters = counters
@@ -67,7 +75,17 @@ class Meter:
         ]
 
 
-def _millicores(before: ContainerUsage | None, now: ContainerUsage, elapsed_s: float) -> int:
-    if before is None or elapsed_s <= 0 or now.cpu_ns < before.cpu_ns:
-        return 0
-    return round((now.cpu_ns - before.cpu_ns) / elapsed_s / 1e6)
+def _used(before: ContainerUsage | None, now: ContainerUsage, elapsed_s: float) -> Used:
+    def rate(counter: str) -> float:
+        """What was added a second; nothing for a container that is new, or was made anew."""
+        if before is None or elapsed_s <= 0:
+            return 0.0
+        return max(0, getattr(now, counter) - getattr(before, counter)) / elapsed_s
+
+    return Used(
+        round(rate(_CPU) / 1e6),
+        now.memory,
+        now.memory_with_cache,
+        now.pids,
+        *(round(rate(counter)) for counter in _IO),
+    )

@@ -13,8 +13,12 @@ from galaxy.agent.containers import further, process
 from galaxy.agent.gce_link import RESPAWN_S, DetachedGce, GceLink
 from galaxy.agent.records import End
 from galaxy.agent.steps import Life, Process
+from galaxy.gce.cgroups import Ceiling
 from galaxy.gce.memory import MemoryGce
+from galaxy.protocol.calls import Call
 from galaxy.protocol.gce_pb2 import (
+    ConfigureRequest,
+    ConfigureResponse,
     ExecuteRequest,
     ProcessStatus,
     kProcessEnded,
@@ -26,9 +30,17 @@ from galaxy.protocol.loopback import LoopbackNetwork
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import GCE
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kRpcError
+from galaxy.protocol.types_pb2 import kRpcError, kUnknownMethod
 from galaxy.protocol.wire_pb2 import Hello
 from tests.agent.machines import GCE_ADDRESS, Spawner
+
+
+class EarlierGce(MemoryGce):
+    """A gce that has not heard of some method."""
+
+    async def configure(self, request: ConfigureRequest, call: Call) -> ConfigureResponse:
+        """Refuse, as a server does that has no such method."""
+        raise GalaxyError(kUnknownMethod, "Gce has no method Configure")
 
 
 class LinkTests(SynchronousTestCase):
@@ -42,7 +54,14 @@ class LinkTests(SynchronousTestCase):
         self.spawner = Spawner()
         self.told: list[list[str] | None] = []
         hello = Hello(role="agent", name="a")
-        self.link = GceLink(self.network, GCE_ADDRESS, hello, self.spawner, self.clock)
+        self.link = GceLink(
+            self.network,
+            GCE_ADDRESS,
+            hello,
+            self.spawner,
+            self.clock,
+            ceiling=ConfigureRequest(memory=5),
+        )
         self.link.tell(self.changed)
 
     def changed(self, containers: Iterable[str] | None) -> None:
@@ -86,6 +105,18 @@ class LinkTests(SynchronousTestCase):
         self.start()
         self.assertEqual(self.link.picture, {})
         self.assertEqual(self.told, [None])
+
+    def test_ceiling(self) -> None:
+        """gce is told what all pods may use together, again by each connection."""
+        self.start()
+        self.assertEqual(self.gce.machine.ceiling, Ceiling(0, 5))
+
+    def test_gce_of_an_earlier_release(self) -> None:
+        """One that does not know of ceilings is worked with all the same."""
+        self.gce = EarlierGce(self.clock)
+        self.start()
+        self.assertEqual(self.link.picture, {})
+        self.assertEqual(self.gce.machine.ceiling, Ceiling())
 
     def test_executed(self) -> None:
         """A process is in the picture before its start is answered, and its end follows."""

@@ -11,7 +11,7 @@ from galaxy.agent.launch import Launcher, environment
 from galaxy.agent.places import Places
 from galaxy.agent.records import Pod, PodKey, Task
 from galaxy.agent.steps import Execute
-from galaxy.protocol.gce_pb2 import ExecuteRequest
+from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
 from galaxy.protocol.types_pb2 import (
     Resource,
     TaskDescriptor,
@@ -104,6 +104,28 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(asked.stderr_path, "/data/pods/web_1.0.2/0.2.main.4.stderr")
         self.assertEqual((asked.limits.millicores, asked.limits.memory), (300, 1 << 20))
         self.assertEqual(asked.limits.cpu_isolation_type, kCpuIsolationSoft)
+
+    def test_limits(self) -> None:
+        """All that the task asks for is passed on; nothing is bounded that it leaves out."""
+        asked = Resource(
+            millicores=1,
+            memory=2,
+            pids=3,
+            cpuset="0",
+            read_bytes_ps=4,
+            write_bytes_ps=5,
+            read_io_ps=6,
+            write_io_ps=7,
+            io_weight=10,
+        )
+        limits = request(TaskDescriptor(requirement=asked), "main.0").limits
+        for field, value in asked.ListFields():
+            self.assertEqual(getattr(limits, field.name), value)
+        bare = Resource(millicores=1, memory=2)
+        self.assertEqual(
+            request(TaskDescriptor(requirement=bare), "main.0").limits,
+            Limits(millicores=1, memory=2),
+        )
 
     def test_boxes(self) -> None:
         """Whatever is the task's runs in a box; what we run for it shuts itself in."""

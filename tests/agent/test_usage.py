@@ -28,6 +28,22 @@ class MeterTests(SynchronousTestCase):
         self.meter.sample(12.0, counted("a", 5.5, 200))
         self.assertEqual(self.meter.of("a"), Used(250, 200))
 
+    def test_io(self) -> None:
+        """Bytes and operations a second, beside what is so now."""
+        first = ContainerUsage(read_bytes=1000, write_bytes=0, read_ios=5, write_ios=7)
+        second = ContainerUsage(
+            read_bytes=3000,
+            write_bytes=500,
+            read_ios=9,
+            write_ios=7,
+            memory=10,
+            memory_with_cache=30,
+            pids=4,
+        )
+        self.meter.sample(10.0, {"a": first})
+        self.meter.sample(12.0, {"a": second})
+        self.assertEqual(self.meter.of("a"), Used(0, 10, 30, 4, 1000, 250, 2, 0))
+
     def test_made_anew(self) -> None:
         """A container whose counter starts again uses nothing until the next sample."""
         self.meter.sample(10.0, counted("a", 5.0))

@@ -94,6 +94,8 @@ def _resource(keys: RequirementKeys) -> pb.Resource:
         read_io_ps=keys.read_io_ps,
         write_io_ps=keys.write_io_ps,
         io_weight=keys.io_weight,
+        cpuset=keys.cpuset,
+        pids=keys.pids,
         workspace=keys.workspace,
     )
     if keys.tmpfs:

@@ -121,6 +121,8 @@ class RequirementKeys(_Keys):
     read_io_ps: LongCount = 0
     write_io_ps: LongCount = 0
     io_weight: Count = 0
+    cpuset: str = ""
+    pids: Count = 0
     tmpfs: TmpfsKeys | None = None
     workspace: Size = 0
 

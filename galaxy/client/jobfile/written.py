@@ -92,6 +92,8 @@ def _requirement(resource: pb.Resource) -> Keys:
             "read_io_ps": resource.read_io_ps,
             "write_io_ps": resource.write_io_ps,
             "io_weight": resource.io_weight,
+            "cpuset": resource.cpuset,
+            "pids": resource.pids,
             "tmpfs": _said({"size": resource.tmpfs.size, "path": resource.tmpfs.path}),
             "workspace": resource.workspace,
         }

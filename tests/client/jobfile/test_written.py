@@ -32,6 +32,8 @@ REQUIREMENTS = keys(
         "disks": st.lists(keys({"quota": SIZES, "path": WORDS}), max_size=2),
         "read_bytes_ps": SIZES,
         "io_weight": st.integers(10, 1000),
+        "cpuset": st.sampled_from(["0", "0,2-3"]),
+        "pids": st.integers(1, 1000),
         "tmpfs": keys({"size": SIZES, "path": WORDS}),
         "workspace": SIZES,
     },
