@@ -160,6 +160,7 @@ class Agent(Service):
             (sys.executable, "-I", "-S", str(Path(unpack.__file__))),
             lambda: boxes if self.gce.isolation.boxes else None,
             self._volumes.mounted,
+            settings.workspace_bytes,
         )
         self._scales = Scales(
             self._lively,

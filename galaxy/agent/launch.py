@@ -39,13 +39,14 @@ class Launcher:
     """
     What all starts on this machine have in common: the endpoint of the agent (which
     is known once it listens), the command that unpacks, what tasks see, if the engine can
-    see to that, and what pods have of disks.
+    see to that, what pods have of disks, and what a workspace may hold by default.
     """
 
     agent: Callable[[], str]
     unpack: tuple[str, ...]
     boxes: Callable[[], Boxes | None]
     mounted: Callable[[Pod, Resource], Sequence[Mounted]] = lambda _pod, _asked: ()
+    workspace_bytes: int = 0
 
     def request(
         self,
@@ -101,7 +102,7 @@ class Launcher:
             request.command = task.binary.decode("utf-8", "replace")
         else:
             # Started with the engine's rights: it shuts itself in, and then takes the user's.
-            most_bytes = task.requirement.workspace or description.pod.requirement.workspace
+            most_bytes = description.pod.requirement.workspace or self.workspace_bytes
             request.command = self._unpack_command(archive, workspace, most_bytes, pod.user)
             request.user = ""
             request.ClearField("box")

@@ -168,10 +168,16 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(request(task, "deploy.1").limits.cpu_isolation_type, kCpuIsolationHard)
 
     def test_unpack_is_bounded(self) -> None:
-        """What is unpacked may take what the task, or else its pod, has on disk."""
-        task = TaskDescriptor(binary=b"...", source_type=kSourceTypeBinary)
-        task.requirement.workspace = 5 << 20
-        self.assertIn(" 5242880 ann", request(task, "deploy.1").command)
+        """What is unpacked may take what the pod may have on disk, by its job or by default."""
+        launcher = Launcher(
+            lambda: "10.0.0.1:8221", ("unpack",), lambda: None, workspace_bytes=10 << 20
+        )
+        asked = description(TaskDescriptor(binary=b"...", source_type=kSourceTypeBinary))
+        for told, most_bytes in ((0, 10 << 20), (5 << 20, 5 << 20)):
+            asked.pod.requirement.workspace = told
+            step = Execute(0, "deploy.1")
+            started = launcher.request(POD, asked, step, PLACES, Path("/data/packages/abc"))
+            self.assertIn(f" {most_bytes} ann", started.command)
 
     def test_unpack(self) -> None:
         """A package is unpacked by a process that takes the user's rights by itself."""
