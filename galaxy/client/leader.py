@@ -218,6 +218,7 @@ class Leader:
         """Why none of the addresses answers; None: one does, and is connected."""
         first = self._first % len(addresses) if addresses else 0
         reasons: list[str] = []
+        doubtful: list[str] = []
         for timeout_s in (_SHORT_DIAL_S, _DIAL_S) if len(addresses) > 1 else (_DIAL_S,):
             begun, reasons = self._clock(), []
             for address in sorted((*addresses[first:], *addresses[:first]), key=self._is_deaf):
@@ -225,8 +226,14 @@ class Leader:
                     self._reach(address, timeout_s)
                 except GalaxyError as error:
                     reasons.append(error.reason)
-                else:
+                    continue
+                if not (self._several and self._peer and self._peer.hello.doubt):
                     return None
+                doubtful.append(address)
+                self.close()
+            if doubtful:
+                self._reach(doubtful[0], timeout_s)  # its reads are better than nothing
+                return None
             if self._clock() - begun < _SHORT_DIAL_S:
                 break  # all have refused: nobody is just slow
         return reasons

@@ -47,17 +47,24 @@ class Leadership:
     """
     Stands for election for as long as the master runs.
 
-    `reign` is the present one, once it has begun; None otherwise.
+    `reign` is the present one, once it has begun; None otherwise. `doubted(reason)`
+    is called when it is no longer certain who leads, and with "" when it is again.
     """
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, make_reign: MakeReign) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        make_reign: MakeReign,
+        doubted: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.reign: Reign | None = None
         self.leader: Leader | None = None  # as the nexus says
         self._clock = clock
         self._nexus: INexus | None = None
         self._make_reign = make_reign
+        self._doubted = doubted
         self.endpoint = ""  # where this master listens
         self._candidacy: ICandidacy | None = None
         self._watch: IWatch | None = None
@@ -174,6 +181,7 @@ class Leadership:
         """Decide nothing until it is clear who leads."""
         self._log.warn("the reign is in doubt: {reason}", reason=reason)
         self._doubt = reason
+        self._doubted(reason)
         if self.reign is not None:
             self.reign.suspended = reason
 
@@ -181,6 +189,7 @@ class Leadership:
         """Go on."""
         self._log.info("the reign goes on")
         self._doubt = ""
+        self._doubted("")
         if self.reign is not None:
             self.reign.resume()
 
@@ -227,6 +236,7 @@ class Leadership:
     def _end(self, reason: str) -> None:
         self._loading = 0
         self._doubt = ""
+        self._doubted("")
         reign, self.reign = self.reign, None
         if reign is not None:
             reign.end(reason)

@@ -274,7 +274,7 @@ class Master(Service):
         build: str,
     ) -> None:
         self.setName("master")
-        self.leadership = Leadership(clock, self._make_reign)
+        self.leadership = Leadership(clock, self._make_reign, self._doubted)
         self._clock = clock
         self._network = network
         self._open_nexus = open_nexus
@@ -316,6 +316,10 @@ class Master(Service):
         if self.running:
             self.leadership.start(nexus, port.address)
         return port.address
+
+    def _doubted(self, reason: str) -> None:
+        """Who dials from now on is told, and may ask another master first."""
+        self._hello.doubt = reason
 
     def _make_reign(self, epoch: int, store: Store, loaded: Loaded, deposed: Deposed) -> Reign:
         return Reign(

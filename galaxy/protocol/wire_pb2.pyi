@@ -28,18 +28,20 @@ kCancel: FrameKind
 kGoodbye: FrameKind
 
 class Hello(_message.Message):
-    __slots__ = ("protocol_version", "role", "name", "build", "features")
+    __slots__ = ("protocol_version", "role", "name", "build", "features", "doubt")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    DOUBT_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     role: str
     name: str
     build: str
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    doubt: str
+    def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ...) -> None: ...
 
 class Envelope(_message.Message):
     __slots__ = ("kind", "call_id", "method", "payload", "deadline_ms", "epoch", "status", "reason", "credit", "hello", "credentials")

@@ -17,6 +17,7 @@ from galaxy.protocol.master_pb2 import (
     ScaleJobResponse,
 )
 from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.wire_pb2 import Hello
 from tests.client.memory import Answer, MemoryCluster, MemoryPeer, refuse
 
 
@@ -112,6 +113,18 @@ class LeaderTests(LeaderTestCase):
             }
         )
         self.assertEqual(self.ask(cluster, "a:1", "b:1"), "b")
+
+    def test_a_leader_in_doubt_is_asked_if_nobody_knows_another(self) -> None:
+        """Cut off from the nexus, what it says may be of yesterday."""
+        doubtful = MemoryPeer({"get_status": status_of("a")}, hello=Hello(doubt="cut off"))
+        cluster = MemoryCluster(
+            {"a:1": doubtful, "b:1": MemoryPeer({"get_status": status_of("b")})}
+        )
+        self.assertEqual(self.ask(cluster, "a:1", "b:1"), "b")
+        cluster.peers["b:1"].answers = {"get_status": refuse(pb.kNotLeader, "a:1 leads")}
+        self.assertEqual(self.ask(cluster, "a:1", "b:1"), "a")
+        del cluster.peers["b:1"]
+        self.assertEqual(self.ask(cluster, "a:1", "b:1"), "a")
 
     def test_masters_that_name_each_other_are_not_asked_without_a_pause(self) -> None:
         cluster = MemoryCluster(

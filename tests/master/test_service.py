@@ -703,6 +703,11 @@ class LeadershipTests(MasterTests):
     def test_a_suspended_leader_says_so(self) -> None:
         self.world.master.leadership.suspended("the ensemble does not answer")
         self.assertEqual(self.status(self.world.stub).doubt, "the ensemble does not answer")
+        dialled = self.world.network.dial(ADDRESS, Hello(role="client", name="x"))
+        self.assertEqual(self.world.do(dialled).hello.doubt, "the ensemble does not answer")
+        self.world.master.leadership.resumed()
+        dialled = self.world.network.dial(ADDRESS, Hello(role="client", name="y"))
+        self.assertEqual(self.world.do(dialled).hello.doubt, "")
 
     def status(self, stub: MasterStub) -> GetStatusResponse:
         """What a master says of the whole."""
