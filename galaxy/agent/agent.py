@@ -30,7 +30,7 @@ from galaxy.agent.exec_channels import IChannels
 from galaxy.agent.exec_sessions import Sessions
 from galaxy.agent.fetch import ISource
 from galaxy.agent.gce_link import GceLink, IGceSpawner
-from galaxy.agent.graves import Graves, free_share
+from galaxy.agent.graves import Graves
 from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.machine import Machine, capacity
@@ -44,7 +44,7 @@ from galaxy.agent.quotas import Part, Weight
 from galaxy.agent.records import Pod, PodKey
 from galaxy.agent.retention import Retention
 from galaxy.agent.runner import Runner
-from galaxy.agent.scales import Scales, Weigh
+from galaxy.agent.scales import Hidden, Scales, Weigh
 from galaxy.agent.service import AgentAnswers
 from galaxy.agent.store import AgentStore
 from galaxy.agent.usage import Meter
@@ -96,8 +96,10 @@ class Surroundings:
     probes: IProbes
     channels: IChannels
     condition: Callable[[], Reading] = Reading
+    free_share: Callable[[], float] = lambda: 1.0  # of the data directory's disk
     foreign_port: Callable[[int], bool] = lambda _port: False
     weigh: Weigh = lambda _directory, _enough: Weight(0)
+    hidden: Hidden = lambda _pods: {}
     scales: InThread = maybeDeferred
     build: str = ""
 
@@ -167,6 +169,7 @@ class Agent(Service):
             self._weighable,
             self._exceed,
             surroundings.weigh,
+            surroundings.hidden,
             surroundings.scales,
             surroundings.clock,
         )
@@ -286,7 +289,7 @@ class Agent(Service):
             workspaces=workspaces,
             ledger=ledger,
             retention=Retention(settings.dead_keep_s, settings.dead_most, settings.dead_free_share),
-            free_share=lambda: free_share(data),
+            free_share=around.free_share,
             in_thread=around.in_thread,
             news=self._news,
             clock=around.clock,
@@ -332,9 +335,10 @@ class Agent(Service):
     def _weighable(self, key: PodKey) -> list[Part]:
         assert self.runner is not None
         book = self.runner.book
-        for key, pod in book.pods.items():
-            if not (pod.follows or pod.excess or has_ended(pod)):
-                yield key, self._volumes.weighable(pod, book.description(pod).pod.requirement)
+        pod = book.pods.get(key)
+        if pod is None:
+            return []
+        return self._volumes.weighable(pod, book.description(pod).pod.requirement)
 
     def _exceed(self, key: PodKey, reason: str) -> None:
         assert self.runner is not None

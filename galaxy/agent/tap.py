@@ -18,6 +18,7 @@ from galaxy.agent.condition import MachineCondition
 from galaxy.agent.disks import parsed
 from galaxy.agent.exec_channels import Channels
 from galaxy.agent.gce_link import DetachedGce
+from galaxy.agent.graves import free_share
 from galaxy.agent.machine import Machine, TooSmall
 from galaxy.agent.measure import weigh_gently
 from galaxy.agent.ports import PortRange
@@ -25,6 +26,7 @@ from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.sources import all_sources
 from galaxy.agent.store import open_database
 from galaxy.agent.throttle import Throttle
+from galaxy.agent.unlinked import unlinked
 from galaxy.agent.users import Users
 from galaxy.daemon import (
     FAULT,
@@ -137,9 +139,11 @@ def makeService(options: Options) -> MultiService:
                 probes=NetworkProbes(clock),
                 foreign_port=port_probe.in_use,
                 weigh=weigh_gently,
+                hidden=unlinked,
                 scales=DiskThread(clock, "agent-scales"),
                 channels=Channels(clock, data / "exec"),
                 condition=MachineCondition([data]).read,
+                free_share=lambda: free_share(data),
             ),
             cannot_work=lambda sentence: give_up(clock, sentence),
             has_a_fault=lambda sentence: give_up(clock, sentence, FAULT),

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.agent.graves import PAUSE_S, Graves, free_share
+from galaxy.agent.ledger import Ledger
 from galaxy.agent.records import PodKey
+from galaxy.agent.retention import Retention
+from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
     PodKill,
@@ -26,13 +33,45 @@ from tests.agent.machines import JOB, KEY, MAIN, MachineTests, description, run_
 KEEP_S = 100.0
 
 
+class RoomTests(SynchronousTestCase):
+    """On a disk that is full."""
+
+    def test_oldest_first(self) -> None:
+        """The oldest go, until there is room again; what died lately stays."""
+        workspaces, ledger, clock = Workspaces(Path(self.mktemp())), Ledger("1"), Clock()
+        workspaces.prepare()
+        graves = Graves(
+            workspaces=workspaces,
+            ledger=ledger,
+            retention=Retention(keep_s=1000.0, most=1000, least_free_share=0.1),
+            free_share=lambda: 0.2 if len(workspaces.dead()) <= 30 else 0.05,
+            in_thread=maybeDeferred,
+            news=lambda: None,
+            clock=clock,
+        )
+        keys = [PodKey(JOB, index, 1) for index in range(40)]
+        for key in keys:
+            workspaces.make(key, 0, "")
+            graves.bury(key)
+            clock.advance(1.0)
+        graves.start()
+        clock.pump([PAUSE_S] * 10)
+        self.assertEqual(sorted(home.key for home in workspaces.dead()), keys[16:])
+        self.assertEqual(sum(len(group.index) for group in ledger.answer("", 0).remains), 24)
+        graves.stop()
+
+    def test_real(self) -> None:
+        """How much is free of a real disk is a share."""
+        self.assertTrue(0.0 < free_share(Path.cwd()) < 1.0)
+
+
 class GraveTests(MachineTests):
     """A machine that keeps what dead pods leave for a short time."""
 
     def setUp(self) -> None:
         super().setUp()
         self.machine.kill()
-        self.machine.settings = AgentSettings(dead_keep_s=KEEP_S, dead_free_share=0.0)
+        self.machine.settings = AgentSettings(dead_keep_s=KEEP_S)
         self.machine.start()
 
     def left(self) -> list[str]:
