@@ -48,8 +48,11 @@ class IContainers(Interface):
     def stop(container: str, grace_s: float) -> Deferred[None]:
         """End all that lives in a container. Fires when nothing does."""
 
-    def end(container: str, name: str, grace_s: float) -> Deferred[None]:
-        """End a process and all that it began. Fires when none of them lives."""
+    def end(container: str, name: str, grace_s: float, setting: str) -> Deferred[None]:
+        """
+        End a process and all that it began, such as what has a setting (NAME=value) in its
+        environment. Fires when none of them lives.
+        """
 
     def remove(container: str) -> Deferred[None]:
         """Take a container away; it is out of the picture before this fires."""
@@ -73,6 +76,7 @@ def process(status: ProcessStatus) -> Process:
             status.signal,
             status.oom_killed,
             status.end_time,
+            failure=status.reason,  # why it is not known how it ended
             core_dumped=status.core_dumped,
         )
         return Process(Life.ENDED, status.pid, status.start_time, end, status.cgroup)

@@ -60,7 +60,8 @@ class PodKey:
 @frozen
 class End:
     """
-    How a process ended: by itself, by a signal, or without ever running (`failure`).
+    How a process ended: by itself, by a signal, or without ever running; or why that is
+    not known (`failure`, for both).
 
     `said`: the last lines that it wrote to stderr, where it ended badly.
     """

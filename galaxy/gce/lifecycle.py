@@ -154,6 +154,7 @@ class Life:
 
 
 LOOK_AGAIN_S = 0.05
+LONGEST_BEGINNING_S = 10.0
 
 
 def begin_stop(current: Stopping | None, grace_s: float, now: float) -> Stopping:
@@ -169,12 +170,13 @@ def stop_step(stopping: Stopping, life: Life, now: float) -> Step:
     The next step of a stop.
 
     A process about to begin is waited for: only then can it be signalled, and
-    none may be missed by the one SIGTERM.
+    none may be missed by the one SIGTERM. But not for ever: what it waits for itself, a
+    file system that does not answer, may never come.
     """
     if not (life.starting or life.running):
         return Step.DONE
     if life.starting:
-        return Step.WAIT
+        return Step.KILL if now >= stopping.kill_at + LONGEST_BEGINNING_S else Step.WAIT
     if now >= stopping.kill_at:
         return Step.KILL
     return Step.WAIT if stopping.termed else Step.TERM

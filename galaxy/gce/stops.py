@@ -8,6 +8,7 @@ as long as this gce: who asked a gce that was killed asks the next one again.
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -17,7 +18,7 @@ from twisted.logger import Logger
 
 from galaxy.gce.cgroups import CgroupError, ICgroups
 from galaxy.gce.container import Container, Process
-from galaxy.gce.interfaces import IRecords
+from galaxy.gce.interfaces import IKeepers, IRecords
 from galaxy.gce.lifecycle import (
     OVER,
     Life,
@@ -85,6 +86,9 @@ class Stops:
             self._cgroups.terminate(container.name, keepers)
         elif step is Step.KILL:
             self._cgroups.kill_all(container.name, keepers)
+            for process in container.processes.values():
+                if process.verdict is Verdict.STARTING and process.watch is not None:
+                    process.watch.signal(signal.SIGKILL)  # it may not be in a group yet
         return step is Step.DONE
 
     def _note(self, container: Container) -> None:
@@ -103,19 +107,30 @@ class Stops:
         container.look = None
 
 
-async def end_process(process: Process, grace_s: float, clock: IReactorTime) -> None:
+async def end_process(
+    process: Process,
+    begun: Callable[[], list[int]],
+    keepers: IKeepers,
+    grace_s: float,
+    clock: IReactorTime,
+) -> None:
     """
     SIGTERM to a process and all that it began, after the grace SIGKILL; until none lives.
 
-    A process about to begin is waited for.
+    A process about to begin is waited for. `begun`: what else it began, besides its descendants.
     """
     stopping = begin_stop(None, grace_s, clock.seconds())
-    while process.verdict not in OVER:
-        alive = process.verdict is Verdict.RUNNING and process.watch is not None
-        step = stop_step(stopping, Life(not alive, alive), clock.seconds())
-        if process.watch is not None and step is Step.TERM:
+    numbers = {Step.TERM: signal.SIGTERM, Step.KILL: signal.SIGKILL}
+    while True:
+        others, watch = begun(), process.watch
+        runs = process.verdict is Verdict.RUNNING and watch is not None
+        starting = process.verdict not in OVER and not runs
+        step = stop_step(stopping, Life(starting, runs or bool(others)), clock.seconds())
+        if step is Step.DONE:
+            return
+        if step in numbers:
             stopping = evolve(stopping, termed=True)
-            process.watch.signal(signal.SIGTERM)
-        elif process.watch is not None and step is Step.KILL:
-            process.watch.signal(signal.SIGKILL)
+            keepers.signal(others, numbers[step])
+            if watch is not None:
+                watch.signal(numbers[step])
         await deferLater(clock, look_again_in(stopping, clock.seconds()))

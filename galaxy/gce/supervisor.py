@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,6 +29,8 @@ from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kConflict, kPersistenceError
 
 _REMOVAL_TRIES = 40
+LONGEST_SETTLING_S = 5.0
+"""What earlier gces asked for may be stuck half-way; so long is waited for it at the start."""
 
 
 class Supervisor:
@@ -56,16 +58,22 @@ class Supervisor:
         self._containers: dict[str, Container] = {}
         self._feeds: list[Feed] = []
         self._ready: Deferred[None] | None = Deferred()
+        self._settling: IDelayedCall | None = None
 
     def start(self) -> Deferred[None]:
-        """Adopt what earlier gces left; fires when everything is known."""
+        """
+        Adopt what earlier gces left; fires when everything is known, but for what is
+        still about to begin after `LONGEST_SETTLING_S`.
+        """
         assert self._ready is not None
         ready = self._ready
+        self._settling = self._clock.callLater(LONGEST_SETTLING_S, self._begin_unsettled)
         self._launcher.start(self._settle, self._news)
         return ready
 
     def stop(self) -> None:
         """Leave; what runs, runs on. A base group without containers goes too."""
+        self._settle_no_more()
         self._launcher.stop()
         for process in self._all():
             if process.watch is not None:
@@ -95,11 +103,21 @@ class Supervisor:
         if container is not None:
             await self._stops.stop(container, grace_s)
 
-    async def end_process(self, process_id: ProcessId, grace_s: float) -> None:
-        """The same for one process, and what it began."""
+    async def end_process(self, process_id: ProcessId, grace_s: float, setting: str) -> None:
+        """The same for one process and what it began: that which has the setting, too."""
+        container = self._containers.get(process_id.container)
         process = self._find(process_id)
-        if process is not None:
-            await end_process(process, grace_s, self._clock)
+        if container is None or process is None:
+            return
+
+        def begun() -> list[int]:
+            pids = self.cgroups.pids(process_id.container, container.keepers()) if setting else []
+            return self._keepers.with_setting(pids, setting)
+
+        try:
+            await end_process(process, begun, self._keepers, grace_s, self._clock)
+        except CgroupError as error:
+            raise GalaxyError(kAgentError, str(error)) from error
 
     async def remove(self, name: str) -> None:
         """Kill what lives, remove the groups, forget the records."""
@@ -204,13 +222,25 @@ class Supervisor:
 
     def _settle(self) -> None:
         """See to whatever is not over, now that nothing asked for earlier is under way."""
+        self._settle_no_more()
+        self._see_to_all(settled=True)
+
+    def _begin_unsettled(self) -> None:
+        self._log.warn("something that was asked of an earlier gce neither begins nor fails")
+        self._see_to_all(settled=False)
+
+    def _settle_no_more(self) -> None:
+        if self._settling is not None and self._settling.active():
+            self._settling.cancel()
+
+    def _see_to_all(self, *, settled: bool) -> None:
         ready, self._ready = self._ready, None
         try:
             if ready is not None:
                 self._adopt()
             for process in list(self._all()):
                 if process.verdict not in OVER:
-                    self._look(process, settled=True)
+                    self._look(process, settled=settled)
         except OSError:
             if ready is None:
                 raise
@@ -223,7 +253,8 @@ class Supervisor:
     def _adopt(self) -> None:
         for known in list(self._records.processes()):
             container = self._containers.setdefault(known.container, Container(known.container))
-            container.processes[known.name] = Process(known, Record())
+            spec = self._records.read(known).spec
+            container.processes[known.name] = Process(known, Record(spec))
 
     def _remove_unwanted_groups(self) -> None:
         """A gce that was killed between making a group and recording why left it behind."""
@@ -246,7 +277,9 @@ class Supervisor:
 
         The keeper is looked for before: unless it is `gone`.
         """
-        if process.watch is None and not gone:
+        spec = process.record.spec
+        of_this_boot = spec is None or spec.boot == self._boot  # else its keeper's pid is another's
+        if process.watch is None and not gone and of_this_boot:
             claim = self._records.read_claim(process.id)
             if claim is not None:
                 process.watch = self._watch(process, claim)

@@ -184,6 +184,9 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(runs, Process(Life.RUNNING, 7, 5.0))
         ended = process(ProcessStatus(state=kProcessEnded, signal=9, oom_killed=True, end_time=8.0))
         self.assertEqual(ended.end, End(signal=9, oom_killed=True, time=8.0))
+        lost = process(ProcessStatus(state=kProcessEnded, signal=9, reason="its keeper was killed"))
+        assert lost.end is not None
+        self.assertEqual((str(lost.end), lost.end.signal), ("its keeper was killed", 9))
         failed = process(ProcessStatus(state=kProcessFailed, reason="no such user"))
         assert failed.end is not None
         self.assertEqual(str(failed.end), "no such user")

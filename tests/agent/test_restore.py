@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behaviour
 from galaxy.protocol.agent_pb2 import QueryRequest
+from galaxy.protocol.calls import Call
+from galaxy.protocol.gce_pb2 import StopRequest, StopResponse
 from galaxy.protocol.types_pb2 import (
+    TaskDescriptor,
     kBatch,
+    kPodError,
     kPodFinish,
     kPodRunning,
     kPodSuspend,
     kPodTerminate,
+    kSourceTypeCommand,
 )
 from tests.agent.machines import (
     GIB,
@@ -20,6 +27,19 @@ from tests.agent.machines import (
     description,
     run_request,
 )
+
+
+class NotingGce(MemoryGce):
+    """A gce that notes the grace of each stop that it is asked for."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.graces: list[float] = []
+
+    async def stop(self, request: StopRequest, call: Call) -> StopResponse:
+        """Note it, and stop."""
+        self.graces.append(request.grace_s)
+        return await super().stop(request, call)
 
 
 class RestartTests(MachineTests):
@@ -73,6 +93,71 @@ class RestartTests(MachineTests):
         self.assertEqual(self.machine.pod().state, kPodTerminate)
         self.machine.advance(60)
         self.assertEqual(self.machine.pods(), [])
+
+    def test_retries_are_counted(self) -> None:
+        """A batch is given up after as many attempts as it may have, whoever was there to count."""
+        self.run_one(kind=kBatch, retries=2)
+        for attempt in range(3):
+            self.machine.gce.end(MAIN, f"main.{attempt}", exit_code=3)
+            self.machine.advance(0.2)
+            self.machine.restart()
+            self.machine.advance(10)
+        self.assertEqual(self.machine.pod().state, kPodError)
+        self.assertIn("after 2 of 2 retries", self.machine.pod().tasks[0].reason)
+        self.assertEqual(self.machine.gce.launched()[-1].name, "main.2")
+
+    def test_deployments_are_counted(self) -> None:
+        """Nor is one tried more often because agents came and went; the pause is as it was."""
+        task = TaskDescriptor(
+            start_command="serve", binary=b"exit 1", source_type=kSourceTypeCommand
+        )
+        self.machine.run(run_request(description(task), 0))
+        self.machine.advance(0.5)
+        paused = self.machine.pod().tasks[0].next_try_time
+        self.assertGreater(paused, 0)
+        self.machine.kill()
+        self.machine.begin()
+        self.machine.advance(0.2)
+        self.assertEqual(self.machine.pod().tasks[0].next_try_time, paused)
+        self.machine.advance(30)
+        self.machine.restart()
+        deployments = [process.name for process in self.machine.gce.launched()]
+        self.assertEqual(deployments, ["deploy.1", "deploy.2", "deploy.3"])
+        self.assertEqual(self.machine.pod().state, kPodError)
+
+    def test_a_deployed_task(self) -> None:
+        """What was deployed by an earlier agent is not deployed again."""
+        task = TaskDescriptor(
+            start_command="serve", binary=b"exit 0", source_type=kSourceTypeCommand
+        )
+        self.machine.run(run_request(description(task), 0))
+        self.machine.advance(0.5)
+        before = self.machine.pids()
+        self.machine.restart()
+        self.assertEqual(self.machine.pids(), before)
+        started = [process.name for process in self.machine.gce.launched()]
+        self.assertEqual(started, ["deploy.1", "main.0"])
+
+    def test_grace_counts_once(self) -> None:
+        """SIGKILL is due when it was at the first order, whoever repeats that to whomever."""
+        self.machine.stop_gce()
+        self.machine.gce = gce = NotingGce(self.machine.clock, lambda *_: Behaviour(term_s=None))
+        self.machine.start_gce()
+        self.machine.advance(1)
+        task = TaskDescriptor(start_command="serve", stop_timeout_s=10.0)
+        self.machine.run(run_request(description(task), 0))
+        self.machine.advance(0.5)
+        self.machine.kill_pods(KEY)
+        self.machine.advance(3)
+        self.machine.restart()
+        self.machine.advance(2)
+        self.machine.stop_gce()
+        self.machine.start_gce()
+        self.machine.advance(1)
+        first, second, third = gce.graces
+        self.assertAlmostEqual(first, 10, delta=0.2)
+        self.assertTrue(5 < second < 7.1, second)
+        self.assertTrue(2 < third < 5, third)
 
     def test_grants_are_kept(self) -> None:
         """What was granted before the restart is granted after it."""

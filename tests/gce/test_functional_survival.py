@@ -209,6 +209,22 @@ class SurvivalTests(TestCase):
 
         await wait_until(gone)
 
+    async def test_stuck_before_it_could_begin(self) -> None:
+        """A start that hangs in the kernel does not keep the next gce from serving; it goes on."""
+        before = await self.execute("main.0", FOR_EVER)
+        await self.engine.kill()
+        fifo = self.directory / "fifo"
+        os.mkfifo(fifo)
+        self.write_spec("stuck", str(fifo))  # to open it waits for whoever reads
+        for _ in range(2):
+            await self.engine.start()
+            self.assertEqual(before, (await self.picture())["main.0"])
+            await self.engine.kill()
+        await self.engine.start()
+        reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reading)
+        self.assertEqual(kProcessRunning, (await self.execute("stuck", "")).state)
+
     async def test_groups_nobody_wants(self) -> None:
         """gce was killed between making a group and writing down why: the group is removed."""
         if not self.cgroup:
@@ -274,8 +290,8 @@ class SurvivalTests(TestCase):
 
         await wait_until(all_ran)
 
-    def write_spec(self, name: str) -> None:
-        """Leave what gce writes before it launches."""
+    def write_spec(self, name: str, *join: str) -> None:
+        """Leave what gce writes before it launches; it is to join these, too."""
         cgroups = find_cgroups(self.cgroup)
         entrance = cgroups.create("c", Allowance())
         spec = Spec(
@@ -285,7 +301,7 @@ class SurvivalTests(TestCase):
             cwd="/",
             stdout=str(self.directory / "out"),
             stderr=str(self.directory / "err"),
-            join=entrance.join,
+            join=(*join, *entrance.join),
             oom_events=entrance.oom_events,
         )
         Records(self.directory / "gce").write_spec(ProcessId("c", name), spec)

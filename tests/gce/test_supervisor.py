@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from galaxy.gce.cgroups import Allowance, CgroupError, Entrance
+from galaxy.gce.interfaces import ILauncher
 from galaxy.gce.memory_machine import BOOT, Behaviour, MemoryMachine, usual
 from galaxy.gce.record import ProcessId, Record, Spec
-from galaxy.gce.supervisor import Supervisor
+from galaxy.gce.supervisor import LONGEST_SETTLING_S, Supervisor
 from galaxy.protocol.gce_pb2 import ProcessStatus, kProcessEnded, kProcessRunning
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kConflict
@@ -47,6 +50,28 @@ class StubbornMachine(MemoryMachine):
         super().kill_all(container, keepers)
 
 
+@implementer(ILauncher)
+class SlowLauncher:
+    """Launches on a machine; that what was asked for earlier is done shows when told to."""
+
+    def __init__(self, machine: MemoryMachine) -> None:
+        self._machine = machine
+        self.settle: Callable[[], None]
+
+    def start(self, ready: Callable[[], None], news: Callable[[ProcessId], None]) -> None:
+        """Not ready."""
+        self.settle = ready
+        self._machine.start(lambda: None, news)
+
+    def launch(self, process: ProcessId, spec: Spec) -> None:
+        """As the machine does."""
+        self._machine.launch(process, spec)
+
+    def stop(self) -> None:
+        """As the machine does."""
+        self._machine.stop()
+
+
 class SupervisorTests(SynchronousTestCase):
     """One supervisor on a stubborn machine."""
 
@@ -59,16 +84,20 @@ class SupervisorTests(SynchronousTestCase):
         """A supervisor of the machine; the one before it was killed."""
         for live in self.machine.live.values():
             live.stop()
-        supervisor = Supervisor(
+        supervisor = self.supervise(self.machine)
+        self.successResultOf(supervisor.start())
+        return supervisor
+
+    def supervise(self, launcher: ILauncher) -> Supervisor:
+        """A supervisor that launches so."""
+        return Supervisor(
             records=self.machine.records,
             cgroups=self.machine,
-            launcher=self.machine,
+            launcher=launcher,
             keepers=self.machine,
             clock=self.clock,
             boot=BOOT,
         )
-        self.successResultOf(supervisor.start())
-        return supervisor
 
     def executing(self, process: ProcessId = MAIN) -> Deferred[Any]:
         return Deferred.fromCoroutine(self.supervisor.execute(process, SPEC, Allowance()))
@@ -148,6 +177,38 @@ class SupervisorTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(15, self.execute().signal)
         self.assertEqual([MAIN], self.machine.launched)
+
+    def test_a_keeper_of_another_boot(self) -> None:
+        """Whoever has its pid, and even its start time, is somebody else: its end is lost."""
+        self.execute()
+        record = self.machine.records.by_id[MAIN]
+        self.machine.records.by_id[MAIN] = evolve(record, spec=evolve(SPEC, boot="earlier"))
+        live = dict(self.machine.live)
+        self.supervisor = self.another()
+        self.machine.live.update(live)
+        status = self.execute()
+        self.assertEqual((kProcessEnded, 9), (status.state, status.signal))
+        self.assertIn("the machine restarted", status.reason)
+
+    def test_something_is_stuck(self) -> None:
+        """What neither begins nor fails holds up nothing but itself; later it goes on."""
+        stuck = ProcessId("stuck", "main.0")
+        before = self.execute()
+        self.machine.records.by_id[stuck] = Record(SPEC)
+        launcher = SlowLauncher(self.machine)
+        supervisor = self.supervise(launcher)
+        starting = supervisor.start()
+        self.clock.advance(LONGEST_SETTLING_S - 0.1)
+        self.assertNoResult(starting)
+        self.clock.advance(0.1)
+        self.successResultOf(starting)
+        self.supervisor = supervisor
+        self.assertEqual(before, self.execute())
+        executing = self.executing(stuck)
+        self.assertNoResult(executing)
+        launcher.settle()
+        self.assertEqual(kProcessRunning, self.successResultOf(executing)[0].state)
+        self.assertEqual([MAIN, stuck], self.machine.launched)
 
     def test_launches_what_was_wanted(self) -> None:
         """What was written down and not begun is begun by the next supervisor."""

@@ -159,7 +159,9 @@ class Machine:
 
     async def run(self, version: str, command: str, *index: int, **limits: Any) -> None:
         """Have pods of one task run, which is never started again when it ends."""
-        requirement = Resource(millicores=500, memory=limits.get("memory", 1 << 26))
+        requirement = Resource(
+            millicores=limits.get("millicores", 500), memory=limits.get("memory", 1 << 26)
+        )
         task = TaskDescriptor(start_command=command, requirement=requirement)
         task.stop_timeout_s = limits.get("stop_timeout_s", 20.0)
         described = Description(
