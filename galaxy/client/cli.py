@@ -39,6 +39,7 @@ COMMANDS = {
     "offline": "fleet",
     "online": "fleet",
     "status": "machines",
+    "top": "top",
     "enter": "safemode",
     "leave": "safemode",
     "stepdown": "masters",

@@ -163,6 +163,11 @@ def bytes_of(amount: int | None) -> str:
     return "" if amount is None else format_size(amount)
 
 
+def part_of(used: str, whole: str) -> str:
+    """How much of what; unknown is a question mark."""
+    return f"{used or '?'}/{whole or '?'}"
+
+
 def cores_of(millicores: int | None) -> str:
     """Millicores as cores; unknown is nothing."""
     return "" if millicores is None else f"{millicores / 1000:.2f}"

@@ -13,6 +13,7 @@ from galaxy.client.layout import (
     cores_of,
     moment,
     pairs,
+    part_of,
     plain,
     short,
     size,
@@ -35,10 +36,6 @@ def _update(row: Row) -> str:
         return ""
     stop = f", stops at {row['breakpoint']}" if row["breakpoint"] else ""
     return f"{state} {row['updated']}/{row['replica']}{stop}"
-
-
-def _of(used: str, assigned: str) -> str:
-    return f"{used or '?'}/{assigned or '?'}"
 
 
 def _end(row: Row) -> str:
@@ -90,13 +87,13 @@ PODS = Listing(
         Column("version", plain("version")),
         Column(
             "cpu(u/a)",
-            lambda row: _of(
+            lambda row: part_of(
                 cores_of(row["cpu_used_millicores"]), cores_of(row["cpu_assigned_millicores"])
             ),
         ),
         Column(
             "mem(u/a)",
-            lambda row: _of(
+            lambda row: part_of(
                 bytes_of(row["memory_used_bytes"]), bytes_of(row["memory_assigned_bytes"])
             ),
         ),
@@ -125,6 +122,10 @@ TASKS = Listing(
         Column("next try", moment("next_try_time")),
         Column("cpu", cores("cpu_used_millicores")),
         Column("memory", size("memory_used_bytes")),
+        Column("with cache", size("memory_with_cache_bytes"), wide=True),
+        Column("pids", plain("pids"), wide=True),
+        Column("read/s", size("read_bytes_ps"), wide=True),
+        Column("written/s", size("write_bytes_ps"), wide=True),
         Column("endpoint", plain("endpoint")),
         Column("cgroup", plain("cgroup"), wide=True),
         Column("deploy", moment("deploy_time"), wide=True),

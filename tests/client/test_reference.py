@@ -13,6 +13,7 @@ from galaxy.client import exits, happenings, views
 from galaxy.client.cli import COMMANDS, cli
 from galaxy.client.fileviews import file
 from galaxy.client.forecast import explained, planned
+from galaxy.client.usage import agent_use, pod_use
 from galaxy.protocol.agent_pb2 import FileEntry
 from galaxy.protocol.master_pb2 import (
     AgentOverview,
@@ -89,6 +90,7 @@ class FieldTests(SynchronousTestCase):
             "A pod": views.pod(PodOverview()),
             "A task": views.task(TaskOverview()),
             "An agent": views.agent(AgentOverview()),
+            "What is used": [agent_use(AgentOverview()), pod_use(PodOverview())],
             "The whole": views.status(GetStatusResponse()),
             "An event": next(happenings.rows([Event()])),
             "A file": file(FileEntry()),
