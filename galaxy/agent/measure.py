@@ -39,7 +39,7 @@ def weigh(directory: str, enough_bytes: int) -> Weight:
         return Weight(0)
     walk = _Walk(enough_bytes, os.fstat(fd).st_dev)
     walk.through(fd)
-    return Weight(walk.size_bytes, walk.deep)
+    return Weight(walk.size_bytes, walk.deep, walk.device)
 
 
 @define

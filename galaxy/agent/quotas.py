@@ -12,9 +12,9 @@ Note: what a file weighs
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from galaxy.resources import format_size
 
@@ -40,11 +40,31 @@ class Part:
 class Weight:
     """
     What a directory holds, as far as it was looked through: not to the end if it is over
-    its quota anyway, or if it is too `deep` to be.
+    its quota anyway, or if it is too `deep` to be. Of that, `unlinked_bytes` are in deleted
+    files that are open. `device`: of its file system.
     """
 
     size_bytes: int
     deep: bool = False
+    device: int = 0
+    unlinked_bytes: int = 0
+
+
+def with_unlinked(
+    weighed: Iterable[tuple[Part, Weight]], sizes: Mapping[int, int]
+) -> list[tuple[Part, Weight]]:
+    """
+    The weights with what there is in deleted files that are open, by device.
+
+    In which directory they were nobody knows: they count in the first on the device.
+    """
+    left = dict(sizes)
+    told = []
+    for part, weight in weighed:
+        hidden = left.pop(weight.device, 0)
+        size = weight.size_bytes + hidden
+        told.append((part, evolve(weight, size_bytes=size, unlinked_bytes=hidden)))
+    return told
 
 
 def excess(weighed: Iterable[tuple[Part, Weight]]) -> str:
@@ -56,7 +76,9 @@ def excess(weighed: Iterable[tuple[Part, Weight]]) -> str:
             held, granted = format_size(weight.size_bytes), format_size(part.quota_bytes)
             if held == granted:
                 held = f"more than {granted}"
-            return f"{part.what} holds {held}, granted {granted}"
+            hidden = weight.unlinked_bytes
+            told = f", {format_size(hidden)} of it in deleted files" if hidden else ""
+            return f"{part.what} holds {held}, granted {granted}{told}"
     return ""
 
 

@@ -8,7 +8,7 @@ a thousand pods cost as little as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 
 from attrs import define, field
@@ -17,11 +17,23 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from galaxy.agent.quotas import SHORTEST_LOOK_S, Part, Weight, excess, next_look_s
+from galaxy.agent.quotas import (
+    SHARE,
+    SHORTEST_LOOK_S,
+    Part,
+    Weight,
+    excess,
+    next_look_s,
+    with_unlinked,
+)
 from galaxy.agent.records import PodKey
+from galaxy.agent.unlinked import Unlinked
 from galaxy.agent.workspaces import InThread
 
 Weigh = Callable[[str, int], Weight]
+Hidden = Callable[[Collection[str]], Mapping[str, Unlinked]]
+
+HIDDEN_LOOK_S = 3.0
 
 _log = Logger()
 
@@ -37,9 +49,12 @@ class Scales:
     parts: Callable[[PodKey], list[Part]]
     exceeded: Callable[[PodKey, str], None]
     weigh: Weigh
+    hidden: Hidden
     in_thread: InThread
     clock: IReactorTime
     _due: dict[PodKey, float] = field(factory=dict, init=False)
+    _hidden: Mapping[str, Unlinked] = field(factory=dict, init=False)
+    _hidden_due: float = field(default=0.0, init=False)
     _looking: LoopingCall = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -57,6 +72,7 @@ class Scales:
 
     async def _look(self) -> None:
         self._due = {key: self._due.get(key, 0.0) for key in self.pods()}
+        await self._look_for_hidden()
         now = self.clock.seconds()
         for key in [key for key, due in self._due.items() if due <= now]:
             if not self._looking.running:
@@ -69,8 +85,20 @@ class Scales:
                 weighed = []
             ended = self.clock.seconds()
             self._due[key] = ended + next_look_s(weighed, ended - began)
+            if key.name in self._hidden:
+                weighed = with_unlinked(weighed, self._hidden[key.name].sizes)
             if reason := excess(weighed):
                 self.exceeded(key, reason)
+
+    async def _look_for_hidden(self) -> None:
+        """See what there is in deleted files; what nobody weighs need not be looked for."""
+        now = self.clock.seconds()
+        if not self._due or now < self._hidden_due:
+            return
+        names = frozenset(key.name for key in self._due)
+        self._hidden = await self.in_thread(partial(self.hidden, names))
+        ended = self.clock.seconds()
+        self._hidden_due = ended + max(HIDDEN_LOOK_S, (ended - now) / SHARE)
 
     def _weigh_all(self, parts: Iterable[Part]) -> list[tuple[Part, Weight]]:
         return [(part, self.weigh(part.directory, part.quota_bytes)) for part in parts]

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.quotas import LONGEST_LOOK_S, SHARE, Part, Weight, excess, next_look_s
+from galaxy.agent.quotas import (
+    LONGEST_LOOK_S,
+    SHARE,
+    Part,
+    Weight,
+    excess,
+    next_look_s,
+    with_unlinked,
+)
 from galaxy.protocol.types_pb2 import kPodError, kPodRunning
 from tests.agent.machines import GIB, JOB, KEY, MachineTests, description, run_request
 
@@ -29,6 +37,16 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual(
             excess([(PART, Weight(GIB + 1))]),
             "its workspace holds more than 1.0 GiB, granted 1.0 GiB",
+        )
+
+    def test_deleted(self) -> None:
+        """Deleted files that are open count, in the first directory on their file system."""
+        parts = [PART, Part("its volume /data", "/x", GIB)]
+        weighed = with_unlinked([(part, Weight(GIB // 2, device=7)) for part in parts], {7: GIB})
+        self.assertEqual([weight.size_bytes for _, weight in weighed], [3 * GIB // 2, GIB // 2])
+        self.assertEqual(
+            excess(weighed),
+            "its workspace holds 1.5 GiB, granted 1.0 GiB, 1.0 GiB of it in deleted files",
         )
 
     def test_deep(self) -> None:

@@ -16,6 +16,7 @@ SPARSE_THEN_WRITTEN = (
     "truncate -s 1T big; dd if=/dev/zero of=big bs=1M count=64 conv=notrunc; sleep 1000"
 )
 RESERVED = "fallocate -l 64M reserved; sleep 1000"
+DELETED = "exec 9> gone; rm gone; dd if=/dev/zero bs=1M count=64 >&9; exec sleep 1000"
 HIDDEN = "ln -s . a; d=.; for n in $(seq 250); do mkdir d; cd d; done; sleep 1000"
 
 
@@ -55,6 +56,8 @@ class HostileTests(ClusterTestCase):
             "sparse": SPARSE_THEN_WRITTEN,
             "reserved": RESERVED,
         }
+        if os.geteuid() == 0:  # whoever is not, cannot see what others have open
+            commands["deleted"] = DELETED
         ids = [
             await self.cluster.submit(bounded(name, command, workspace="16M"))
             for name, command in commands.items()
