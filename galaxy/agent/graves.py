@@ -8,7 +8,7 @@ then deleted in a thread, which may take long.
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -129,16 +129,26 @@ class Graves:
 
     async def _delete(self, directories: list[Path]) -> None:
         for directory in directories:
-            await self._in_thread(partial(_remove, directory))
+            await self._in_thread(partial(remove, directory))
 
 
-def _remove(path: Path) -> None:
-    shutil.rmtree(path, onerror=_note)
+def remove(directory: Path) -> None:
+    """
+    Delete a directory with all that a task may have made in it. In a thread.
 
-
-def _note(_function: object, path: str, info: tuple[type, BaseException, object]) -> None:
-    if not isinstance(info[1], FileNotFoundError):
-        _log.warn("{path} is not deleted: {error}", path=path, error=info[1])
+    By `rm`, which is not stopped by a tree that is deeper than a path can be long; what
+    its owner may not enter or change is opened first.
+    """
+    target = f"./{directory.name}"
+    for command in (["rm"], ["chmod", "--recursive", "u+rwX"], ["rm"]):
+        options = ["--recursive", "--force", "--one-file-system"] if command == ["rm"] else []
+        done = subprocess.run(
+            [*command, *options, target], cwd=directory.parent, capture_output=True, check=False
+        )
+        if command == ["rm"] and done.returncode == 0:
+            return
+    said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    _log.warn("{path} is not deleted: {said}", path=directory, said=said)
 
 
 def free_share(directory: Path) -> float:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-import shutil
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,8 @@ class Workspaces:
         dead = self._dead / key.name
         try:
             if home.directory != dead:
-                shutil.rmtree(dead, ignore_errors=True)
+                if dead.exists():  # of an agent whose records were lost
+                    dead.rename(self._trash / f"{dead.name}.{int(now)}")
                 home.directory.rename(dead)
                 home.directory = dead
             os.utime(home.directory, (now, now))

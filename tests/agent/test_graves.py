@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.graves import PAUSE_S, Graves, free_share
+from galaxy.agent.graves import PAUSE_S, Graves, free_share, remove
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.records import PodKey
 from galaxy.agent.retention import Retention
@@ -63,6 +63,43 @@ class RoomTests(SynchronousTestCase):
     def test_real(self) -> None:
         """How much is free of a real disk is a share."""
         self.assertTrue(0.0 < free_share(Path.cwd()) < 1.0)
+
+
+class RemoveTests(SynchronousTestCase):
+    """What tasks leave to be deleted."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+        self.directory.mkdir()
+
+    def test_deep(self) -> None:
+        """A tree that is deeper than a path can be long."""
+        inner = os.open(self.directory, os.O_RDONLY)
+        for _ in range(2200):
+            os.mkdir("d", dir_fd=inner)
+            deeper = os.open("d", os.O_RDONLY, dir_fd=inner)
+            os.close(inner)
+            inner = deeper
+        os.close(inner)
+        remove(self.directory)
+        self.assertFalse(self.directory.exists())
+
+    def test_closed(self) -> None:
+        """A directory that nobody may enter, and names that look like options."""
+        closed = self.directory / "-rf"
+        (closed / "in").mkdir(parents=True)
+        closed.chmod(0)
+        remove(self.directory)
+        self.assertFalse(self.directory.exists())
+
+    def test_link(self) -> None:
+        """What a link leads to stays."""
+        precious = Path(self.mktemp()).absolute()
+        precious.mkdir()
+        (self.directory / "link").symlink_to(precious)
+        remove(self.directory)
+        self.assertTrue(precious.exists())
+        remove(self.directory)  # it is gone: nothing to say
 
 
 class GraveTests(MachineTests):
