@@ -231,6 +231,14 @@ class GceLink(Service):
                 isolation=self.isolation.kind,
                 reason=self.isolation.reason,
             )
+            if described.build != self._hello.build:
+                self._log.warn(
+                    "container engine {pid} is of build {theirs}, and this agent of {ours};"
+                    " SIGUSR1 has it become what is installed",
+                    pid=described.pid,
+                    theirs=described.build,
+                    ours=self._hello.build,
+                )
             async with aclosing(gce.watch(WatchRequest())) as changes:
                 async for change in changes:
                     self._note(change)

@@ -48,7 +48,7 @@ from galaxy.protocol.agent_pb2 import (
 )
 from galaxy.protocol.interfaces import IListening
 from galaxy.protocol.loopback import LoopbackNetwork
-from galaxy.protocol.methods import Served
+from galaxy.protocol.methods import Served, Service
 from galaxy.protocol.services import GCE, AgentStub
 from galaxy.protocol.types_pb2 import (
     JobType,
@@ -136,6 +136,7 @@ class Machine:
     behave: Behave = usual
     weigh: Weigh = lambda _directory, _enough: Weight(0)
     disk: InThread = maybeDeferred
+    gce_service: Service = GCE
     _gce_port: IListening | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -190,7 +191,7 @@ class Machine:
     def start_gce(self) -> None:
         """Let gce listen."""
         hello = Hello(role="gce", name="gce")
-        listening = self.network.listen(GCE_ADDRESS, hello, [Served(GCE, self.gce)])
+        listening = self.network.listen(GCE_ADDRESS, hello, [Served(self.gce_service, self.gce)])
         self._gce_port = self.case.successResultOf(listening)
 
     def stop_gce(self) -> None:
