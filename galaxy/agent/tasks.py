@@ -103,7 +103,7 @@ def next_step(task: Task, number: int, sight: Sight) -> Step | None:
 def wake_at(task: Task) -> float | None:
     """When the task must be looked at again though nothing happened; None: never."""
     if task.phase in (Phase.WAITING, Phase.RETRYING):
-        return task.next_try
+        return task.next_try if task.swept else None  # the end of the sweep is heard of
     if task.phase in _BOUNDED and not task.unwell:
         return task.deploy_deadline
     return task.stop_deadline if task.phase is Phase.STOPPING else None

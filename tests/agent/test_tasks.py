@@ -146,6 +146,12 @@ class DeadlineTests(SynchronousTestCase):
         swept = around(self.HASTY, outcomes={Sweep(0, 0): Done()}, now=111.0)
         self.assertEqual(advance(task, swept).deploy_deadline, 141.0)
 
+    def test_while_swept(self) -> None:
+        """Nobody looks at the clock again and again while the strays of a try are ended."""
+        task = Task(Phase.RETRYING, tries=1, next_try=110.0, swept=False)
+        self.assertIsNone(wake_at(task))
+        self.assertEqual(wake_at(evolve(task, swept=True)), 110.0)
+
     def test_in_time_after_all(self) -> None:
         """A deployment that has ended well, however late, has."""
         task = Task(Phase.DEPLOYING, tries=1, seen=True, deploy_deadline=90.0)
