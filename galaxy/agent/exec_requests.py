@@ -48,7 +48,13 @@ def request_of(
     request.terminal = ends.terminal
     if ends.terminal:
         request.envs[:] = [*_without(main.envs, "TERM"), f"TERM={term or 'xterm'}"]
+    request.envs.append(mark(name))
     return request
+
+
+def mark(name: str) -> str:
+    """By which environment what a command began is known."""
+    return f"GALAXY_EXEC={name}"
 
 
 def _without(envs: Iterable[str], name: str) -> Iterable[str]:

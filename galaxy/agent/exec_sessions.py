@@ -21,7 +21,7 @@ from galaxy.agent.bell import Bell
 from galaxy.agent.book import Book
 from galaxy.agent.containers import IContainers
 from galaxy.agent.exec_channels import IChannel, IChannels, NoReader, Window
-from galaxy.agent.exec_requests import PREFIX, request_of, told, told_end
+from galaxy.agent.exec_requests import PREFIX, mark, request_of, told, told_end
 from galaxy.agent.launch import Launcher
 from galaxy.agent.pods import task_state
 from galaxy.agent.records import End, Phase, Pod
@@ -137,8 +137,7 @@ class Sessions:
             session.wake()
             if session.began:
                 self._tell(session, told_end(session.command, end))
-            if end is None:
-                self.changed([session.container])
+            self._end_stray(session.container, session.name)
         self._containers.forget(session.container, session.name)
         await send(
             ExecItem(ended=True, exit_code=end.exit_code, signal=end.signal, reason=end.failure)
@@ -182,7 +181,7 @@ class Sessions:
         if picture is None or self._stopped:
             return
         for container in list(picture) if chosen is None else chosen & picture.keys():
-            for name in self._strays(container):
+            for name in self._strays(container, ended=chosen is None):
                 self._end_stray(container, name)
 
     def stop(self) -> None:
@@ -292,20 +291,21 @@ class Sessions:
             raise GalaxyError(kNotFound, "the command takes no more input: it has ended")
         return session
 
-    def _strays(self, container: str) -> list[str]:
+    def _strays(self, container: str, *, ended: bool) -> list[str]:
+        """Commands without a session. `ended`: also such that may have left something behind."""
         owned = {session.name for session in self._sessions.values()}
         processes = (self._containers.picture or {}).get(container, {})
         return [
             name
             for name, process in processes.items()
-            if name.startswith(PREFIX) and process.end is None and name not in owned
+            if name.startswith(PREFIX) and name not in owned and (ended or process.end is None)
         ]
 
     def _end_stray(self, container: str, name: str) -> None:
-        if (container, name) in self._ending:
+        if self._stopped or (container, name) in self._ending:
             return
         self._ending.add((container, name))
-        ending = self._containers.end(container, name, GRACE_S)
+        ending = self._containers.end(container, name, GRACE_S, mark(name))
         ending.addCallback(lambda _: self._ending.discard((container, name)))
         ending.addErrback(self._not_ended, container, name)
 
@@ -313,7 +313,7 @@ class Sessions:
         self._ending.discard((container, name))
         failure.trap(GalaxyError)
         self._log.warn("{name} of {container} is not ended", name=name, container=container)
-        self._clock.callLater(RETRY_S, self.changed, [container])
+        self._clock.callLater(RETRY_S, self._end_stray, container, name)
 
     def _tell(self, session: _Session, what: str) -> None:
         key = session.pod.key

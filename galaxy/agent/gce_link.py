@@ -161,9 +161,9 @@ class GceLink(Service):
         """End all that lives in a container."""
         return Deferred.fromCoroutine(self._stop(container, grace_s))
 
-    def end(self, container: str, name: str, grace_s: float) -> Deferred[None]:
+    def end(self, container: str, name: str, grace_s: float, setting: str) -> Deferred[None]:
         """End one process."""
-        return Deferred.fromCoroutine(self._end(container, name, grace_s))
+        return Deferred.fromCoroutine(self._end(container, name, grace_s, setting))
 
     def remove(self, container: str) -> Deferred[None]:
         """Take a container away."""
@@ -186,8 +186,8 @@ class GceLink(Service):
         request = StopRequest(container=container, grace_s=grace_s)
         await self._gce().stop(request, deadline_s=grace_s + CALL_S)
 
-    async def _end(self, container: str, name: str, grace_s: float) -> None:
-        request = EndRequest(container=container, name=name, grace_s=grace_s)
+    async def _end(self, container: str, name: str, grace_s: float, setting: str) -> None:
+        request = EndRequest(container=container, name=name, grace_s=grace_s, setting=setting)
         await self._gce().end_process(request, deadline_s=grace_s + CALL_S)
 
     async def _remove(self, container: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from zope.interface import Interface
 
@@ -70,3 +70,9 @@ class IKeepers(Interface):
 
         None: it has gone already, and `gone` is not called.
         """
+
+    def with_setting(pids: Collection[int], setting: str) -> list[int]:
+        """Those of the processes that have NAME=value in the environment they began with."""
+
+    def signal(pids: Collection[int], number: int) -> None:
+        """Send a signal to each of the processes that is still there."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch
-from galaxy.gce.procfs import descendants, send_signal, start_time
+from galaxy.gce.procfs import descendants, environment, send_signal, start_time
 from galaxy.gce.record import Claim
 
 
@@ -36,6 +36,15 @@ class PidfdKeepers:
             os.close(fd)
             return None
         return _Watch(self._reactor, fd, claim.pid, gone)
+
+    def with_setting(self, pids: Collection[int], setting: str) -> list[int]:
+        """As /proc tells."""
+        wanted = setting.encode()
+        return [pid for pid in pids if wanted in environment(pid)]
+
+    def signal(self, pids: Collection[int], number: int) -> None:
+        """Send it."""
+        send_signal(list(pids), number)
 
 
 @implementer(IKeeperWatch, IReadDescriptor)

@@ -187,6 +187,15 @@ class MemoryMachine:
         """Note the ceiling."""
         self.ceiling = ceiling
 
+    def with_setting(self, pids: Collection[int], setting: str) -> list[int]:
+        """None: what lives here begins nothing."""
+        return []
+
+    def signal(self, pids: Collection[int], number: int) -> None:
+        """Each obeys as it behaves."""
+        for pid in pids:
+            self._signal(pid, number)
+
     def create(self, container: str, allowance: Allowance) -> Entrance:
         """Note the allowance."""
         self.allowances[container] = allowance

@@ -60,6 +60,15 @@ def send_signal(pids: list[int], number: int) -> None:
             pass
 
 
+def environment(pid: int) -> list[bytes]:
+    """What a process began with; nothing if it is gone, or not ours to look into."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
 def boot_id() -> str:
     """Which boot of the machine this is."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:

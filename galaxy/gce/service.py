@@ -117,7 +117,7 @@ class GceService:
         name = ProcessId(
             checked_name("container", request.container), checked_name("name", request.name)
         )
-        await self._supervisor.end_process(name, request.grace_s)
+        await self._supervisor.end_process(name, request.grace_s, request.setting)
         return EndResponse()
 
     async def remove(self, request: RemoveRequest, call: Call) -> RemoveResponse:

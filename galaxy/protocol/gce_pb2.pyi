@@ -198,14 +198,16 @@ class StopResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class EndRequest(_message.Message):
-    __slots__ = ("container", "name", "grace_s")
+    __slots__ = ("container", "name", "grace_s", "setting")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     GRACE_S_FIELD_NUMBER: _ClassVar[int]
+    SETTING_FIELD_NUMBER: _ClassVar[int]
     container: str
     name: str
     grace_s: float
-    def __init__(self, container: _Optional[str] = ..., name: _Optional[str] = ..., grace_s: _Optional[float] = ...) -> None: ...
+    setting: str
+    def __init__(self, container: _Optional[str] = ..., name: _Optional[str] = ..., grace_s: _Optional[float] = ..., setting: _Optional[str] = ...) -> None: ...
 
 class EndResponse(_message.Message):
     __slots__ = ()

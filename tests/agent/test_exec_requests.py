@@ -34,7 +34,7 @@ class RequestTests(SynchronousTestCase):
         request = request_of(MAIN, "exec.5", ["ls", "-l"], PIPES, "xterm")
         self.assertEqual((request.name, request.join), ("exec.5", "main.3"))
         self.assertEqual((request.user, request.cwd), (MAIN.user, MAIN.cwd))
-        self.assertEqual(list(request.envs), list(MAIN.envs))
+        self.assertEqual(list(request.envs), [*MAIN.envs, "GALAXY_EXEC=exec.5"])
         self.assertEqual(
             (request.stdin_path, request.stdout_path, request.stderr_path, request.terminal),
             ("/1.stdin", "/1.stdout", "/1.stderr", ""),
@@ -44,7 +44,10 @@ class RequestTests(SynchronousTestCase):
         """TERM is the caller's, and xterm if there is none; other variables stay."""
         for term, wanted in (("screen", "screen"), ("", "xterm")):
             request = request_of(MAIN, "exec.5", ["top"], TERMINAL, term)
-            self.assertEqual(list(request.envs), ["PATH=/bin", "TERMINAL=x", f"TERM={wanted}"])
+            self.assertEqual(
+                list(request.envs),
+                ["PATH=/bin", "TERMINAL=x", f"TERM={wanted}", "GALAXY_EXEC=exec.5"],
+            )
             self.assertEqual(request.terminal, "/dev/pts/7")
 
     @settings(deadline=None)
