@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from galaxy.gce.memory import MemoryGce
+from galaxy.protocol.calls import Call
+from galaxy.protocol.gce_pb2 import (
+    ExecuteRequest,
+    ExecuteResponse,
+    StopRequest,
+    StopResponse,
+)
 from galaxy.protocol.types_pb2 import (
     kBatch,
+    kPodPending,
     kPodRunning,
     kPodTerminate,
 )
@@ -18,6 +28,18 @@ from tests.agent.machines import (
 )
 
 
+class HangingGce(MemoryGce):
+    """A gce that does not answer any more, and does not hang up."""
+
+    async def execute(self, request: ExecuteRequest, call: Call) -> ExecuteResponse:
+        """Never."""
+        return await Deferred()
+
+    async def stop(self, request: StopRequest, call: Call) -> StopResponse:
+        """Never."""
+        return await Deferred()
+
+
 class GceTests(MachineTests):
     """gce goes away, and comes back."""
 
@@ -28,6 +50,23 @@ class GceTests(MachineTests):
         self.machine.advance(10)
         self.assertEqual(self.machine.pod().state, kPodRunning)
         self.assertGreater(self.machine.spawner.times, 0)
+
+    def test_hangs(self) -> None:
+        """
+        The agent answers while gce does not, takes pods and orders to stop them.
+
+        In Galaxy 2 one such call held up all, heartbeats as well (§12.4, 26).
+        """
+        self.machine.stop_gce()
+        self.machine.gce = HangingGce(self.machine.clock)
+        self.machine.start_gce()
+        self.machine.advance(1)
+        self.machine.run(run_request(description(), 0, 1))
+        self.machine.advance(10)
+        self.assertEqual(len(self.machine.pods()), 2)
+        self.assertEqual([group.state for group in self.machine.query().groups], [kPodPending])
+        self.machine.kill_pods(KEY)
+        self.assertIn(kPodTerminate, [pod.state for pod in self.machine.pods()])
 
     def test_come_back(self) -> None:
         """When gce is back the tasks are the same, and what waited is started."""

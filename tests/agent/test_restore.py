@@ -46,7 +46,11 @@ class RestartTests(MachineTests):
     """The agent is killed and started again."""
 
     def test_tasks_untouched(self) -> None:
-        """A hundred tasks keep their pids, and are known again within half a second."""
+        """
+        A hundred tasks keep their pids, and are known again within half a second.
+
+        They have no package: Galaxy 2 took such a one for broken (§12.4, 21).
+        """
         self.machine.run(run_request(description(millicores=10, memory=GIB // 64), *range(100)))
         self.machine.advance(1)
         before = self.machine.pids()
@@ -57,7 +61,7 @@ class RestartTests(MachineTests):
         self.assertEqual({task.restarts for pod in self.machine.pods() for task in pod.tasks}, {0})
 
     def test_finished_stays_finished(self) -> None:
-        """A task that ended well is not started again by the next agent."""
+        """A task that ended well has ended well for the next agent, too (§12.4, 21)."""
         self.run_one(kind=kBatch)
         self.machine.gce.end(MAIN, "main.0")
         self.machine.advance(0.5)

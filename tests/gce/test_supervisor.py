@@ -110,7 +110,11 @@ class SupervisorTests(SynchronousTestCase):
         return Deferred.fromCoroutine(self.supervisor.remove("c"))
 
     def test_groups_are_refused(self) -> None:
-        """Nothing is started, nothing remains; the next try is a new one."""
+        """
+        Nothing is started, nothing remains; the next try is a new one.
+
+        In Galaxy 2 such a pod could not be killed any more (§12.4, 22).
+        """
         self.machine.refuse_create = 1
         error = self.failureResultOf(self.executing(), GalaxyError).value
         self.assertEqual((kAgentError, "no room for a group"), (error.status, error.reason))
