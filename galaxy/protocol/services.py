@@ -379,7 +379,10 @@ class IGce(Interface):
         """
 
     async def end_process(request: EndRequest, call: Call) -> EndResponse:
-        """The same for one process and what it began. Unknown: answers at once."""
+        """
+        The same for one process and what it began; also after it has ended. Unknown: answers at
+        once.
+        """
 
     async def remove(request: RemoveRequest, call: Call) -> RemoveResponse:
         """
