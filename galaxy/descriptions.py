@@ -114,8 +114,28 @@ def _pod_problems(job: pb.JobDescriptor) -> Iterator[Problem]:
         if task.HasField("health"):
             yield from _health_problems(f"{path}.health", task.health, port_names)
     yield from _sum_problems(pod)
+    yield from _network_problems(pod)
     yield from _processor_problems(pod)
     yield from _weight_problems(pod)
+
+
+def _network_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
+    """Into a network of its own nothing leads: no port of the machine, no check by the agent."""
+    if pod.network != pb.kNetworkPrivate:
+        return
+    if not pod.namespace_isolation:
+        yield Problem("pod.network", "a private network needs namespace_isolation")
+    if pod.requirement.ports:
+        yield Problem("pod.requirement.ports", "a port leads nowhere: the pod's network is private")
+    for number, task in enumerate(pod.tasks):
+        path = f"pod.tasks[{number}]"
+        if task.requirement.ports:
+            text = "a port leads nowhere: the pod's network is private"
+            yield Problem(f"{path}.requirement.ports", text)
+        for kind in ("tcp", "http"):
+            if getattr(task.health, f"{kind}_port"):
+                text = "the agent cannot ask: the pod's network is private; use a command"
+                yield Problem(f"{path}.health.{kind}", text)
 
 
 def _sum_problems(pod: pb.PodDescriptor) -> Iterator[Problem]:
@@ -243,6 +263,8 @@ def _task_problems(
         yield Problem(f"{path}.mem_isolation_type", "there is no such type")
     if task.cpu_isolation_type not in pb.CpuIsolationType.values():
         yield Problem(f"{path}.cpu_isolation_type", "there is no such type")
+    if task.seccomp not in {"", "default"}:
+        yield Problem(f"{path}.seccomp", f'there is no filter {task.seccomp!r}, only "default"')
     yield from _duration(f"{path}.stop_timeout", task.stop_timeout_s)
     yield from _duration(f"{path}.deploy_timeout", task.deploy_timeout_s)
     if task.log_bytes and task.log_bytes < LEAST_LOG_BYTES:

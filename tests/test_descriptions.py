@@ -107,6 +107,7 @@ UNSOUND: list[tuple[Change, str]] = [
     (set_to("update.min_healthy_s", float("nan")), "update.min_healthy"),
     (set_to("update.min_healthy_s", 400), "update.healthy_deadline"),
     (set_to("pod.version", "1 0"), "pod.version"),
+    (set_to("task.seccomp", "strict"), "pod.tasks[0].seccomp"),
     (lambda job: job.pod.labels.append("with space"), "labels[0]"),
     (lambda job: job.pod.ClearField("tasks"), "pod.tasks"),
     (set_to("pod.requirement.millicores", 999), "pod.requirement.millicores"),
@@ -213,6 +214,20 @@ class ProblemsTests(SynchronousTestCase):
                 job.user = user
                 task(job).envs.extend(["PATH=/bin", "HOME=/tmp", "MY_GALAXY_X=1", "POD_IDS=1"])
                 self.assertEqual(problems(job), ())
+
+    def test_a_private_network_leads_nowhere(self) -> None:
+        """It has no ports, is not asked from outside, and needs namespaces."""
+        job = sound_job()
+        job.pod.network = pb.kNetworkPrivate
+        task(job).requirement.ports.add(port=8081)
+        paths = {found.path for found in problems(job)}
+        expected = {"pod.network", "pod.requirement.ports", "pod.tasks[0].health.http"}
+        self.assertEqual(expected | {"pod.tasks[0].requirement.ports"}, paths)
+        job.pod.namespace_isolation = True
+        job.pod.requirement.ClearField("ports")
+        task(job).requirement.ClearField("ports")
+        task(job).health.CopyFrom(pb.HealthCheck(command="true"))
+        self.assertEqual((), problems(job))
 
     def test_each_fault_is_told_once_and_in_its_place(self) -> None:
         for number, (change, path) in enumerate(UNSOUND):

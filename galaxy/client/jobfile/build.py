@@ -24,6 +24,7 @@ _RESTARTS = {
     "on_failure": pb.kRestartOnFailure,
     "never": pb.kRestartNever,
 }
+_NETWORKS = {"host": pb.kNetworkHost, "private": pb.kNetworkPrivate}
 
 
 def descriptor(keys: JobKeys, package: Package) -> pb.JobDescriptor:
@@ -50,6 +51,7 @@ def descriptor(keys: JobKeys, package: Package) -> pb.JobDescriptor:
             labels=keys.labels,
             namespace_isolation=keys.pod.namespace_isolation,
             require_isolation=keys.pod.require_isolation,
+            network=_NETWORKS[keys.pod.network],
             requirement=_resource(keys.pod.requirement),
             tasks=[
                 _task(number, task, keys, package) for number, task in enumerate(keys.pod.tasks)
@@ -74,6 +76,7 @@ def _task(number: int, keys: TaskKeys, job: JobKeys, package: Package) -> pb.Tas
         cpu_isolation_type=keys.cpu_isolation_type,
         namespace_isolation=job.pod.namespace_isolation,
         source_type=keys.source_type,
+        seccomp=keys.seccomp or "",
     )
     if keys.requirement:
         task.requirement.CopyFrom(_resource(keys.requirement))

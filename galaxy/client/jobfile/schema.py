@@ -161,6 +161,7 @@ class TaskKeys(_Keys):
     envs: list[str] = []
     mem_isolation_type: Literal["kMemIsolationCgroup", "kMemIsolationLimit"] = "kMemIsolationCgroup"
     cpu_isolation_type: Literal["kCpuIsolationHard", "kCpuIsolationSoft"] = "kCpuIsolationHard"
+    seccomp: Literal["default"] | None = None
     health: HealthKeys | None = None
 
 
@@ -170,6 +171,7 @@ class PodKeys(_Keys):
     version: str = ""
     namespace_isolation: bool = True
     require_isolation: bool = False
+    network: Literal["host", "private"] = "host"
     requirement: RequirementKeys = RequirementKeys()
     tasks: list[TaskKeys] = []
 

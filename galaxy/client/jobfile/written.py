@@ -49,7 +49,13 @@ def written(job: pb.JobDescriptor) -> Keys:
             "tasks": [_task(task) for task in job.pod.tasks],
             "namespace_isolation": job.pod.namespace_isolation,
         }
-        | _said({"version": job.pod.version, "require_isolation": job.pod.require_isolation}),
+        | _said(
+            {
+                "version": job.pod.version,
+                "require_isolation": job.pod.require_isolation,
+                "network": "private" if job.pod.network == pb.kNetworkPrivate else "",
+            }
+        ),
     }
 
 
@@ -75,6 +81,7 @@ def _task(task: pb.TaskDescriptor) -> Keys:
             "deploy_timeout": task.deploy_timeout_s,
             "log_size": task.log_bytes,
             "envs": list(task.envs),
+            "seccomp": task.seccomp,
             "mem_isolation_type": memory.Name(task.mem_isolation_type),
             "cpu_isolation_type": cpu.Name(task.cpu_isolation_type),
         }

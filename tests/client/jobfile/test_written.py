@@ -55,6 +55,7 @@ TASKS = keys(
         "requirement": REQUIREMENTS,
         "health": HEALTH,
         "cpu_isolation_type": st.just("kCpuIsolationSoft"),
+        "seccomp": st.just("default"),
     },
 )
 JOBS = keys(
@@ -63,7 +64,11 @@ JOBS = keys(
         "type": st.sampled_from(["kLongRun", "kBatch", "kSystem"]),
         "pod": keys(
             {"requirement": REQUIREMENTS, "tasks": st.lists(TASKS, max_size=2)},
-            {"version": WORDS, "namespace_isolation": st.booleans()},
+            {
+                "version": WORDS,
+                "namespace_isolation": st.booleans(),
+                "network": st.sampled_from(["host", "private"]),
+            },
         ),
     },
     {
