@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,7 @@ from galaxy.gce.options import Options, parse_options
 from galaxy.gce.spawn import Spawn, spawn_cradle
 
 _LOCK = "gce.lock"
+_PATIENCE_S = 0.5
 EX_TEMPFAIL, EX_CONFIG = 75, 78
 
 
@@ -43,9 +45,7 @@ def main(spawn: Spawn = spawn_cradle) -> NoReturn:
             f"{error.filename or options.directory} cannot be used: {error.strerror}. "
             "Make it writable, free space there, or name another one.",
         )
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(lock):
         _leave(EX_TEMPFAIL, f"another gce serves {options.directory} already.")
     cradle = spawn(options.directory)
 
@@ -59,6 +59,23 @@ def _lock(options: Options) -> int:
     if options.handed_over is not None:
         return options.handed_over[0]
     return os.open(options.directory / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _locked(lock: int) -> bool:
+    """
+    Whether the lock is ours, after a moment: a gce that was killed while it started its
+    cradle leaves a process that has the lock, and is about to give it up.
+    """
+    end = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_PATIENCE_S / 10)
+        else:
+            return True
 
 
 def _try_to_write(path: Path) -> None:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -121,7 +122,7 @@ class Machine:
             self._nursery.send_signal(signal.SIGTERM)
             self._nursery.wait()
         for hierarchy in Path("/sys/fs/cgroup").glob(f"*/{self._cgroup}"):
-            hierarchy.rmdir()
+            _remove(hierarchy)
 
     def order(self, step: str, count: int, victims: str) -> None:
         """Have the victims ("agent", "gce", or "agent,gce") killed at a step; no step: nobody."""
@@ -263,6 +264,17 @@ class Machine:
         containers = self.data / "gce" / "containers"
         groups = Path("/sys/fs/cgroup").glob(f"*/{self._cgroup}/*/")
         return not any(containers.iterdir()) and not any(groups)
+
+
+def _remove(group: Path) -> None:
+    """Remove a group and all in it, for a test that has failed already."""
+    for below in group.glob("*/"):
+        while pids := (below / "cgroup.procs").read_text().split():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        below.rmdir()
+    group.rmdir()
 
 
 def _child(parent: int) -> int:

@@ -32,6 +32,7 @@ from galaxy.gce.spawn import spawn_cradle
 from tests.survival import steps
 
 AGENT, GCE = "agent", "gce"
+_EXPECTED = (-signal.SIGKILL, galaxy.gce.main.EX_TEMPFAIL)
 PIDS, HITS, STEPS = "pids", "hits", "steps"
 
 
@@ -84,7 +85,7 @@ class Nursery:
     def _restart(self) -> None:
         for role, pid in list(self._pids.items()):
             found, status = os.waitpid(pid, os.WNOHANG)
-            if found == pid and not os.WIFSIGNALED(status):
+            if found == pid and os.waitstatus_to_exitcode(status) not in _EXPECTED:
                 sys.exit(f"the {role} has left by itself: {os.waitstatus_to_exitcode(status)}")
             if found == pid and self._wanted:
                 self._start(role)
@@ -127,8 +128,8 @@ class Nursery:
             os.dup2(log, 2)
             os.close(log)
             self._run(role)
-        except SystemExit:
-            pass
+        except SystemExit as leaving:
+            os._exit(leaving.code if isinstance(leaving.code, int) else 1)
         except BaseException:  # noqa: BLE001  (nothing may return into the nursery's code)
             traceback.print_exc()
         os._exit(1)
