@@ -57,7 +57,7 @@ from galaxy.nexus.interfaces import IDiscovery, NexusError
 from galaxy.protocol.agent_pb2 import TaskChange
 from galaxy.protocol.gce_pb2 import ConfigureRequest
 from galaxy.protocol.interfaces import IListening, INetwork
-from galaxy.protocol.master_pb2 import HeartBeatRequest
+from galaxy.protocol.master_pb2 import HeartBeatRequest, PodsUse
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import AGENT, CONSOLE
 from galaxy.protocol.statuses import GalaxyError
@@ -367,9 +367,12 @@ class Agent(Service):
 
     def _heartbeat(self) -> HeartBeatRequest:
         assert self.runner is not None
-        ledger = self.runner.ledger
+        ledger, used = self.runner.ledger, self.meter.total
         return HeartBeatRequest(
-            endpoint=self.endpoint, instance=ledger.instance, revision=ledger.revision
+            endpoint=self.endpoint,
+            instance=ledger.instance,
+            revision=ledger.revision,
+            used=PodsUse(millicores=used.millicores, memory=used.memory_bytes),
         )
 
     def _facts(self) -> AgentFacts:

@@ -43,6 +43,7 @@ class Meter:
         self._time = 0.0
         self._counters: Mapping[str, ContainerUsage] = {}
         self._used: dict[str, Used] = {}
+        self.total = NOTHING  # of all containers
 
     def sample(self, time: float, counters: Mapping[str, ContainerUsage]) -> None:
         """Take a sample of all containers; `time` in seconds, of the clock that measured it."""
@@ -51,6 +52,7 @@ class Meter:
         self._used = {
             name: _used(before.get(name), now, elapsed_s) for name, now in counters.items()
         }
+        self.total = sum(self._used.values(), NOTHING)
         self._time = time
         self._counters = counters
 

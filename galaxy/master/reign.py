@@ -145,6 +145,9 @@ class Reign:
         if request.HasField("facts"):
             cluster.fleet.learn(cluster.journal, agent, request.facts, now)
             self.changed()
+        if request.HasField("used"):
+            agent.used_millicores = request.used.millicores
+            agent.used_memory = request.used.memory
         agent.announced = (request.instance, request.revision)
         if not self.suspended and not self.over:
             self._queries.heard(agent)

@@ -618,16 +618,26 @@ class GetStatusResponse(_message.Message):
     def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ..., standbys: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ...) -> None: ...
 
 class HeartBeatRequest(_message.Message):
-    __slots__ = ("endpoint", "instance", "revision", "facts")
+    __slots__ = ("endpoint", "instance", "revision", "facts", "used")
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
     endpoint: str
     instance: str
     revision: int
     facts: _types_pb2.AgentFacts
-    def __init__(self, endpoint: _Optional[str] = ..., instance: _Optional[str] = ..., revision: _Optional[int] = ..., facts: _Optional[_Union[_types_pb2.AgentFacts, _Mapping]] = ...) -> None: ...
+    used: PodsUse
+    def __init__(self, endpoint: _Optional[str] = ..., instance: _Optional[str] = ..., revision: _Optional[int] = ..., facts: _Optional[_Union[_types_pb2.AgentFacts, _Mapping]] = ..., used: _Optional[_Union[PodsUse, _Mapping]] = ...) -> None: ...
+
+class PodsUse(_message.Message):
+    __slots__ = ("millicores", "memory")
+    MILLICORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    millicores: int
+    memory: int
+    def __init__(self, millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
 class HeartBeatResponse(_message.Message):
     __slots__ = ("interval_s", "send_facts")

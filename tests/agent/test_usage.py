@@ -74,5 +74,6 @@ class MeterTests(SynchronousTestCase):
                 sample.update(counted(name, time, 10))
             self.meter.sample(time, sample)
         self.assertEqual(self.meter.of_pod(pods[0]), Used(2000, 20))
+        self.assertEqual(self.meter.total, Used(4000, 40))
         (job,) = self.meter.by_job(pods)
         self.assertEqual((job.job_id, job.millicores, job.memory), ("web_1", 4000, 40))

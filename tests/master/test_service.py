@@ -32,6 +32,7 @@ from galaxy.protocol.master_pb2 import (
     JobOverview,
     ListAgentsRequest,
     ListJobsRequest,
+    PodsUse,
     ShowJobRequest,
     ShowPodRequest,
     ShowTaskRequest,
@@ -731,6 +732,14 @@ class InterfaceTests(MasterTests):
     def test_every_method_is_there(self) -> None:
         service = MasterService(self.world.clock, self.world.master.leadership, "test")
         verifyObject(IMaster, service)
+
+    def test_a_heartbeat_tells_what_is_used(self) -> None:
+        """Each is the latest word; one that says nothing of it changes nothing."""
+        beat = HeartBeatRequest(endpoint="a:1", instance="i", used=PodsUse(millicores=5, memory=7))
+        self.world.do(self.world.stub.heart_beat(beat))
+        self.world.do(self.world.stub.heart_beat(HeartBeatRequest(endpoint="a:1", instance="i")))
+        (agent,) = self.world.do(self.world.stub.list_agents(ListAgentsRequest())).agents
+        self.assertEqual((agent.cpu_used_millicores, agent.memory_used_bytes), (5, 7))
 
     def test_a_strange_heartbeat_is_refused(self) -> None:
         for endpoint, instance in (("", "i"), ("a:b", "i"), ("a:1", "")):
