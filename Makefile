@@ -6,9 +6,15 @@ TRIAL := $(BIN)/python -m twisted.trial
 UNIT := $(filter-out tests.integration,$(subst /,.,$(patsubst %/__init__.py,%,$(wildcard tests/*/__init__.py))))
 UNIT += $(subst /,.,$(patsubst %.py,%,$(wildcard tests/test_*.py)))
 
-.PHONY: setup up down test lint types layers unit functional test-v2 simulate soak proto bench
+.PHONY: setup account up down test lint types layers unit functional test-v2 simulate soak proto bench
 
-setup: .venv/ready
+setup: .venv/ready account
+
+# Whom root's agents run tasks as.
+account:
+	@[ "$$(id -u)" != 0 ] || id galaxy >/dev/null 2>&1 || \
+	  useradd --system --no-create-home --user-group --shell /usr/sbin/nologin galaxy || \
+	  echo "The account galaxy could not be made; agents that root runs need it (docs/running.md)." >&2
 
 .venv/ready: requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

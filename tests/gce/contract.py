@@ -13,6 +13,8 @@ from zope.interface.verify import verifyObject
 
 from galaxy.protocol.calls import Call
 from galaxy.protocol.gce_pb2 import (
+    Bind,
+    Box,
     DescribeRequest,
     EndRequest,
     ExecuteRequest,
@@ -30,7 +32,7 @@ from galaxy.protocol.gce_pb2 import (
 )
 from galaxy.protocol.services import IGce
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kConflict, kInputError
+from galaxy.protocol.types_pb2 import kConflict, kInputError, kPermission
 
 NO_CALL = cast("Call", None)
 
@@ -307,6 +309,23 @@ class GceContract(TestCase):
         everything = await self.gce.usage(UsageRequest(), NO_CALL)
         self.assertEqual(["c", "d"], [usage.container for usage in everything.usages])
 
+    async def test_boxes(self) -> None:
+        """A process runs in a box, and others in the same, or it says why there can be none."""
+        here = Bind(source=self.directory, target=self.directory, writable=True)
+        system = [Bind(source=path, target=path) for path in ("/bin", "/lib", "/lib64", "/usr")]
+        box = Box(hostname="c.0", binds=[*system, here])
+        described = await self.gce.describe(DescribeRequest(), NO_CALL)
+        if described.no_boxes:
+            reason = await self.refused(kPermission, self.request("c", "main.0", "true", box=box))
+            self.assertIn(described.no_boxes, reason)
+            return
+        for name, join in (("main.0", ""), ("exec.0", "main.0"), ("exec.1", "unknown")):
+            answer = await self.execute("c", name, FOR_EVER, box=box, join=join)
+            self.assertEqual((kProcessRunning, ""), (answer.process.state, answer.process.reason))
+        await self.stop("c", 50)
+        for name in ("main.0", "exec.0", "exec.1"):
+            self.assertEqual(15, (await self.watching.ended("c", name)).signal)
+
     async def test_refuses_bad_requests(self) -> None:
         """Each refusal says what is wrong; nothing of the request remains."""
         good = {"container": "c", "name": "n", "command": "true"}
@@ -321,6 +340,8 @@ class GceContract(TestCase):
             ("envs", ["NO_VALUE"]),
             ("command", "a" * 200_000),
             ("limits", Limits(memory=-1)),
+            ("join", "a/b"),
+            ("seccomp", "strict"),
         ]:
             request = self.request(**good)
             request.ClearField(field)

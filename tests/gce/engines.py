@@ -18,6 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 import galaxy
+from galaxy.gce.boxable import why_no_boxes
 from galaxy.gce.cgroups import ICgroups
 from galaxy.gce.containment import find_cgroups, read_mountinfo
 from galaxy.gce.mounts import parse_mountinfo
@@ -90,7 +91,7 @@ async def engine_in(test: TestCase, directory: Path, cgroups: ICgroups) -> GceSe
     """An engine with real processes, in this process; it is emptied when the test ends."""
     supervisor = make_supervisor(reactor, options(directory, ""), cgroups)
     await supervisor.start()
-    service = GceService(supervisor, cast("Any", reactor), "test")
+    service = GceService(supervisor, cast("Any", reactor), "test", no_boxes=why_no_boxes())
 
     async def leave() -> None:
         for usage in (await service.usage(UsageRequest(), NO_CALL)).usages:

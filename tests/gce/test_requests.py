@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.gce import record
 from galaxy.gce.cgroups import Allowance, Ceiling, Io
-from galaxy.gce.requests import DEFAULT_PIDS, ENGINES_OWN, allowance, ceiling, rights_of
-from galaxy.protocol.gce_pb2 import ConfigureRequest, Limits
+from galaxy.gce.requests import DEFAULT_PIDS, ENGINES_OWN, allowance, ceiling, rights_of, spec
+from galaxy.protocol.gce_pb2 import Bind, Box, ConfigureRequest, ExecuteRequest, Limits
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status, kCpuIsolationSoft, kInputError, kPermission
 
@@ -83,3 +86,51 @@ class RightsTests(SynchronousTestCase):
     def test_no_such_user(self) -> None:
         """A name that the machine does not know is the caller's mistake."""
         self.assertEqual(self.refused("no-such-user", 0), kInputError)
+
+
+class BoxTests(SynchronousTestCase):
+    """What a process is to see."""
+
+    def request(self, **box: Any) -> ExecuteRequest:
+        return ExecuteRequest(
+            cwd="/w",
+            stdout_path="/o",
+            stderr_path="/e",
+            envs=["A=b"],
+            box=Box(**{"hostname": "web.0", **box}),
+        )
+
+    def test_whole(self) -> None:
+        """Each in its place; targets in their shortest form."""
+        binds = [
+            Bind(source="/usr", target="/usr/"),
+            Bind(target="/a//b", tmpfs=4096, writable=True),
+        ]
+        asked = self.request(binds=binds, private_network=True)
+        asked.seccomp = "default"
+        found = spec(asked, ENGINES_OWN)
+        expected = (
+            record.Bind("/usr", "/usr"),
+            record.Bind("", "/a/b", writable=True, tmpfs=4096),
+        )
+        self.assertEqual(record.Box("web.0", expected, private_network=True), found.box)
+        self.assertTrue(found.seccomp)
+
+    def test_none(self) -> None:
+        """Without a box it sees the machine."""
+        asked = self.request()
+        asked.ClearField("box")
+        self.assertIsNone(spec(asked, ENGINES_OWN).box)
+
+    def test_mistakes(self) -> None:
+        """What cannot be a box is refused, with what is wrong."""
+        for box, words in (
+            ({"hostname": ""}, "host name"),
+            ({"hostname": "a" * 65}, "host name"),
+            ({"binds": [Bind(source="/a", target="b")]}, "target"),
+            ({"binds": [Bind(source="a", target="/b")]}, "source"),
+            ({"binds": [Bind(source="/a", target="/x/..")]}, "root"),
+            ({"binds": [Bind(target="/b")]}, "size"),
+        ):
+            refused = self.assertRaises(GalaxyError, spec, self.request(**box), ENGINES_OWN)
+            self.assertIn(words, refused.reason)
