@@ -79,6 +79,11 @@ class End:
         """Whether it did what it was for."""
         return not (self.exit_code or self.signal or self.failure)
 
+    @property
+    def ran(self) -> bool:
+        """Whether there was a process at all, so that there is a code or a signal."""
+        return not self.failure or bool(self.exit_code or self.signal)
+
     def __str__(self) -> str:
         if self.failure:
             return self.failure

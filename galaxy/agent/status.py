@@ -91,7 +91,7 @@ def _task_status(
         state=task_state(task),
         stage=_STAGES.get(task.phase, ""),
         pid=process.pid if process.end is None else 0,
-        ended=end is not None,
+        ended=end is not None and end.ran,
         restarts=task.restarts,
         cgroup=process.cgroup,
         deploy_time=task.deploy_time,

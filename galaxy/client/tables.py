@@ -219,11 +219,11 @@ def _failure(failure: Row | None) -> str:
     """How a task of the job ended that failed last, with what it said."""
     if failure is None:
         return ""
-    end = _end(failure) or "did not start"
+    end = _end(failure) or failure["reason"]
     said = "".join(f"  {line}\n" for line in failure["said"])
     return (
         f"\nlast failure: {failure['task_id']} on {failure['endpoint']},"
-        f" {when(failure['end_time'])}: {end}\n{said}"
+        f" {when(failure['end_time']) or 'now'}: {end}\n{said}"
     )
 
 

@@ -109,7 +109,8 @@ def last_failure(pods: Iterable[PodOverview]) -> Row | None:
         for pod in pods
         if pod.status.state != pb.kPodTerminate  # what is stopped does not fail
         for status in pod.status.tasks
-        if status.ended and (status.exit_code or status.signal or status.said)
+        if status.state in {pb.kTaskError, pb.kTaskSuspend}
+        or (status.ended and (status.exit_code or status.signal))
     )
     latest = max(failed, key=lambda pair: pair[0].end_time, default=None)
     if latest is None:
