@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ from galaxy.gce.spawn import Spawn, spawn_cradle
 
 _LOCK = "gce.lock"
 _PATIENCE_S = 0.5
+_OPEN_FILES = 1 << 20  # the kernel's own bound, as it is delivered
 EX_TEMPFAIL, EX_CONFIG = 75, 78
 
 
@@ -48,6 +50,7 @@ def main(spawn: Spawn = spawn_cradle) -> NoReturn:
     if not _locked(lock):
         _leave(EX_TEMPFAIL, f"another gce serves {options.directory} already.")
     cradle = spawn(options.directory)
+    _open_many_files()
 
     from galaxy.gce.run import run
 
@@ -76,6 +79,13 @@ def _locked(lock: int) -> bool:
             time.sleep(_PATIENCE_S / 10)
         else:
             return True
+
+
+def _open_many_files() -> None:
+    """As many as we may: each keeper is watched by a descriptor, each container by several."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _try_to_write(path: Path) -> None:

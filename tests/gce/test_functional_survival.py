@@ -102,6 +102,13 @@ class SurvivalTests(TestCase):
 
         await wait_until(written)
 
+    async def test_open_files(self) -> None:
+        """It may open as many files as there can be, however few its parent could."""
+        described = await self.engine.gce.describe(DescribeRequest())
+        lines = Path(f"/proc/{described.pid}/limits").read_text().splitlines()
+        (limits,) = (line.split() for line in lines if line.startswith("Max open files"))
+        self.assertEqual(limits[4], limits[3])
+
     async def test_tasks_outlive_gce(self) -> None:
         """After kill -9 of gce its processes run on, and the next one knows them by their pids."""
         before = await self.execute("main.0", FOR_EVER)
