@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,7 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.agent.records import End, Phase, Pod, PodKey, Task, decode_pod, encode_pod
 
 times = st.floats(0, 4e9)
-ends = st.builds(End, st.integers(0, 255), st.integers(0, 64), st.booleans(), times, st.text())
+ends = st.builds(
+    End,
+    st.integers(0, 255),
+    st.integers(0, 64),
+    st.booleans(),
+    times,
+    st.text(),
+    st.lists(st.text(), max_size=3).map(tuple),
+    st.booleans(),
+)
 tasks = st.builds(
     Task,
     phase=st.sampled_from(Phase),
@@ -42,6 +53,18 @@ class CodecTests(SynchronousTestCase):
         """Safety: whatever a pod holds, it is read as it was written."""
         self.assertEqual(decode_pod(encode_pod(pod)), pod)
 
+    def test_earlier_release(self) -> None:
+        """What an earlier agent wrote of an end: one line of what was said, or none."""
+        end = End(exit_code=3, said=("no such table",))
+        pod = Pod(PodKey("web_1", 0, 1), "v1", "", 1.0, (Task(end=end),))
+        written = json.loads(encode_pod(pod))
+        of_end = written["tasks"][0]["end"]
+        del of_end["core_dumped"]
+        for before, said in (("no such table", ("no such table",)), ("", ())):
+            of_end["said"] = before
+            (task,) = decode_pod(json.dumps(written).encode()).tasks
+            self.assertEqual(task.end, End(exit_code=3, said=said))
+
     def test_stranger(self) -> None:
         """A record that is none is an error of a known kind."""
         for data in (b"", b"{}", b"[]", b'{"key": {}}'):
@@ -65,3 +88,11 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(str(End(signal=15)), "was killed by signal 15")
         self.assertIn("memory", str(End(signal=9, oom_killed=True)))
         self.assertEqual(str(End(failure="no such user")), "no such user")
+        dumped = End(signal=11, core_dumped=True)
+        self.assertEqual(str(dumped), "was killed by signal 11 and dumped core")
+
+    def test_ran(self) -> None:
+        """What never ran has neither code nor signal; what was ended for its health has one."""
+        self.assertFalse(End(failure="no such user").ran)
+        self.assertTrue(End(failure="it does not answer", signal=15).ran)
+        self.assertTrue(End().ran)
