@@ -159,7 +159,11 @@ class Machine:
             os.kill(self.pid(role), signal.SIGKILL)
 
     async def run(self, version: str, command: str, *index: int, **limits: Any) -> None:
-        """Have pods of one task run, which is never started again when it ends."""
+        """
+        Have pods of one task run, which is never started again when it ends.
+
+        `limits`: memory, millicores, stop_timeout_s, and whether they are boxed.
+        """
         requirement = Resource(
             millicores=limits.get("millicores", 500), memory=limits.get("memory", 1 << 26)
         )
@@ -168,7 +172,12 @@ class Machine:
         described = Description(
             job_id=self.job_id,
             version=version,
-            pod=PodDescriptor(tasks=[task], requirement=requirement, version=version),
+            pod=PodDescriptor(
+                tasks=[task],
+                requirement=requirement,
+                version=version,
+                namespace_isolation=limits.get("boxed", True),
+            ),
             job_name="survival",
             user="nobody",
             type=kLongRun,

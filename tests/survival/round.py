@@ -3,7 +3,8 @@ One round of a machine's life: pods that are run, end, and are stopped, and what
 
     bystander   runs through all the rounds: its process is never another
     stays       runs until it is stopped, and obeys SIGTERM
-    ends        exits with a code, or is ended by a signal, or by the kernel for its memory
+    ends        exits with a code, or is ended by a signal, or by the kernel for its memory;
+                it has no box, as the others have
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Rounds:
         stays, ends = 2 * self._number, 2 * self._number + 1
         pods = [("stays", STAYS, stays), (ending.name, ending.command, ends)]
         for version, command, index in pods if self._number % 2 else reversed(pods):
-            await machine.run(version, command, index)
+            await machine.run(version, command, index, boxed=index == stays)
         pid = (await self._running(stays)).pid
         ended = await self._ended(ends)
         if not ending.is_told(ended):

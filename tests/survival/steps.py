@@ -47,9 +47,9 @@ _CALLS = {
 }
 _NAMES = set().union(*_CALLS.values())
 _LAST = {"execve", "execv"}  # these do not return
-# Python functions whose work is done in C where no profiler sees it.
+# Python functions whose work is done in C where no profiler sees it; no name: all that others call.
 _RETURNS = (
-    ("galaxy/gce/kernel.py", None),
+    ("galaxy/gce/kernel.py", ""),
     ("galaxy/nexus/database.py", "write"),
     ("/pathlib.py", "write_text"),
     ("/pathlib.py", "write_bytes"),
@@ -85,7 +85,8 @@ class _Watch:
             counts = self._returns.get(code)
             if counts is None:
                 counts = self._returns[code] = any(
-                    code.co_filename.endswith(path) and name in (None, code.co_name)
+                    code.co_filename.endswith(path)
+                    and (code.co_name == name or not (name or code.co_name.startswith(("_", "<"))))
                     for path, name in _RETURNS
                 )
             if counts:
