@@ -28,7 +28,7 @@ from zope.interface import implementer
 from galaxy.nexus.interfaces import ICandidacy, ICandidate, Leader, Unavailable
 from galaxy.nexus.session import Check, Create, Link, Operation, Refused, Remove, SetData
 from galaxy.nexus.session import ZooKeeperSession as Session
-from galaxy.nexus.znodes import Damaged, Layout, leader_data, parse_epoch, parse_leader
+from galaxy.nexus.znodes import Damaged, Layout, leader_data, next_epoch, parse_leader
 
 RETRY_S = 0.5
 
@@ -53,6 +53,7 @@ class ZooKeeperCandidacy:
         begun: Callable[[], None],
         candidate: ICandidate,
         endpoint: str,
+        above: int,
         clock: Any,
     ) -> None:
         self._session = session
@@ -61,6 +62,7 @@ class ZooKeeperCandidacy:
         self._begun = begun
         self._candidate = candidate
         self._endpoint = endpoint
+        self._above = above
         self._name = _new_name()  # one for each session, known to nobody else
         self._clock = clock
         self._epoch = 0  # of the reign that the candidate was told of
@@ -188,11 +190,11 @@ class ZooKeeperCandidacy:
         """Begin a reign; what stands in the way is looked at in another step."""
         name = self._name
         data, stat = await self._session.get(self._layout.epoch)
-        epoch = parse_epoch(data, stat.version) + 1
+        base, epoch = next_epoch(data, stat.version, self._above)
         leader = Leader(self._endpoint, epoch)
         operations: list[Operation] = [
             Check(f"{self._layout.election}/{mine}", 0),
-            SetData(self._layout.epoch, data, stat.version),
+            SetData(self._layout.epoch, base, stat.version),
             Create(self._layout.leader, leader_data(leader, mine), ephemeral=True),
         ]
         try:

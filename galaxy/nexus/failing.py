@@ -84,9 +84,13 @@ class FailingNexus:
         """Tell of changes at or below the prefix."""
         return self._nexus.watch(prefix, changed)
 
-    def stand(self, candidate: ICandidate, endpoint: str) -> ICandidacy:
+    def epoch(self) -> Deferred[int]:
+        """The highest epoch that has begun."""
+        return self._nexus.epoch()
+
+    def stand(self, candidate: ICandidate, endpoint: str, above: int = 0) -> ICandidacy:
         """Stand for election."""
-        return self._nexus.stand(candidate, endpoint)
+        return self._nexus.stand(candidate, endpoint, above)
 
     def watch_leader(self, changed: Callable[[Leader | None], None]) -> IWatch:
         """Tell of the leader."""

@@ -199,10 +199,13 @@ class INexus(IDiscovery):
         changed it; with the prefix itself when it is not known which key.
         """
 
-    def stand(candidate: ICandidate, endpoint: str) -> ICandidacy:
+    def epoch() -> Deferred[int]:
+        """The highest epoch that has begun; 0: none has. Fails with `Unavailable`."""
+
+    def stand(candidate: ICandidate, endpoint: str, above: int = 0) -> ICandidacy:
         """
         Stand for election. Once elected, `endpoint` is advertised as the
-        leader's for as long as the reign lasts.
+        leader's for as long as the reign lasts, and its epoch is higher than `above`, too.
         """
 
     def close() -> Deferred[None]:

@@ -80,12 +80,14 @@ class _Candidacy:
         self,
         candidate: ICandidate,
         endpoint: str,
+        above: int,
         standing: list[_Candidacy],
         withdraw: Callable[[_Candidacy], None],
     ) -> None:
         self._standing = standing
         self.candidate = candidate
         self.endpoint = endpoint
+        self.above = above
         self.epoch = 0
         self.resigned = False
         self._withdraw = withdraw
@@ -166,9 +168,13 @@ class LevelDBNexus:
         check_prefix(prefix)
         return self._watches.add(prefix, changed)
 
-    def stand(self, candidate: ICandidate, endpoint: str) -> ICandidacy:
+    def epoch(self) -> Deferred[int]:
+        """The highest epoch that has begun, as it is on the disk."""
+        return execute(lambda: _begun(self._database.get(EPOCH_KEY)))
+
+    def stand(self, candidate: ICandidate, endpoint: str, above: int = 0) -> ICandidacy:
         """Stand for election: elected soon, after those who stand already."""
-        candidacy = _Candidacy(candidate, endpoint, self._standing, self._withdraw)
+        candidacy = _Candidacy(candidate, endpoint, above, self._standing, self._withdraw)
         self._standing.append(candidacy)
         self._settle()
         return candidacy
@@ -211,8 +217,9 @@ class LevelDBNexus:
         """Count the reign of the first who stands, unless that is done or being done."""
         if self._standing and not self._standing[0].epoch and not self._counting:
             self._counting = True
+            above = self._standing[0].above
             counted: list[int] = []
-            written = self._commit.decide(lambda staged: counted.append(_next_epoch(staged)))
+            written = self._commit.decide(lambda staged: counted.append(_next_epoch(staged, above)))
             written.addCallbacks(lambda _: self._counted(counted[0]), self._not_counted)
             written.addErrback(lambda f: self.log.failure("cannot begin a reign", failure=f))
 
@@ -245,18 +252,20 @@ class LevelDBNexus:
         self._settle()
 
 
-def _next_epoch(staged: Staged) -> int:
-    stored = staged.get(EPOCH_KEY)
-    epoch = (_NUMBER.unpack(stored)[0] if stored else 0) + 1
+def _begun(stored: bytes | None) -> int:
+    return int(_NUMBER.unpack(stored)[0]) if stored else 0
+
+
+def _next_epoch(staged: Staged, above: int) -> int:
+    epoch = max(_begun(staged.get(EPOCH_KEY)), above) + 1
     staged.put(EPOCH_KEY, _NUMBER.pack(epoch))
-    return int(epoch)
+    return epoch
 
 
 def _apply(staged: Staged, changes: Sequence[Change], epoch: int) -> None:
     """Stage all of the changes, or raise `Conflict` or `StaleEpoch`."""
     if epoch:
-        stored = staged.get(EPOCH_KEY)
-        begun = _NUMBER.unpack(stored)[0] if stored else 0
+        begun = _begun(staged.get(EPOCH_KEY))
         if epoch < begun:
             raise StaleEpoch(f"epoch {epoch} is over, epoch {begun} has begun")
     for change in changes:

@@ -38,10 +38,13 @@ T = TypeVar("T")
 class _Candidacy:
     """One candidate of one participant. `epoch` is 0 unless it reigns."""
 
-    def __init__(self, nexus: MemoryNexus, candidate: ICandidate, endpoint: str) -> None:
+    def __init__(
+        self, nexus: MemoryNexus, candidate: ICandidate, endpoint: str, above: int
+    ) -> None:
         self.nexus = nexus
         self.candidate = candidate
         self.endpoint = endpoint
+        self.above = above
         self.epoch = 0
         self.doubtful = False
         self.resigned = False
@@ -195,7 +198,7 @@ class MemoryEnsemble:
             return
         first = self._standing[0]
         if first.nexus.connected:
-            self.epoch += 1
+            self.epoch = max(self.epoch, first.above) + 1
             first.epoch = self.epoch
             self.leader = Leader(first.endpoint, self.epoch)
             first.tell(first.candidate.elected, first.epoch)
@@ -248,9 +251,13 @@ class MemoryNexus:
         check_prefix(prefix)
         return self.watches.add(prefix, changed)
 
-    def stand(self, candidate: ICandidate, endpoint: str) -> ICandidacy:
+    def epoch(self) -> Deferred[int]:
+        """The highest epoch that has begun."""
+        return self._ask(lambda: self._ensemble.epoch)
+
+    def stand(self, candidate: ICandidate, endpoint: str, above: int = 0) -> ICandidacy:
         """Stand for election."""
-        candidacy = _Candidacy(self, candidate, endpoint)
+        candidacy = _Candidacy(self, candidate, endpoint, above)
         self._candidacies.append(candidacy)
         self._ensemble.stand(candidacy)
         return candidacy

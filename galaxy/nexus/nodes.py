@@ -162,8 +162,9 @@ class Nodes:
         await self._drop(replaced)
 
     def forget(self) -> None:
-        """Think nothing of what exists: another session has begun."""
+        """Think nothing of what exists: another session or election has begun."""
         self._made.clear()
+        self._epoch_base = None
 
     async def prepare_ground(self) -> None:
         """Make the nodes that everything stands on."""
@@ -292,14 +293,22 @@ class Nodes:
     async def _explain(self, refused: Refused, epoch: int) -> None:
         """What is not a change was refused: the epoch, or a node that belongs to us is gone."""
         if isinstance(refused.error, BadVersionError) and epoch:
-            data, stat = await self._session.get(self._layout.epoch)
-            begun = parse_epoch(data, stat.version)
+            begun = await self.epoch()
+            self._epoch_base = None
             raise StaleEpoch(f"epoch {epoch} is over, epoch {begun} has begun")
         self._made.clear()
         raise Unavailable(f"{self._session.place}: nodes were taken away meanwhile ({refused})")
 
+    async def epoch(self) -> int:
+        """The highest epoch that has begun."""
+        try:
+            data, stat = await self._session.get(self._layout.epoch)
+        except NoNodeError:
+            return 0
+        return parse_epoch(data, stat.version)
+
     async def _base(self) -> int:
-        """The number that epochs are counted from; it never changes."""
+        """The number that epochs are counted from; only an election changes it."""
         if self._epoch_base is None:
             data, _ = await self._session.get(self._layout.epoch)
             self._epoch_base = parse_epoch(data, 0)

@@ -200,6 +200,19 @@ def parse_leader(data: bytes) -> tuple[Leader, str]:
         raise Damaged(f"it does not name a leader: {error!r}") from error
 
 
+def next_epoch(data: bytes, version: int, above: int) -> tuple[bytes, int]:
+    """
+    What an election writes to `Layout.epoch`, at this version, and the epoch that it begins.
+
+    The number that is counted from stays, unless the epoch would not be higher
+    than `above`. Raises `Damaged`.
+    """
+    epoch = parse_epoch(data, version) + 1
+    if epoch > above:
+        return data, epoch
+    return b"%d" % (above - version), above + 1
+
+
 def parse_epoch(data: bytes, version: int) -> int:
     """The epoch that has begun. Raises `Damaged`."""
     try:

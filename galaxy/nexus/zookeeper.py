@@ -99,7 +99,11 @@ class ZooKeeperNexus:
             self._follow_changes.read()
         return self._watches.add(prefix, changed)
 
-    def stand(self, candidate: ICandidate, endpoint: str) -> ICandidacy:
+    def epoch(self) -> Deferred[int]:
+        """The highest epoch that has begun, as of the server this one is connected to."""
+        return self._do(self._nodes.epoch())
+
+    def stand(self, candidate: ICandidate, endpoint: str, above: int = 0) -> ICandidacy:
         """Stand for election."""
         candidacy = ZooKeeperCandidacy(
             self._session,
@@ -108,6 +112,7 @@ class ZooKeeperNexus:
             begun=self._sweep,
             candidate=candidate,
             endpoint=endpoint,
+            above=above,
             clock=self._reactor,
         )
         self._candidacies.append(candidacy)

@@ -326,6 +326,26 @@ class NexusContract(TestCase):
             last = epoch
             await nexus.close()
 
+    async def test_an_epoch_may_be_asked_to_be_higher_than_those_of_another_nexus(self) -> None:
+        nexus, first, second, third = await self.open_nexus(), Candidate(), Candidate(), Candidate()
+        self.assertEqual(await nexus.epoch(), 0)
+        reigning = nexus.stand(first, "here:1", 1000)
+        epoch = await first.reign()
+        self.assertGreater(epoch, 1000)
+        await nexus.commit([Put("a", b"1")], epoch)
+        await reigning.resign()
+        reigning = nexus.stand(second, "here:1", 500)
+        later = await second.reign()
+        self.assertGreater(later, epoch)
+        await nexus.commit([Put("a", b"2")], later)
+        await reigning.resign()
+        nexus.stand(third, "here:1", later + 7)
+        last = await third.reign()
+        self.assertGreater(last, later + 7)
+        await nexus.commit([Put("a", b"3")], last)
+        await self.assertFailure(nexus.commit([Put("a", b"4")], later), StaleEpoch)
+        self.assertEqual(await nexus.epoch(), last)
+
     async def test_a_commit_of_an_epoch_that_is_over_is_fenced(self) -> None:
         nexus = await self.open_nexus()
         first, second = Candidate(), Candidate()
