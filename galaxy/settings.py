@@ -22,6 +22,7 @@ class SettingsError(Exception):
 HOST_DIRS = (
     *("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr"),
     *("/etc", "/opt", "/srv", "/media", "/mnt"),
+    "/run/systemd/resolve",  # where /etc/resolv.conf leads to on many machines
 )
 
 

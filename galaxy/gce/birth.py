@@ -48,6 +48,16 @@ _OPEN_FILES = 65536
 _FILES_AND_PIPES = (0o100000, 0o010000)
 
 
+# What the specs of earlier gces lack.
+_SINCE: dict[str, Any] = {
+    "box": None,
+    "neighbour": None,
+    "seccomp": False,
+    "stdin": "",
+    "terminal": "",
+}
+
+
 class _RefusedError(Exception):
     """The task cannot be started; says why."""
 
@@ -123,7 +133,7 @@ def oom_kills(path: str) -> int:
 def _become(parent: int, neighbour: int | None) -> NoReturn:
     os.umask(0o022)
     with open(SPEC, "rb") as file:
-        spec = json.load(file)
+        spec = _SINCE | json.load(file)
     if spec["terminal"]:
         stdio = (_terminal(spec["terminal"]),) * 3
     else:
@@ -177,7 +187,7 @@ def _enter(spec: dict[str, Any], neighbour: int | None) -> None:
 
 def _renounce(spec: dict[str, Any]) -> None:
     """Become the user, and give up what the task is not to have."""
-    contained = bool(spec["box"] or spec["uid"])
+    contained = bool(spec["box"] or spec["neighbour"] or spec["uid"])
     if contained:
         with _Step("cannot bound capabilities"):
             bound_capabilities()

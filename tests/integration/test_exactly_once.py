@@ -30,7 +30,7 @@ class ExactlyOnceTests(ClusterTestCase):
         effects = place / "effects"
         effects.touch()
         effects.chmod(0o666)
-        await self._be_patient()
+        await self._settle(place)
         job_id = await self.cluster.submit(
             job(
                 "count",
@@ -56,13 +56,19 @@ class ExactlyOnceTests(ClusterTestCase):
         self.assertEqual(wrong, {}, f"seed {seed}")
         self.assertGreater(kills, 5, "the batch was over too soon to prove anything")
 
-    async def _be_patient(self) -> None:
-        """Agents come back within seconds; on a slow machine that must not count as death."""
+    async def _settle(self, place: Path) -> None:
+        """
+        Agents come back within seconds; on a slow machine that must not count as death.
+
+        And tasks in boxes may write to the place.
+        """
         settings = self.cluster.directory / "galaxy.toml"
         text = settings.read_text()
         self.assertIn("[master]\n", text)
-        settings.write_text(text.replace("[master]\n", "[master]\nagent_timeout_s = 60.0\n"))
-        await self.cluster.kill("master")
+        text = text.replace("[master]\n", "[master]\nagent_timeout_s = 60.0\n")
+        settings.write_text(f'{text}\n[agent]\nwritable_dirs = ["{place}"]\n')
+        for daemon in ("master", "agent-0", "agent-1"):
+            await self.cluster.kill(daemon)
         await self.cluster.up()
 
     async def _overview(self, job_id: str) -> Any:
