@@ -205,7 +205,7 @@ class WriteTests(Hostile):
     async def test_control_groups(self) -> None:
         """It can neither see nor leave its groups."""
         worked = await self.works(
-            "print([at for at, _, names in os.walk('/') if 'cgroup.procs' in names])",
+            "print([line for line in open('/proc/self/mountinfo') if 'cgroup' in line])",
             "does(libc.mount(b'x', b'/tmp', b'cgroup2', 0, None))",
             "os.mkdir('/sys/fs/cgroup/x')",
             user="root",
@@ -302,11 +302,11 @@ class AppetiteTests(Hostile):
     async def test_processor(self) -> None:
         """Many busy processes together get what was granted."""
         busy = "for i in 1 2 3 4; do while :; do :; done & done; sleep 1.5; kill 0"
-        await self.task(busy, limits=Limits(millicores=200))
-        await self.watching.ended("c", "main.0")
+        status = await self.task(busy, limits=Limits(millicores=200))
+        ended = await self.watching.ended("c", "main.0")
         used_s = (await self.usage()).cpu_ns / 1e9
         self.assertGreater(used_s, 0.1)
-        self.assertLess(used_s, 0.6)
+        self.assertLess(used_s / (ended.end_time - status.start_time), 0.4)
 
 
 class ClingingTests(Hostile):

@@ -26,16 +26,20 @@ MODULES = (
 EXIT_LINE = re.compile(r"^galaxy-vm: exit (\d+)\s*$", re.MULTILINE)
 
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
+_FASTER = "mitigations=off tsc=reliable no_timer_check"
 _INTERPRETER = 3
 _REGULAR, _DIRECTORY = 0o100755, 0o040755
 
 _SCRIPT = """\
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/scratch
-mke2fs -q -t ext4 -O quota,project /dev/vda || exit 71
-mount -t ext4 -o prjquota /dev/vda /scratch && chmod 1777 /scratch || exit 71
-cd {project}
 echo "galaxy-vm: Linux $(uname -r), control groups: $(cat /sys/fs/cgroup/cgroup.controllers)"
+mke2fs -q -t ext4 -O quota,project /dev/vda && mount -t ext4 -o prjquota /dev/vda /scratch &&
+chmod 1777 /scratch &&
+cd {project} &&
 {command}
+echo "galaxy-vm: exit $?"
+/busybox sync
+/busybox poweroff -f
 """
 
 
@@ -108,7 +112,8 @@ def qemu(kernel: Path, initramfs: Path, disk: Path, memory_mib: int) -> list[str
         *("-cpu", "max", "-smp", "1", "-m", str(memory_mib)),
         *("-kernel", str(kernel), "-initrd", str(initramfs)),
         *("-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"),
-        *("-append", "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check"),
+        *(
+        *("-append", f"console=ttyS0 loglevel=2 panic=-1 {_FASTER}"),
         *("-fsdev", "local,id=h,path=/,security_model=none,readonly=on,multidevs=remap"),
         *("-device", "virtio-9p-pci,fsdev=h,mount_tag=host"),
         *("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"),

@@ -1,17 +1,12 @@
 #!/bin/busybox sh
 # The first program of the virtual machine: the host's files below a layer in memory, control
-# groups of version 2, a disk; then /script in there. See tests/vm/__main__.py.
+# groups of version 2, a disk; then /script in there, which ends it. See tests/vm/__main__.py.
 b=/bin/busybox
-
-leave() {
-  echo "galaxy-vm: exit $1"
-  $b sync
-  $b poweroff -f
-}
 
 fail() {
   echo "galaxy-vm: $1"
-  leave 70
+  echo "galaxy-vm: exit 70"
+  $b poweroff -f
 }
 
 $b mount -t proc proc /proc
@@ -36,5 +31,7 @@ $b mount -t cgroup2 cgroup2 sys/fs/cgroup || fail "there are no control groups o
 $b ip link set lo up
 $b hostname galaxy-vm
 echo bfq > sys/block/vda/queue/scheduler
-$b chroot . /bin/sh -c "$($b cat /script)"
-leave $?
+# A root that is a mount of its own, as on every machine: /init is gone from here on.
+$b cp /bin/busybox busybox
+script=$($b cat /script)
+exec $b switch_root . /bin/sh -c "$script"

@@ -62,7 +62,7 @@ class BootTests(SynchronousTestCase):
     def test_odd_places(self) -> None:
         """A project's path and a command may have spaces and quotes."""
         lines = script(Path("/a b/it's"), ["echo", "x y"]).splitlines()
-        self.assertIn("""cd '/a b/it'"'"'s'""", lines)
+        self.assertIn("""cd '/a b/it'"'"'s' &&""", lines)
         self.assertIn("echo 'x y'", lines)
 
     def test_the_exit_line(self) -> None:
