@@ -112,7 +112,6 @@ def qemu(kernel: Path, initramfs: Path, disk: Path, memory_mib: int) -> list[str
         *("-cpu", "max", "-smp", "1", "-m", str(memory_mib)),
         *("-kernel", str(kernel), "-initrd", str(initramfs)),
         *("-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"),
-        *(
         *("-append", f"console=ttyS0 loglevel=2 panic=-1 {_FASTER}"),
         *("-fsdev", "local,id=h,path=/,security_model=none,readonly=on,multidevs=remap"),
         *("-device", "virtio-9p-pci,fsdev=h,mount_tag=host"),
