@@ -97,20 +97,20 @@ class Nursery:
             self._obey(line.decode())
 
     def _obey(self, line: str) -> None:
-        serial, order, _count, victims, role, step, count = line.split("\t")
+        serial, order, _count, victims, pid, step, count = line.split("\t")
         if order == steps.EVERY:
             with (self._directory / STEPS).open("a") as file:
                 file.write(f"{count}\t{step}\n")
             return
-        condemned = victims.split(",")
+        condemned = [self._pids[victim] for victim in victims.split(",")]
         if int(serial) != self._carried_out:
             self._carried_out = int(serial)
             steps.write_order(self._directory, self._carried_out, "", 0, "")
             for victim in condemned:
-                os.kill(self._pids[victim], signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
             with (self._directory / HITS).open("a") as file:
                 file.write(f"{serial}\n")
-        if role not in condemned:
+        if int(pid) not in condemned:
             os.write(self._go, b"!")
 
     def _become(self, role: str) -> NoReturn:

@@ -129,7 +129,7 @@ class _Watch:
             os.read(self._go, 1)
 
     def _tell(self, order: bytes, step: str) -> None:
-        told = f"{order.decode().rstrip(' ')}\t{self._role}\t{step}\t{self._counts[step]}\n"
+        told = f"{order.decode().rstrip(' ')}\t{os.getpid()}\t{step}\t{self._counts[step]}\n"
         os.write(self._reached, told.encode())
 
 
