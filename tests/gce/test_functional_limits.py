@@ -75,6 +75,12 @@ class LimitTests(Limited):
         ended = await self.run_to_end(eats, limits=Limits(memory=64 << 20))
         self.assertEqual((9, True), (ended.signal, ended.oom_killed))
 
+    async def test_memory_up_to_the_limit(self) -> None:
+        """What was granted may be used: nobody is killed for coming near (Galaxy 2: 50 MiB)."""
+        eats = self.python("data = b'x' * (46 << 20)")
+        ended = await self.run_to_end(eats, limits=Limits(memory=64 << 20))
+        self.assertEqual((0, 0, False), (ended.exit_code, ended.signal, ended.oom_killed))
+
     async def test_memory_of_a_child(self) -> None:
         """The same is told when a child was killed and the command failed of it."""
         eats = self.python("data = bytearray(500 << 20)").removeprefix("exec ")
