@@ -91,6 +91,7 @@ class Volumes:
             if new and account is not None:
                 os.chown(directory, *owner)
             self._limit(directory, wanted.quota_bytes, new=new)
+        self._clear(pod.home, {each.source for each in self._places.mounted(pod, asked)})
         if asked.tmpfs.size:
             tmpfs.put(home / _TMPFS, asked.tmpfs.size, owner)
 
@@ -114,6 +115,18 @@ class Volumes:
         if asked.tmpfs.size and not tmpfs.is_put(directory / _TMPFS):
             parts.append(Part("its tmpfs", str(directory / _TMPFS), asked.tmpfs.size))
         return [part for part in parts if not self._is_kept(Path(part.directory))]
+
+    def _clear(self, home: PodKey, wanted: Container[str]) -> None:
+        """Remove what an earlier version had, and this one does not ask for."""
+        for disk in self._disks:
+            root = self._places.root(disk)
+            place = root / home.name
+            if not place.is_dir():
+                continue
+            for path in list(place.iterdir()):
+                if str(path) not in wanted:
+                    self._throw_away(root, f"{home.name}/{path.name}")
+                    self._empty(root / _TRASH)
 
     def _limit(self, directory: Path, size_bytes: int, *, new: bool) -> None:
         """Have the file system keep a quota; not of what an agent made that could not."""
@@ -145,7 +158,7 @@ class Volumes:
         return self._data / "pods" / home.name / _TMPFS
 
     def _throw_away(self, root: Path, name: str) -> None:
-        (root / name).rename(root / _TRASH / f"{name}-{secrets.token_hex(4)}")
+        (root / name).rename(root / _TRASH / secrets.token_hex(8))
 
     def _empty(self, trash: Path) -> None:
         """Delete in a thread what was thrown away; what fails is tried again by the next agent."""

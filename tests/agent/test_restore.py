@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
+
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behaviour
 from galaxy.protocol.agent_pb2 import QueryRequest
@@ -245,3 +247,28 @@ class FirstSightTests(MachineTests):
         self.machine.start_gce()
         self.machine.advance(1)
         self.assertTrue(self.healthy())
+
+
+class HoldingsTests(MachineTests):
+    """What pods were granted is theirs."""
+
+    def test_ports_and_disks(self) -> None:
+        """The same numbers, the same disks, and nobody else's."""
+        self.machine.settings = evolve(
+            self.machine.settings, disks=(f"{self.machine.directory}=3G",)
+        )
+        self.machine.restart()
+        described = description()
+        described.pod.requirement.ports.add(name="http", dynamic=True)
+        described.pod.requirement.disks.add(quota=2 * GIB, path="/data")
+        self.assertEqual(list(self.machine.run(run_request(described, 0)).refusals), [])
+        (port,) = self.machine.pod().ports
+        self.machine.restart()
+        self.assertEqual(list(self.machine.pod().ports), [port])
+        (refusal,) = self.machine.run(run_request(described, 1)).refusals
+        self.assertIn("asks 2.0 GiB of disk for /data, 1.0 GiB are free", refusal.reason)
+        del described.pod.requirement.disks[:]
+        described.version = "v2"
+        self.assertEqual(list(self.machine.run(run_request(described, 1)).refusals), [])
+        (_, other) = self.machine.pods()
+        self.assertNotEqual(other.ports[0].port, port.port)

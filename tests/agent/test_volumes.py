@@ -71,6 +71,13 @@ class VolumeTests(SynchronousTestCase):
         later = evolve(self.pod, key=evolve(KEY, incarnation=4), first=3)
         self.assertEqual(self.volumes.mounted(later, ASKED), self.volumes.mounted(self.pod, ASKED))
 
+    def test_no_longer_asked_for(self) -> None:
+        """A version that takes over, and has no use for some, has them removed."""
+        self.volumes.make(self.pod, ASKED)
+        later = evolve(self.pod, key=evolve(KEY, incarnation=4), first=3, disks=self.pod.disks[:1])
+        self.volumes.make(later, Resource(disks=ASKED.disks[:1]))
+        self.assertEqual([path.exists() for path in self.places()], [True, False, False])
+
     def test_buried(self) -> None:
         """They go when the pod is forgotten, and nothing else does."""
         other = evolve(self.pod, key=evolve(KEY, index=1))
