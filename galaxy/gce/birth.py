@@ -48,6 +48,7 @@ _OPEN_FILES = 65536
 _FILES_AND_PIPES = (0o100000, 0o010000)
 
 
+_NO_NEIGHBOUR = "the process whose box it was to share has ended"
 # What the specs of earlier gces lack.
 _SINCE: dict[str, Any] = {
     "box": None,
@@ -174,15 +175,30 @@ def _enter(spec: dict[str, Any], neighbour: int | None) -> None:
     """Go where the task is to be: another's box, one of its own, or the machine itself."""
     if neighbour is not None:
         if neighbour < 0:
-            raise _RefusedError("the process whose box it was to share has ended")
+            raise _RefusedError(_NO_NEIGHBOUR)
         with _Step("cannot enter the box of another process"):
+            root = _root_of(spec["neighbour"])
             set_namespaces(neighbour, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET)
+            os.fchdir(root)
+            os.chroot(".")
     elif spec["box"]:
         with _Step("cannot make a box"):
             enter(spec["box"], as_root=not spec["uid"])
     elif spec["uid"]:
         with _Step(f"cannot enter {spec['cwd']}"):
             open_passage(spec["cwd"], spec["uid"], [spec["gid"], *spec["groups"]])
+
+
+def _root_of(process: dict[str, int]) -> int:
+    """
+    The root directory of a process.
+
+    That of its mounts is another where the engine itself was begun by chroot.
+    """
+    fd = os.open(f"/proc/{process['pid']}/root", os.O_PATH | os.O_DIRECTORY)
+    if start_time(process["pid"]) != process["start"]:
+        raise _RefusedError(_NO_NEIGHBOUR)
+    return fd
 
 
 def _renounce(spec: dict[str, Any]) -> None:
