@@ -192,11 +192,11 @@ def write(path: str, value: str) -> None:
 def check_processors(asked: str, present: str) -> None:
     """`CgroupError` if a list of processors has one that is not in the other list."""
     if not present.strip():
-        raise CgroupError(f"this machine cannot bind processes to processors {asked}")
+        raise CgroupError(f"asks for processors {asked}, and this machine can bind to none")
     missing = parse_processors(asked) - parse_processors(present.strip())
     if missing:
         raise CgroupError(
-            f"there are no processors {format_processors(missing)} here, only {present.strip()}"
+            f"asks for processors {format_processors(missing)}, and there are only {present.strip()}"
         )
 
 

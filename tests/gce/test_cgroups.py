@@ -237,7 +237,7 @@ class ProcessorTests(SynchronousTestCase):
     def test_not_there(self) -> None:
         """They are named, and those that are there."""
         error = self.assertRaises(CgroupError, check_processors, "1,4-6", "0-3,5\n")
-        self.assertEqual("there are no processors 4,6 here, only 0-3,5", str(error))
+        self.assertEqual("asks for processors 4,6, and there are only 0-3,5", str(error))
 
     def test_there(self) -> None:
         """Nothing is said."""
@@ -246,7 +246,7 @@ class ProcessorTests(SynchronousTestCase):
     def test_no_controller(self) -> None:
         """Who asks to be bound is not run unbound."""
         error = self.assertRaises(CgroupError, check_processors, "0", "")
-        self.assertIn("cannot bind", str(error))
+        self.assertIn("can bind to none", str(error))
 
 
 class OwedTests(SynchronousTestCase):

@@ -181,7 +181,7 @@ class LimitTests(Limited):
             await self.execute("true", limits=Limits(cpuset="0,9000"))
         except GalaxyError as error:
             self.assertEqual(kAgentError, error.status)
-            self.assertIn("there are no processors 9000 here", error.reason)
+            self.assertIn("asks for processors 9000", error.reason)
         else:
             self.fail("it was started")
 
