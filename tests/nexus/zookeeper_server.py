@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 _JARS = ("zookeeper.jar", "zookeeper-jute.jar", "slf4j-simple.jar")
@@ -46,9 +47,18 @@ def free_ports(count: int) -> list[int]:
 class ZooKeeperServer:
     """One server; a directory, a port, and at times a process."""
 
-    def __init__(self, directory: Path, port: int, config: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        port: int,
+        config: str,
+        host: str = "127.0.0.1",
+        prefix: Sequence[str] = (),
+    ) -> None:
         self.directory = directory
+        self.host = host
         self.port = port
+        self._prefix = prefix  # of the command: where to run it
         self.process: subprocess.Popen[bytes] | None = None
         (directory / "zoo.cfg").write_text(config)
 
@@ -59,7 +69,7 @@ class ZooKeeperServer:
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "-cp", classpath, main, str(self.directory / "zoo.cfg")],
+                [*self._prefix, *command, "-cp", classpath, main, str(self.directory / "zoo.cfg")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -79,7 +89,7 @@ class ZooKeeperServer:
     def serves(self) -> bool:
         """Whether it answers, as a member of a quorum."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+            with socket.create_connection((self.host, self.port), 2) as connection:
                 connection.sendall(b"srvr")
                 answer = b""
                 while part := connection.recv(4096):
@@ -102,13 +112,25 @@ class ZooKeeperServer:
 
 
 class ZooKeeperServers:
-    """One server alone, or three as an ensemble; started and ready when this returns."""
+    """
+    One server alone, or three as an ensemble; started and ready when this returns.
 
-    def __init__(self, directory: Path, count: int = 1, *, tick_ms: int = 200) -> None:
+    `hosts`: the address of each, and the command before its command that runs it there.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        count: int = 1,
+        *,
+        tick_ms: int = 200,
+        hosts: Sequence[tuple[str, Sequence[str]]] = (),
+    ) -> None:
         self.servers: list[ZooKeeperServer] = []
+        places = hosts or [("127.0.0.1", ())] * count
         ports = free_ports(3 * count)
         members = "".join(
-            f"server.{n + 1}=127.0.0.1:{ports[count + 2 * n]}:{ports[count + 2 * n + 1]}\n"
+            f"server.{n + 1}={places[n][0]}:{ports[count + 2 * n]}:{ports[count + 2 * n + 1]}\n"
             for n in range(count)
         )
         for n in range(count):
@@ -117,11 +139,11 @@ class ZooKeeperServers:
             (home / "myid").write_text(str(n + 1))
             config = (
                 f"tickTime={tick_ms}\ninitLimit=20\nsyncLimit=10\ndataDir={home.absolute()}\n"
-                f"clientPortAddress=127.0.0.1\nclientPort={ports[n]}\nadmin.enableServer=false\n"
+                f"clientPortAddress={places[n][0]}\nclientPort={ports[n]}\nadmin.enableServer=false\n"
                 "4lw.commands.whitelist=*\nmaxClientCnxns=0\n"
             )
             self.servers.append(
-                ZooKeeperServer(home, ports[n], config + (members if count > 1 else ""))
+                ZooKeeperServer(home, ports[n], config + (members if count > 1 else ""), *places[n])
             )
         try:
             for server in self.servers:
@@ -135,7 +157,7 @@ class ZooKeeperServers:
     @property
     def hosts(self) -> str:
         """HOST:PORT of all, as URLs have it."""
-        return ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
+        return ",".join(f"{server.host}:{server.port}" for server in self.servers)
 
     def url(self, chroot: str, session_s: float = 4.0) -> str:
         """The URL of a nexus there."""
