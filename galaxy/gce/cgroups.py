@@ -193,11 +193,9 @@ def check_processors(asked: str, present: str) -> None:
     """`CgroupError` if a list of processors has one that is not in the other list."""
     if not present.strip():
         raise CgroupError(f"asks for processors {asked}, and this machine can bind to none")
-    missing = parse_processors(asked) - parse_processors(present.strip())
+    missing = format_processors(parse_processors(asked) - parse_processors(present.strip()))
     if missing:
-        raise CgroupError(
-            f"asks for processors {format_processors(missing)}, and there are only {present.strip()}"
-        )
+        raise CgroupError(f"asks for processors {missing}, and there are only {present.strip()}")
 
 
 def write_if_there(path: str, value: str) -> None:
