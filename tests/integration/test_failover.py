@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 import signal
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
+from galaxy.client import exits
 from galaxy.protocol.agent_pb2 import KillPodsRequest, PodKill, QueryRequest
 from galaxy.protocol.blocking import BlockingPeer
 from galaxy.protocol.services import BlockingAgentStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kStaleEpoch
 from galaxy.protocol.wire_pb2 import Hello
-from tests.integration.cluster import reactor, until
+from tests.integration.cluster import GALAXY, reactor, run, until
 from tests.integration.ensemble import (
     MASTERS,
     SESSION_S,
@@ -27,6 +30,26 @@ from tests.integration.ensemble import (
     shared_ensemble,
     sleeper,
 )
+from tests.nexus.zookeeper_server import free_ports
+
+
+class UpTests(TestCase):
+    """`galaxy up` on what cannot be used: a sentence and a code, in bounded time."""
+
+    async def test_no_cluster_is_begun_where_none_can_be(self) -> None:
+        (port,) = free_ports(1)
+        cases = (
+            (f"zookeeper://127.0.0.1:{port}/x", exits.UNREACHABLE, "does not answer within 5 s"),
+            ("zookeeper://a b/x", exits.USAGE, "'a b' is not HOST or HOST:PORT"),
+            ("leveldb:x", exits.USAGE, "several masters need a nexus they can share"),
+        )
+        for nexus, code, sentence in cases:
+            directory = Path(self.mktemp()).absolute()
+            options = ("--dir", str(directory), "--nexus", nexus, "--masters", "3")
+            ended = await run(GALAXY, "up", *options)
+            self.assertEqual(ended.status, code, ended.err)
+            self.assertIn(sentence, ended.err)
+            self.assertFalse((directory / "galaxy.toml").exists())
 
 
 class LeaderDiesTests(EnsembleTestCase):

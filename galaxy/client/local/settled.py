@@ -57,7 +57,7 @@ def settled_settings(layout: Layout, wish: Wish) -> Settings:
             raise Failure(exits.FAILED, f"port {wish.port} is taken: name another with --port")
         ports = free_ports(layout, _is_free, wish.port)
         masters = [f"127.0.0.1:{next(ports)}" for _ in range(count)]
-        write_whole(layout.settings, settings_text(masters, nexus))
+        write_whole(layout.settings, settings_text(masters, nexus), private="@" in nexus)
     settings = read_settings(layout.settings)
     if not settings.nexus:
         raise Failure(
