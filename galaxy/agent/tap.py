@@ -142,7 +142,7 @@ def makeService(options: Options) -> MultiService:
                 hidden=unlinked,
                 scales=DiskThread(clock, "agent-scales"),
                 channels=Channels(clock, data / "exec"),
-                condition=MachineCondition([data]).read,
+                condition=MachineCondition([data, *_disks(settings)]).read,
                 free_share=lambda: free_share(data),
             ),
             cannot_work=lambda sentence: give_up(clock, sentence),
@@ -157,6 +157,10 @@ def makeService(options: Options) -> MultiService:
         parts, options, {"agent": agent, "pods": agent.pods, "wire": network.counters}, clock
     )
     return parts
+
+
+def _disks(settings: AgentSettings) -> list[Path]:
+    return [Path(disk.path) for disk in parsed((*settings.disks, *settings.ssds))]
 
 
 def _users(settings: AgentSettings) -> Users:
