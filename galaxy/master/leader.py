@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from galaxy.master.reign import Reign
 from galaxy.master.store import Loaded, Store
+from galaxy.master.stored import Incomplete
 from galaxy.master.waiting import Waiting
 from galaxy.nexus.interfaces import (
     ICandidacy,
@@ -69,6 +70,7 @@ class Leadership:
         self._candidacy: ICandidacy | None = None
         self._watch: IWatch | None = None
         self._loading = 0  # the epoch of the reign that is about to begin
+        self._unfit = ""  # why it cannot begin with what the nexus holds
         self._doubt = ""  # whether and why it is not certain who leads
         self._retry: IDelayedCall | None = None
         self._waiting: list[Deferred[None]] = []
@@ -109,12 +111,14 @@ class Leadership:
 
     async def informed(self) -> Reign:
         """The present reign, if only for what it knows. GalaxyError as `reigning`."""
-        while self.reign is None and self._loading:
+        while self.reign is None and self._loading and not self._unfit:
             waiter: Deferred[None] = Deferred(self._forget_waiter)
             self._waiting.append(waiter)
             await waiter
         if self.reign is not None:
             return self.reign
+        if self._loading:
+            raise GalaxyError(Status.kPersistenceError, self._unfit)
         if self.leader is not None and self.leader.endpoint != self.endpoint:
             raise GalaxyError(Status.kNotLeader, f"the leader is {self.leader.endpoint}")
         raise GalaxyError(Status.kNotLeader, "there is no leader at the moment")
@@ -210,7 +214,7 @@ class Leadership:
     def _loaded(self, loaded: Loaded, epoch: int, store: Store) -> None:
         if epoch != self._loading:
             return
-        self._loading = 0
+        self._loading, self._unfit = 0, ""
         reign = self._make_reign(epoch, store, loaded, partial(self._overtaken, epoch))
         reign.suspended = self._doubt
         reign.begin()
@@ -226,7 +230,12 @@ class Leadership:
     def _not_loaded(self, failure: Failure, epoch: int) -> None:
         if epoch != self._loading:
             return
-        self._log.failure("the nexus could not be read; it will be tried again", failure)
+        if failure.check(Incomplete) is None:
+            self._log.failure("the nexus could not be read; it will be tried again", failure)
+        elif failure.getErrorMessage() != self._unfit:
+            self._unfit = failure.getErrorMessage()
+            self._log.error("no reign can begin: {reason}", reason=self._unfit)
+            self._wake()
         self._retry = self._clock.callLater(AGAIN_S, self._load_again, epoch)
 
     def _load_again(self, epoch: int) -> None:
@@ -234,7 +243,7 @@ class Leadership:
             self._load(epoch)
 
     def _end(self, reason: str) -> None:
-        self._loading = 0
+        self._loading, self._unfit = 0, ""
         self._doubt = ""
         self._doubted("")
         reign, self.reign = self.reign, None

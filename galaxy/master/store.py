@@ -14,20 +14,15 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from galaxy.master.jobs import Job
-from galaxy.master.stored import FINISHED, JOBS, VERSIONS, read_job
-from galaxy.master.stored_orders import (
-    AGENTS,
-    LABELS,
-    SAFE_MODE,
-    read_agent,
-    read_label,
-    read_safe_mode,
-)
+from galaxy.master.stored import Incomplete, read_job
+from galaxy.master.stored_orders import read_agent, read_label, read_safe_mode
+from galaxy.nexus.house import MOVED, UNFINISHED, obstacle
 from galaxy.nexus.interfaces import Change, INexus, NexusError, StaleEpoch
 from galaxy.nexus.keys import MOST_CHANGES
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
+from galaxy.stored import AGENTS, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS
 
 
 @frozen
@@ -53,7 +48,10 @@ class Store:
         self._deposed = deposed
 
     async def load(self) -> Loaded:
-        """All that is kept. Fails with NexusError, or `stored.Incomplete`."""
+        """All that is kept. Fails with NexusError, or `Incomplete`."""
+        unfit = obstacle(await self._nexus.get(UNFINISHED), await self._nexus.get(MOVED))
+        if unfit is not None:
+            raise Incomplete(unfit)
         records = await self._nexus.scan(JOBS)
         descriptions = await self._nexus.scan(VERSIONS)
         finished = await self._nexus.scan(FINISHED)

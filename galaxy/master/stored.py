@@ -1,9 +1,5 @@
 """
-Jobs as the nexus keeps them: keys, bytes, and back. Pure.
-
-    jobs/JOB                 StoredJob: all but the pod descriptions
-    versions/JOB/NUMBER      PodDescriptor, written once per version
-    finished/JOB/CHUNK       StoredFinished: a chunk of the indexes that have ended, as bits
+Jobs as the nexus keeps them: keys, bytes, and back. Pure. Which keys: `galaxy.stored`.
 
 Law: what is read back is what was written.
 """
@@ -19,11 +15,8 @@ from galaxy.master.rollout import Update
 from galaxy.nexus.interfaces import Delete, Entry, Put
 from galaxy.protocol.master_pb2 import StoredFinished, StoredJob, StoredUpdate, StoredVersion
 from galaxy.protocol.types_pb2 import PodDescriptor
-
-JOBS, VERSIONS, FINISHED = "jobs", "versions", "finished"
-
-CHUNK = 8192
-"""Indexes in one value of finished indexes: 1 KiB."""
+from galaxy.stored import CHUNK, FINISHED, JOBS, chunk_key, indexes
+from galaxy.stored import version_key as key_of_version
 
 
 def job_key(job: Job) -> str:
@@ -33,7 +26,7 @@ def job_key(job: Job) -> str:
 
 def version_key(job: Job, version: Version) -> str:
     """Where a version's description is."""
-    return f"{VERSIONS}/{job.job_id}/{version.number}"
+    return key_of_version(job.job_id, version.number)
 
 
 def job_put(job: Job, **changes: object) -> Put:
@@ -107,13 +100,13 @@ def job_deletes(job: Job) -> tuple[Delete, ...]:
     return (
         Delete(job_key(job)),
         *(Delete(version_key(job, version)) for version in job.versions),
-        *(Delete(f"{FINISHED}/{job.job_id}/{chunk}") for chunk in chunks),
+        *(Delete(chunk_key(job.job_id, chunk)) for chunk in chunks),
     )
 
 
-def finished_puts(job: Job, indexes: Iterable[int]) -> tuple[Put, ...]:
+def finished_puts(job: Job, ended: Iterable[int]) -> tuple[Put, ...]:
     """The writes that record more indexes as ended, those being written included."""
-    chunks = sorted({index // CHUNK for index in indexes})
+    chunks = sorted({index // CHUNK for index in ended})
     return tuple(_chunk_put(job, chunk) for chunk in chunks)
 
 
@@ -124,7 +117,7 @@ def _chunk_put(job: Job, chunk: int) -> Put:
         bits=_bits(job, chunk, job.finished, job.finishing - failing),
         failed=_bits(job, chunk, job.failed, failing),
     )
-    return Put(f"{FINISHED}/{job.job_id}/{chunk}", record.SerializeToString())
+    return Put(chunk_key(job.job_id, chunk), record.SerializeToString())
 
 
 def _bits(job: Job, chunk: int, *ended: Iterable[int]) -> bytes:
@@ -142,17 +135,7 @@ def _bits(job: Job, chunk: int, *ended: Iterable[int]) -> bytes:
 def read_finished(value: bytes) -> tuple[set[int], set[int]]:
     """The indexes that a stored chunk tells of: those that finished, those that failed."""
     record = StoredFinished.FromString(value)
-    return _indexes(record.first, record.bits), _indexes(record.first, record.failed)
-
-
-def _indexes(first: int, bits: bytes) -> set[int]:
-    return {
-        first + number * 8 + bit
-        for number, byte in enumerate(bits)
-        if byte
-        for bit in range(8)
-        if byte >> bit & 1
-    }
+    return indexes(record.first, record.bits), indexes(record.first, record.failed)
 
 
 class Incomplete(Exception):
@@ -164,7 +147,7 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
     record = StoredJob.FromString(value)
     versions = []
     for stored in record.versions:
-        key = f"{VERSIONS}/{record.job_id}/{stored.number}"
+        key = key_of_version(record.job_id, stored.number)
         if key not in descriptions:
             raise Incomplete(f"job {record.job_id} has a version {stored.version}, but no {key}")
         pod = PodDescriptor.FromString(descriptions[key].value)

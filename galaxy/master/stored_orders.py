@@ -1,10 +1,6 @@
 """
 What the nexus keeps of machines and of operators' orders: keys, bytes, and back. Pure.
-
-    agents/ENDPOINT   StoredAgent, once the agent was admitted; with the operator's
-                      mark, if it is to be empty
-    labels/LABEL      StoredLabel: who carries it by an operator's word
-    safemode          StoredSafeMode: there while safe mode was entered by hand
+Which keys: `galaxy.stored`.
 
 Law: what is read back is what was written.
 """
@@ -12,21 +8,15 @@ Law: what is read back is what was written.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
-from urllib.parse import quote
 
 from galaxy.nexus.interfaces import Delete, Put
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
-
-AGENTS, LABELS, SAFE_MODE = "agents", "labels", "safemode"
-
-_LONGEST_PART = 200
+from galaxy.stored import SAFE_MODE, agent_key, label_key
 
 
 def agent_put(agent: StoredAgent) -> Put:
     """The write that admits an agent, or changes what is kept of it."""
-    key = f"{AGENTS}/{quote(agent.endpoint, safe='[]:.-_')}"
-    return Put(key, agent.SerializeToString())
+    return Put(agent_key(agent.endpoint), agent.SerializeToString())
 
 
 def read_agent(value: bytes) -> StoredAgent:
@@ -36,12 +26,8 @@ def read_agent(value: bytes) -> StoredAgent:
 
 def label_change(label: str, endpoints: Iterable[str]) -> Put | Delete:
     """The write after which these carry the label, and no others."""
-    # ZooKeeper takes no part of a path that is "." or "..".
-    part = quote(label, safe="").replace(".", "%2E")
-    if len(part) > _LONGEST_PART:
-        part = sha256(label.encode()).hexdigest()
     record = StoredLabel(label=label, endpoints=sorted(endpoints))
-    key = f"{LABELS}/{part}"
+    key = label_key(label)
     return Put(key, record.SerializeToString()) if record.endpoints else Delete(key)
 
 

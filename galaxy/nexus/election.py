@@ -107,8 +107,12 @@ class ZooKeeperCandidacy:
         return Deferred.fromCoroutine(self._others())
 
     async def _others(self) -> tuple[str, ...]:
-        endpoints = []
-        for name in await self._names():
+        endpoints: list[str] = []
+        try:
+            names = await self._names()
+        except NoNodeError:  # nobody ever stood here, and this one is about to
+            return ()
+        for name in names:
             if not name.startswith(self._name):
                 with suppress(NoNodeError):  # it left meanwhile
                     data, _ = await self._session.get(f"{self._layout.election}/{name}")

@@ -19,7 +19,8 @@ from zope.interface.verify import verifyObject
 from galaxy.master.cluster import Cluster
 from galaxy.master.service import Master, MasterService
 from galaxy.nexus.failing import FailingNexus
-from galaxy.nexus.interfaces import Unavailable
+from galaxy.nexus.house import MOVED, UNFINISHED
+from galaxy.nexus.interfaces import Delete, Put, Unavailable
 from galaxy.nexus.memory import MemoryEnsemble, MemoryNexus
 from galaxy.protocol.agent_pb2 import PodRefusal
 from galaxy.protocol.loopback import LoopbackNetwork
@@ -645,6 +646,24 @@ class LeadershipTests(MasterTests):
         old = self.world.dial(ADDRESS)
         reason = self.assert_refused(Status.kNotLeader, old.list_jobs(ListJobsRequest()))
         self.assertIn(other, reason)
+
+    def test_nobody_reigns_in_a_nexus_that_is_not_whole_or_was_left(self) -> None:
+        """It says why, until that is mended."""
+        agent = self.world.agent("a")
+        self.world.run()
+        for mark in (UNFINISHED, MOVED):
+            self.world.do(self.world.participants[-1].commit([Put(mark, b"leveldb:/new")]))
+            self.world.restart_master()
+            reason = self.assert_refused(
+                Status.kPersistenceError, self.world.stub.list_jobs(ListJobsRequest())
+            )
+            self.assertIn("leveldb:/new", reason)
+            self.world.do(self.world.participants[-1].commit([Delete(mark)]))
+            self.world.advance(1.5)
+            self.world.do(agent.connect(self.world.network, ADDRESS))
+            self.world.advance(1)
+            self.assertEqual(self.world.job().running, 3)
+        self.assertEqual(len(agent.launches), 3)
 
     def test_a_master_that_was_overtaken_and_does_not_know_it_changes_nothing(self) -> None:
         """The nexus refuses its write, and that is how it learns of it."""

@@ -11,7 +11,6 @@ from galaxy.master.amend import amend, as_it_is
 from galaxy.master.events import Journal
 from galaxy.master.jobs import Job, Version
 from galaxy.master.stored import (
-    CHUNK,
     Incomplete,
     amendment_changes,
     finished_puts,
@@ -25,6 +24,7 @@ from galaxy.master.update import updated
 from galaxy.nexus.interfaces import Delete, Entry, Put
 from galaxy.nexus.keys import check_changes
 from galaxy.protocol.types_pb2 import kBatch, kJobFinished
+from galaxy.stored import CHUNK, examined
 from tests.master.examples import NOW, descriptor
 
 
@@ -58,6 +58,18 @@ class StoredTests(SynchronousTestCase):
         self.assertEqual(again.latest.pod, job.latest.pod)
         self.assertEqual(again.latest.requirement, job.latest.requirement)
         self.assertTrue(again.loaded)
+
+    def test_what_was_written_is_sound_for_who_checks_it(self) -> None:
+        job = self.job(3 * CHUNK)
+        job.finished |= {0, CHUNK, 3 * CHUNK - 1, 3 * CHUNK + 5}
+        job.failed |= {1}
+        puts = (*new_job_puts(job), *finished_puts(job, job.finished))
+        finding = examined({put.key: put.value for put in puts})
+        self.assertEqual(finding.problems, ())
+        self.assertEqual(
+            (finding.counts["jobs"], finding.counts["versions"], finding.counts["finished"]),
+            (1, 1, 4),
+        )
 
     def test_what_is_to_be_is_written_before_it_is(self) -> None:
         job = self.job()

@@ -19,6 +19,7 @@ from galaxy.master.stored_orders import (
 from galaxy.nexus.interfaces import Delete, Put
 from galaxy.nexus.keys import check_changes
 from galaxy.protocol.master_pb2 import StoredAgent
+from galaxy.stored import examined
 from tests.master.examples import NOW
 
 
@@ -31,6 +32,7 @@ class StoredOrdersTests(SynchronousTestCase):
             put = agent_put(agent)
             check_changes([put])
             self.assertEqual(read_agent(put.value), agent)
+            self.assertEqual(examined({put.key: put.value}).problems, ())
 
     @settings(deadline=None)
     @given(label=st.text(min_size=1, max_size=64).filter(is_label), other=st.just("."))
@@ -41,6 +43,7 @@ class StoredOrdersTests(SynchronousTestCase):
         check_changes([put])
         self.assertNotIn(put.key, {"labels/.", "labels/.."})
         self.assertEqual(put.key.count("/"), 1)
+        self.assertEqual(examined({put.key: put.value}).problems, ())
         record = read_label(put.value)
         self.assertEqual((record.label, list(record.endpoints)), (label, ["a:1", "b:1"]))
         if label != other:
@@ -55,3 +58,4 @@ class StoredOrdersTests(SynchronousTestCase):
         record = read_safe_mode(put.value)
         self.assertEqual((record.manual, record.actor, record.time), (True, "ada@h", NOW))
         self.assertEqual(safe_mode_delete().key, put.key)
+        self.assertEqual(examined({put.key: put.value}).problems, ())

@@ -295,6 +295,7 @@ class NexusContract(TestCase):
         nexus = await self.open_nexus()
         first, second = Candidate(), Candidate()
         reigning = nexus.stand(first, "here:1")
+        self.assertEqual(await reigning.others(), ())
         await first.reign()
         self.assertEqual(await reigning.others(), ())
         waiting = nexus.stand(second, "here:2")

@@ -27,7 +27,7 @@ from zope.interface import implementer
 
 from galaxy.agent.records import PodKey
 from galaxy.gce.record import ProcessId
-from galaxy.master.stored import FINISHED, read_finished
+from galaxy.master.stored import read_finished
 from galaxy.nexus.interfaces import Change, Put
 from galaxy.nexus.memory import MemoryEnsemble
 from galaxy.protocol.agent_pb2 import (
@@ -48,6 +48,7 @@ from galaxy.protocol.methods import Served
 from galaxy.protocol.services import AGENT, IAgent
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.wire_pb2 import Hello
+from galaxy.stored import FINISHED
 from tests.simulation.history import History
 
 Slot = tuple[str, int]
