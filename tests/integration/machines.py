@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
+from uuid import uuid4
 
 from attrs import frozen
 
@@ -49,14 +50,19 @@ class Machines:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._known: dict[str, Machine] = {}
-        number = os.getpid()
-        self._bridge = f"gx{number % 10**7}"
+        # Of its own each time: what is removed is not gone at once.
+        number = uuid4().int
+        self._bridge = f"gx{number % 16**6:06x}"
         network = f"10.{213 + number % 40}.{number // 40 % 250}"
         _ip("link", "add", self._bridge, "type", "bridge")
         _ip("addr", "add", f"{network}.254/24", "dev", self._bridge)
         _ip("link", "set", self._bridge, "up")
-        for index, name in enumerate(names, 1):
-            self._make(Machine(f"{self._bridge}{name}", f"{network}.{index}"), name)
+        try:
+            for index, name in enumerate(names, 1):
+                self._make(Machine(f"{self._bridge}{name}", f"{network}.{index}"), name)
+        except subprocess.CalledProcessError:
+            self.remove()
+            raise
 
     def __getitem__(self, name: str) -> Machine:
         return self._known[name]
@@ -71,8 +77,10 @@ class Machines:
 
     def remove(self) -> None:
         """Undo everything. Processes that are still there go on without a network."""
-        for machine in self._known.values():
+        for short, machine in self._known.items():
             _ip("netns", "del", machine.name)
+            # Connections that linger keep a namespace, and so its cable, for a while.
+            _ip("link", "del", f"{self._bridge}{short}", must=False)
         _ip("link", "del", self._bridge)
 
     def _make(self, machine: Machine, short: str) -> None:
@@ -95,5 +103,5 @@ class Machines:
                     _ip("-n", one.name, "neigh", verb, two.address, *more, "dev", "eth0")
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+def _ip(*arguments: str, must: bool = True) -> None:
+    subprocess.run(["ip", *arguments], check=must, capture_output=True)
