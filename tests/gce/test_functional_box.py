@@ -170,12 +170,12 @@ class JoinTests(Boxed):
         self.assertEqual(9, (await self.watching.ended("c", "main.0")).signal)
 
     async def test_a_stop_ends_both(self) -> None:
-        """By SIGTERM."""
+        """By SIGTERM; the box, which goes with the first, kills whoever has not yet obeyed."""
         await self.boxed(FOR_EVER)
         await self.boxed(FOR_EVER, "exec.1", join="main.0")
         await self.gce.stop(StopRequest(container="c", grace_s=50), NO_CALL)
         self.assertEqual(15, (await self.watching.ended("c", "main.0")).signal)
-        self.assertEqual(15, (await self.watching.ended("c", "exec.1")).signal)
+        self.assertIn((await self.watching.ended("c", "exec.1")).signal, (15, 9))
 
 
 class GroupedViewTests(ViewTests):
