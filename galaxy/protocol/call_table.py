@@ -22,14 +22,13 @@ from google.protobuf.message import DecodeError
 from galaxy.protocol.calls import Ended, Event, Greeted, Refused
 from galaxy.protocol.counters import WireCounters
 from galaxy.protocol.framing import Framer
+from galaxy.protocol.greeting import discord, introduction
 from galaxy.protocol.incoming import IncomingCalls
 from galaxy.protocol.limits import Limits
 from galaxy.protocol.methods import Method
 from galaxy.protocol.outbox import Outbox
 from galaxy.protocol.outgoing import OutgoingCalls
 from galaxy.protocol.wire_pb2 import Envelope, FrameKind, Hello
-
-PROTOCOL_VERSION = 3
 
 _REQUEST, _ANSWER = FrameKind.kRequest, FrameKind.kAnswer
 
@@ -63,10 +62,8 @@ class CallTable:
         self.outbox = Outbox(limits, counters)
         self.outgoing = OutgoingCalls(self.outbox, limits, counters)
         self.incoming = IncomingCalls(methods, self.outbox, limits, counters)
-        mine = Hello()
-        mine.CopyFrom(hello)
-        mine.protocol_version = PROTOCOL_VERSION
-        self.outbox.send(Envelope(kind=FrameKind.kHello, hello=mine))
+        self._mine = introduction(hello, methods)
+        self.outbox.send(Envelope(kind=FrameKind.kHello, hello=self._mine))
 
     @property
     def phase(self) -> Phase:
@@ -166,12 +163,11 @@ class CallTable:
             self._part(envelope, events)
         elif kind != FrameKind.kHello:
             self._leave(Refused.STRANGER, "the first frame must be a hello", events)
-        elif hello.protocol_version != PROTOCOL_VERSION:
-            theirs, ours = hello.protocol_version, PROTOCOL_VERSION
-            reason = f"protocol version {ours} is spoken here, not {theirs}"
+        elif reason := discord(self._mine, hello):
             self._leave(Refused.WRONG_VERSION, reason, events)
         else:
             self._phase = Phase.OPEN
+            self.outgoing.greeted(hello)
             events.append(Greeted(hello))
 
     def _take(self, envelope: Envelope, now: float, events: list[Event]) -> None:

@@ -10,12 +10,13 @@ from google.protobuf.message import DecodeError, Message
 from galaxy.protocol.calls import Answered, Event, Failed, ItemCame, Refused
 from galaxy.protocol.counters import WireCounters
 from galaxy.protocol.deadlines import Deadlines
+from galaxy.protocol.greeting import inability
 from galaxy.protocol.limits import Limits
 from galaxy.protocol.methods import Method
 from galaxy.protocol.outbox import Outbox, TooLarge
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
-from galaxy.protocol.wire_pb2 import Envelope, FrameKind
+from galaxy.protocol.wire_pb2 import Envelope, FrameKind, Hello
 
 _REQUEST = FrameKind.kRequest
 _OK = Status.kOk
@@ -44,6 +45,13 @@ class OutgoingCalls:
         self._open: dict[int, _Outgoing] = {}
         self._deadlines: Deadlines[_Outgoing] = Deadlines()
         self._last_id = 0
+        self._peer = Hello()
+        self._served: frozenset[str] | None = None  # None: the other end did not say
+
+    def greeted(self, peer: Hello) -> None:
+        """The other end said who it is, and perhaps what it serves."""
+        self._peer = peer
+        self._served = frozenset(peer.methods) or None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -60,9 +68,11 @@ class OutgoingCalls:
         """
         Ask the other end; the call's id. `Answered` or `Failed` follows, once, with the token.
 
-        An infinite deadline is none. Raises GalaxyError when the request is
-        too large, or when too much waits to be sent already.
+        An infinite deadline is none. Raises GalaxyError when the other end has no such
+        method, when the request is too large, or when too much waits to be sent already.
         """
+        if self._served is not None and method.wire_name not in self._served:
+            raise self._cannot(method)
         outbox = self._outbox
         try:
             payload = outbox.payload(request, "the request")
@@ -126,6 +136,9 @@ class OutgoingCalls:
             events.append(Answered(call.token, response))
         elif status == Status.kUnset:
             self._broken(call, Refused.BAD_RESPONSE, "an answer without a status", events)
+        elif status == Status.kUnknownMethod:
+            self._close(call, status)
+            events.append(Failed(call.token, self._cannot(method)))
         else:
             # Counters have a key per status: the other end must not invent them.
             self._close(call, status if status in _KNOWN else Status.kUnknown)
@@ -164,6 +177,9 @@ class OutgoingCalls:
         for call in tuple(self._open.values()):
             self._close(call, Status.kRpcError)
             events.append(Failed(call.token, GalaxyError(Status.kRpcError, reason)))
+
+    def _cannot(self, method: Method) -> GalaxyError:
+        return GalaxyError(Status.kUnknownMethod, inability(self._peer, method.wire_name))
 
     def _broken(self, call: _Outgoing, why: Refused, what: str, events: list[Event]) -> None:
         """The other end does not keep to the protocol in this call."""

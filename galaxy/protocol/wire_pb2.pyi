@@ -28,20 +28,24 @@ kCancel: FrameKind
 kGoodbye: FrameKind
 
 class Hello(_message.Message):
-    __slots__ = ("protocol_version", "role", "name", "build", "features", "doubt")
+    __slots__ = ("protocol_version", "role", "name", "build", "features", "doubt", "least_version", "methods")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     BUILD_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     DOUBT_FIELD_NUMBER: _ClassVar[int]
+    LEAST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     role: str
     name: str
     build: str
     features: _containers.RepeatedScalarFieldContainer[str]
     doubt: str
-    def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ...) -> None: ...
+    least_version: int
+    methods: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, protocol_version: _Optional[int] = ..., role: _Optional[str] = ..., name: _Optional[str] = ..., build: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ..., least_version: _Optional[int] = ..., methods: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Envelope(_message.Message):
     __slots__ = ("kind", "call_id", "method", "payload", "deadline_ms", "epoch", "status", "reason", "credit", "hello", "credentials")

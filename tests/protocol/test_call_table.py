@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.protocol.agent_pb2 import LogChunk, QueryRequest, QueryResponse, ReadLogRequest
-from galaxy.protocol.call_table import PROTOCOL_VERSION, CallTable, Phase
+from galaxy.protocol.call_table import CallTable, Phase
 from galaxy.protocol.calls import (
     Answered,
     Asked,
@@ -24,8 +24,10 @@ from galaxy.protocol.calls import (
 )
 from galaxy.protocol.counters import WireCounters
 from galaxy.protocol.framing import Framer, framed
+from galaxy.protocol.greeting import PROTOCOL_VERSION, introduction
 from galaxy.protocol.limits import Limits
 from galaxy.protocol.services import AGENT, AGENT_QUERY, AGENT_READ_LOG
+from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 from galaxy.protocol.wire_pb2 import Envelope, FrameKind, Hello
 from tests.protocol.echo import hello
@@ -83,8 +85,7 @@ class GreetingTests(SynchronousTestCase):
     def test_hello(self) -> None:
         """Who it is, and the version that is spoken."""
         events = table().receive(table(name="agent-7").outbox.take(), 0.0)
-        mine = hello("agent-7")
-        mine.protocol_version = PROTOCOL_VERSION
+        mine = introduction(hello("agent-7"), METHODS)
         self.assertEqual(events, [Greeted(mine)])
 
     def assert_refused(self, data: bytes, why: Refused, *words: str) -> None:
@@ -203,6 +204,33 @@ class CallTests(SynchronousTestCase):
         self.assertEqual(caller.receive(callee.outbox.take(), 0.0), [])
         self.assertEqual(callee.receive(caller.outbox.take(), 0.0), [])
         self.assertEqual(refusals(caller), {Refused.LATE: 1})
+
+    def test_methods_that_the_other_end_lacks(self) -> None:
+        """One that says what it serves is not asked; the error says who is to be upgraded."""
+        caller = table()
+        served = [name for name in METHODS if name != "Agent.Query"]
+        peer = introduction(hello("agent-7"), served)
+        caller.receive(frame(kind=FrameKind.kHello, hello=peer), 0.0)
+        caller.outbox.take()
+        with self.assertRaises(GalaxyError) as caught:
+            ask(caller)
+        self.assertEqual(caught.exception.status, Status.kUnknownMethod)
+        self.assertIn("agent-7, of build test, cannot do Agent.Query", caught.exception.reason)
+        self.assertEqual((caller.outbox.take(), len(caller.outgoing)), (b"", 0))
+
+    def test_methods_of_one_that_does_not_say(self) -> None:
+        """It is asked, and its answer is put in the same words."""
+        caller = table()
+        peer = introduction(hello("agent-7"), ())
+        caller.receive(frame(kind=FrameKind.kHello, hello=peer), 0.0)
+        call_id = ask(caller)
+        status = Status.kUnknownMethod
+        (event,) = caller.receive(
+            frame(kind=FrameKind.kAnswer, call_id=call_id, status=status, reason="no"), 0.0
+        )
+        assert isinstance(event, Failed)
+        self.assertEqual(event.error.status, status)
+        self.assertIn("agent-7, of build test, cannot do Agent.Query", event.error.reason)
 
     def test_answer_after_withdrawal(self) -> None:
         """What a handler says after the caller left goes nowhere."""

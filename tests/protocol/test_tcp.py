@@ -21,9 +21,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from galaxy.protocol.agent_pb2 import QueryRequest
-from galaxy.protocol.call_table import PROTOCOL_VERSION
 from galaxy.protocol.calls import Refused
 from galaxy.protocol.framing import Framer, framed
+from galaxy.protocol.greeting import PROTOCOL_VERSION
 from galaxy.protocol.limits import Limits
 from galaxy.protocol.services import AgentStub
 from galaxy.protocol.statuses import GalaxyError
