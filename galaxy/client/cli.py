@@ -43,6 +43,7 @@ COMMANDS = {
     "enter": "safemode",
     "leave": "safemode",
     "stepdown": "masters",
+    "nexus": "nexus",
     "why": "forecasts",
     "events": "events",
     "logs": "logs",

@@ -48,4 +48,14 @@ BROUGHT_ONLINE = said("online agent {endpoint} successfully", name="endpoint")
 ENTERED = said("successfully enter {mode}", name="mode")
 LEFT = said("successfully leave {mode}", name="mode")
 STEPPED_DOWN = said("{before} has stepped down: {leader} leads, epoch {epoch}", name="leader")
+COPIED = said(
+    "{keys} keys of {from} are at {to} now, and masters reign there only, above epoch {epoch}",
+    name="to",
+)
+BACKED_UP = said("{file} holds the {keys} keys of {nexus}, of epoch {epoch}", name="file")
+RESTORED = said(
+    "{nexus} holds the {keys} keys of {file}. Its masters begin in safe mode: when `galaxy jobs`"
+    " shows what is to run, `galaxy leave safemode`",
+    name="nexus",
+)
 PREEMPTED = Sheet(tell=_preempted, name="pod_id")

@@ -83,6 +83,24 @@ def whereabouts(flags: Flags, environ: Mapping[str, str], cwd: Path, home: Path)
     )
 
 
+def nexus_url(flags: Flags, environ: Mapping[str, str], cwd: Path, home: Path) -> str:
+    """
+    The URL of the cluster's nexus, found as `whereabouts` finds masters.
+
+    Raises `Nowhere`, or `SettingsError` for a file that cannot be used.
+    """
+    if url := flags.nexus or environ.get("GALAXY_NEXUS"):
+        return url
+    named = flags.config or environ.get("GALAXY_CONFIG")
+    places = (Path(named),) if named else settings_files(cwd, home)
+    for path in places:
+        if named or path.is_file():
+            if url := read_settings(path).nexus:
+                return url
+            raise NoAddress(f"{path} names no nexus: name one, as leveldb:PATH or zookeeper://...")
+    raise NoAddress("no nexus is named: write its URL, leveldb:PATH or zookeeper://HOSTS/CHROOT")
+
+
 def settings_files(cwd: Path, home: Path) -> tuple[Path, ...]:
     """Where settings are looked for when nothing names them, first things first."""
     name = "galaxy.toml"

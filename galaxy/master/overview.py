@@ -12,6 +12,7 @@ from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod
 from galaxy.master.progress import standstill
+from galaxy.master.safemode import Cause
 from galaxy.master.selection import Dead
 from galaxy.protocol.agent_pb2 import PodStatus
 from galaxy.protocol.master_pb2 import (
@@ -189,6 +190,7 @@ def status(cluster: Cluster, leader: str, build: str) -> GetStatusResponse:
         safe_mode=cluster.safe_mode.on,
         safe_mode_reason=cluster.safe_mode.reason,
         safe_mode_share=cluster.safe_mode.heard,
+        safe_mode_by_hand=cluster.safe_mode.cause == Cause.MANUAL,
         agents_total=len(fleet),
         agents_alive=fleet.count(kAlive) - sum(agent.missed for agent in fleet),
         agents_dead=fleet.count(kDead),

@@ -52,6 +52,14 @@ class Unfit(Exception):
 
 
 @frozen
+class House:
+    """A nexus, and what people call it."""
+
+    nexus: INexus
+    name: str
+
+
+@frozen
 class Held:
     """What a nexus holds, without the marks; `unfinished` and `moved` are these, or empty."""
 
@@ -70,20 +78,20 @@ def obstacle(unfinished: Entry | None, moved: Entry | None) -> str | None:
     return None
 
 
-async def held(nexus: INexus) -> Held:
+async def held(house: House) -> Held:
     """
-    What a nexus holds at one moment, whoever writes meanwhile.
+    What a house holds at one moment, whoever writes meanwhile.
 
     It is read until two readings in a row are the same in every key and version: what was
     so in both was so all at once, between them. `Unfit` if it never is.
     """
-    seen = await _look(nexus)
+    seen = await _look(house.nexus)
     for _ in range(_LOOKS):
-        again = await _look(nexus)
+        again = await _look(house.nexus)
         if again == seen:
             return _held(*seen)
         seen = again
-    raise Unfit("it changes faster than it can be read: try again at a quieter time")
+    raise Unfit(f"{house.name} changes faster than it can be read: try again at a quieter time")
 
 
 async def _look(nexus: INexus) -> tuple[int, dict[str, Entry]]:
@@ -96,34 +104,39 @@ def _held(epoch: int, entries: Mapping[str, Entry]) -> Held:
     return Held(values, epoch, *marks)
 
 
-def content(found: Held) -> Held:
-    """What can be copied or kept as a backup. Raises `Unfit`."""
+async def whole(house: House) -> Held:
+    """What can be copied, or kept as a backup. Raises `Unfit`."""
+    found = await held(house)
     if found.unfinished:
-        raise Unfit(f"it is not whole: {found.unfinished} did not end")
+        raise Unfit(f"{house.name} is not whole: {found.unfinished} did not end")
     if not found.values:
-        raise Unfit("it is empty")
+        raise Unfit(f"{house.name} is empty")
     return found
 
 
-async def move(
-    source: INexus, target: INexus, names: tuple[str, str], clock: IReactorTime, *, replace: bool
-) -> Held:
+async def move(source: House, target: House, clock: IReactorTime, *, replace: bool) -> Held:
     """
     Fill the target with what the source holds, and leave the source; what was moved.
 
-    `names`: what people call the two. Raises `Unfit` and `NexusError`.
+    Raises `Unfit` and `NexusError`.
     """
-    content(await held(source))
+    await _to_leave(source)
     async with alone(source, clock) as epoch:
-        found = content(_held(*await _look(source)))
-        if found.moved:
-            raise Unfit(f"it was left: all that it held is at {found.moved} now")
-        await fill(target, found.values, f"the copy from {names[0]}", clock, epoch, replace=replace)
-        await source.commit([Put(MOVED, names[1].encode())], epoch)
+        found = await _to_leave(source)
+        what = f"the copy from {source.name}"
+        await fill(target, found.values, what, clock, epoch, replace=replace)
+        await source.nexus.commit([Put(MOVED, target.name.encode())], epoch)
     return found
 
 
-async def restore(target: INexus, backup: Backup, clock: IReactorTime, *, replace: bool) -> None:
+async def _to_leave(house: House) -> Held:
+    found = await whole(house)
+    if found.moved:
+        raise Unfit(f"{house.name} was left: all that it held is at {found.moved} now")
+    return found
+
+
+async def restore(target: House, backup: Backup, clock: IReactorTime, *, replace: bool) -> None:
     """Fill the target with what a backup holds. Raises `Unfit` and `NexusError`."""
     above = backup.epoch + MARGIN
     what = f"the restoration of {backup.origin}"
@@ -131,7 +144,7 @@ async def restore(target: INexus, backup: Backup, clock: IReactorTime, *, replac
 
 
 async def fill(
-    target: INexus,
+    target: House,
     values: Mapping[str, bytes],
     what: str,
     clock: IReactorTime,
@@ -144,43 +157,48 @@ async def fill(
 
     Unless `replace`, it must be empty. `what` is said of it if this does not end.
     """
+    nexus = target.nexus
     async with alone(target, clock, above) as epoch:
-        before = await target.scan("")
+        before = await nexus.scan("")
         if before and not replace:
-            raise Unfit(f"it is not empty ({len(before)} keys); --force replaces them")
+            raise Unfit(f"{target.name} is not empty ({len(before)} keys); --force replaces them")
         mark = Put(UNFINISHED, what.encode())
-        await target.commit([mark], epoch)
-        changes: list[Change] = [Delete(k) for k in before if k not in values and k != UNFINISHED]
+        await nexus.commit([mark], epoch)
+        changes: list[Change] = [
+            Delete(key) for key in before if key not in values and key != UNFINISHED
+        ]
         changes += [Put(key, value) for key, value in sorted(values.items())]
         for batch in _batches(changes):
-            await target.commit(batch, epoch)
-        after = {key: entry.value for key, entry in (await target.scan("")).items()}
+            await nexus.commit(batch, epoch)
+        after = {key: entry.value for key, entry in (await nexus.scan("")).items()}
         if after != {**values, UNFINISHED: mark.value}:
-            raise NexusError("what was written is not what is read; it stays unfinished")
-        await target.commit([Delete(UNFINISHED)], epoch)
+            raise NexusError(f"what is read in {target.name} is not what was written there")
+        await nexus.commit([Delete(UNFINISHED)], epoch)
 
 
 @asynccontextmanager
-async def alone(nexus: INexus, clock: IReactorTime, above: int = 0) -> AsyncIterator[int]:
-    """Reign in a nexus, so that nobody else does: the epoch. Raises `Unfit` if masters stand."""
+async def alone(house: House, clock: IReactorTime, above: int = 0) -> AsyncIterator[int]:
+    """Reign in a house, so that nobody else does: the epoch. Raises `Unfit` if masters stand."""
     reign = _Reign()
-    candidacy = nexus.stand(reign, _NOBODY, above)
+    candidacy = house.nexus.stand(reign, _NOBODY, above)
     try:
-        await _nobody_else(candidacy)
+        await _nobody_else(house, candidacy)
         try:
             yield await reign.begun.addTimeout(ELECTION_S, clock)
         except TimedOut as error:
-            await _nobody_else(candidacy)
-            raise Unfit(f"no reign could be begun there within {ELECTION_S:g} s") from error
+            await _nobody_else(house, candidacy)
+            raise Unfit(
+                f"no reign could be begun in {house.name} within {ELECTION_S:g} s"
+            ) from error
     finally:
         await candidacy.resign()
 
 
-async def _nobody_else(candidacy: ICandidacy) -> None:
+async def _nobody_else(house: House, candidacy: ICandidacy) -> None:
     if others := await candidacy.others():
         raise Unfit(
-            f"masters stand for election there: {', '.join(others)}. Stop them first (one that"
-            " was killed counts until its session is over)"
+            f"masters stand for election in {house.name}: {', '.join(others)}. Stop them first"
+            " (one that was killed counts until its session is over); tasks run on meanwhile"
         )
 
 

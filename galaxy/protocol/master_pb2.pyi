@@ -574,7 +574,7 @@ class Amount(_message.Message):
     def __init__(self, total: _Optional[int] = ..., assigned: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build", "safe_mode_share", "standbys", "doubt")
+    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build", "safe_mode_share", "standbys", "doubt", "safe_mode_by_hand")
     LEADER_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SAFE_MODE_FIELD_NUMBER: _ClassVar[int]
@@ -595,6 +595,7 @@ class GetStatusResponse(_message.Message):
     SAFE_MODE_SHARE_FIELD_NUMBER: _ClassVar[int]
     STANDBYS_FIELD_NUMBER: _ClassVar[int]
     DOUBT_FIELD_NUMBER: _ClassVar[int]
+    SAFE_MODE_BY_HAND_FIELD_NUMBER: _ClassVar[int]
     leader: str
     epoch: int
     safe_mode: bool
@@ -615,7 +616,8 @@ class GetStatusResponse(_message.Message):
     safe_mode_share: float
     standbys: _containers.RepeatedScalarFieldContainer[str]
     doubt: str
-    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ..., standbys: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ...) -> None: ...
+    safe_mode_by_hand: bool
+    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ..., standbys: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ..., safe_mode_by_hand: _Optional[bool] = ...) -> None: ...
 
 class HeartBeatRequest(_message.Message):
     __slots__ = ("endpoint", "instance", "revision", "facts", "used")

@@ -9,11 +9,12 @@ from typing import Any
 import click
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.client import exits, happenings, views
+from galaxy.client import exits, happenings, soundness, views
 from galaxy.client.cli import COMMANDS, cli
 from galaxy.client.fileviews import file
 from galaxy.client.forecast import explained, planned
 from galaxy.client.usage import agent_use, pod_use
+from galaxy.nexus.house import Held
 from galaxy.protocol.agent_pb2 import FileEntry
 from galaxy.protocol.master_pb2 import (
     AgentOverview,
@@ -92,6 +93,7 @@ class FieldTests(SynchronousTestCase):
             "An agent": views.agent(AgentOverview()),
             "What is used": [agent_use(AgentOverview()), pod_use(PodOverview())],
             "The whole": views.status(GetStatusResponse()),
+            "What a nexus holds": soundness.document("", Held({"odd": b""}, 0)),
             "An event": next(happenings.rows([Event()])),
             "A file": file(FileEntry()),
             "Plan": planned(plan),

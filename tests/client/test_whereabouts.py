@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.client.whereabouts import Flags, Nowhere, Whereabouts, whereabouts
+from galaxy.client.whereabouts import Flags, NoAddress, Nowhere, Whereabouts, nexus_url, whereabouts
 from galaxy.settings import SettingsError
 
 
@@ -42,6 +42,22 @@ class WhereaboutsTests(SynchronousTestCase):
             with self.subTest(origin=origin):
                 found = self.find(flags, **environ)
                 self.assertEqual(found, Whereabouts((master,), origin))
+
+    def test_the_nexus(self) -> None:
+        """Of the cluster that would be asked; also one that only its master can open."""
+        inside = self.put(self.top / "i.toml", 'nexus = "leveldb:/i"\n')
+        none = self.put(self.top / "n.toml", "")
+        for flags, environ, url in (
+            (Flags(nexus="leveldb:/f", config=str(inside)), {"GALAXY_NEXUS": "x"}, "leveldb:/f"),
+            (Flags(config=str(inside)), {"GALAXY_NEXUS": "zookeeper://z/g"}, "zookeeper://z/g"),
+            (Flags(), {"GALAXY_CONFIG": str(inside)}, "leveldb:/i"),
+        ):
+            self.assertEqual(nexus_url(flags, environ, self.cwd, self.home), url)
+        for flags in (Flags(), Flags(config=str(none))):
+            with self.assertRaisesRegex(NoAddress, "names no nexus"):
+                nexus_url(flags, {}, self.cwd, self.home)
+        with self.assertRaisesRegex(NoAddress, "no nexus is named"):
+            nexus_url(Flags(), {}, self.top, self.top)
 
     def test_the_home_directory_comes_after_the_current_one(self) -> None:
         (self.cwd / ".galaxy" / "galaxy.toml").unlink()

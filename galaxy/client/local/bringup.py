@@ -187,6 +187,6 @@ def _lacks(leader: Leader, layout: Layout, wanted: _Wanted) -> str:
         if living(layout.pidfile(f"gce-{number}")) is None:
             words = wanted.words_of(layout.logfile(f"gce-{number}"))
             return f"gce-{number} does not run" + (f": {words}" if words else "")
-    if status.safe_mode:
+    if status.safe_mode and not status.safe_mode_by_hand:
         return f"the master is in safe mode: {status.safe_mode_reason}"
     return ""

@@ -40,19 +40,19 @@ def claimed(layout: Layout, tell: Callable[[str], object]) -> Iterator[None]:
         yield
 
 
-def write_whole(path: Path, text: str, *, private: bool = False) -> None:
+def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> None:
     """
-    Write a file so that it has all of the text or is as it was. Raises `Failure`.
+    Write a file so that it has all of the content or is as it was. Raises `Failure`.
 
     A private one is its owner's alone: it holds a password.
     """
     draft = path.with_name(f".{path.name}.draft")
     with _said(f"{path} cannot be written"):
         try:
-            with draft.open("w", encoding="utf-8") as file:
+            with draft.open("wb") as file:
                 if private:
                     draft.chmod(0o600)
-                file.write(text)
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)

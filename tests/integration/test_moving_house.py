@@ -1,0 +1,201 @@
+"""
+What a cluster stands on is moved, lost and put back, while its tasks run on.
+
+On real daemons, a real LevelDB and a real ZooKeeper.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from unittest import SkipTest
+from uuid import uuid4
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from galaxy.nexus.house import UNFINISHED
+from galaxy.nexus.interfaces import Put
+from galaxy.nexus.leveldb import LevelDBNexus, open_database
+from tests.integration.cluster import GALAXY, ClusterTestCase, Ended, run, until
+from tests.integration.ensemble import SharedCluster, sleeper
+from tests.nexus import zookeeper_server
+from tests.test_stored import sound
+
+
+class CommandTests(TestCase):
+    """`galaxy nexus ...` where no master is."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+        self.directory.mkdir()
+
+    def nexus(self, name: str, **more: bytes) -> str:
+        """The URL of a nexus that holds one of everything, and more."""
+        database = open_database(self.directory / name)
+        nexus = LevelDBNexus(database, maybeDeferred, Clock())
+        values = {**sound(), **more}
+        self.successResultOf(nexus.commit([Put(key, value) for key, value in values.items()]))
+        self.successResultOf(nexus.close())
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """The URL of a nexus."""
+        return f"leveldb:{self.directory / name}"
+
+    async def galaxy(self, *arguments: str) -> Ended:
+        """Run it where nothing names a cluster."""
+        empty = {"GALAXY_CONFIG": "", "GALAXY_NEXUS": "", "HOME": str(self.directory)}
+        return await run(GALAXY, "nexus", *arguments, env=empty, cwd=self.directory)
+
+    async def test_from_one_to_a_file_to_another(self) -> None:
+        first = self.nexus("first")
+        self.assertEqual((await self.galaxy("backup", first, "file")).status, 0)
+        self.assertEqual((await self.galaxy("restore", "file", self.url("second"))).status, 0)
+        ended = await self.galaxy("copy", self.url("second"), self.url("third"), "-o", "json")
+        moved = json.loads(ended.out)
+        self.assertEqual((moved["keys"], moved["to"]), (7, self.url("third")))
+        for place in (first, "file", self.url("second"), self.url("third")):
+            checked = json.loads((await self.galaxy("check", place, "-o", "json")).out)
+            self.assertEqual((checked["jobs"], checked["problems"]), (1, []))
+
+    async def test_what_is_not_sound_is_told(self) -> None:
+        ended = await self.galaxy("check", self.nexus("odd", strange=b"1"))
+        self.assertEqual(ended.status, 1)
+        self.assertIn("strange: no key of Galaxy's", ended.out)
+        ended = await self.galaxy("check", self.nexus("half", **{UNFINISHED: b"the copy"}))
+        self.assertEqual(ended.status, 1)
+        self.assertIn("it is not whole: the copy did not end", ended.out)
+
+    async def test_what_cannot_be_done_is_said_in_a_sentence(self) -> None:
+        one, other = self.nexus("one"), self.nexus("other")
+        held = open_database(self.directory / "other")
+        self.addCleanup(held.close)
+        (self.directory / "text").write_text("hello")
+        for arguments, status, words in (
+            (("check", other), 4, "is in use: stop its master first"),
+            (("copy", one, other), 4, "is in use"),
+            (("backup", self.url("none"), "file"), 5, "there is no nexus in"),
+            (("copy", self.url("none"), other), 5, "there is no nexus in"),
+            (("copy", one, one), 2, "cannot be moved to itself"),
+            (("restore", "text", self.url("new")), 3, "it is no backup"),
+            (("restore", "none", self.url("new")), 3, "No such file"),
+            (("check", "redis:x"), 3, "No such file"),
+            (("copy", one, "redis:x"), 2, "it is not the URL of a nexus"),
+            (("check",), 2, "no nexus is named"),
+            (("check", "zookeeper://127.0.0.1:1/x?session_s=1"), 7, "no answer from"),
+        ):
+            with self.subTest(arguments=arguments):
+                ended = await self.galaxy(*arguments)
+                self.assertEqual((ended.status, ended.out), (status, ""), ended.err)
+                self.assertRegex(ended.err, rf"\Agalaxy: .*{words}.*\n\Z")
+        self.assertFalse((self.directory / "new").exists())
+
+
+class MovingHouseTests(ClusterTestCase):
+    """One master, one agent; a service runs, and a batch has ended."""
+
+    cluster: SharedCluster
+    up_options = ("--agents", "1")
+
+    def setUp(self) -> Deferred[None]:  # type: ignore[override]
+        """Bring it up, with something to lose."""
+        reason = zookeeper_server.missing()
+        if reason is not None:
+            raise SkipTest(reason)
+        self.cluster = SharedCluster(Path(self.mktemp()).absolute())
+        self.addCleanup(lambda: Deferred.fromCoroutine(self._down()))
+        return Deferred.fromCoroutine(self._up())
+
+    async def _up(self) -> None:
+        cluster = self.cluster
+        await cluster.up(*self.up_options)
+        self.web = await cluster.submit(sleeper("web", 3), "--wait")
+        self.batch = await cluster.submit({**sleeper("once", 3, "exit 0"), "type": "kBatch"})
+
+        async def finished() -> bool:
+            return bool((await cluster.json("show", self.batch))["state"] == "kJobFinished")
+
+        await until(finished)
+        self.before = await cluster.pids(self.web), await cluster.attempts(self.web)
+        self.epoch = await cluster.epoch()
+
+    async def live_in(self, url: str) -> None:
+        """Start the master on another nexus."""
+        settings = self.cluster.directory / "galaxy.toml"
+        text = re.sub(r"(?m)^nexus = .*$", f"nexus = {json.dumps(url)}", settings.read_text())
+        settings.write_text(text)
+        await self.cluster.up()
+
+    async def assert_nothing_happened(self) -> None:
+        """To tasks, and to what has ended; and agents obey."""
+        cluster = self.cluster
+        after = await cluster.pids(self.web), await cluster.attempts(self.web)
+        self.assertEqual(after, self.before)
+        ended = await cluster.json("show", self.batch)
+        self.assertEqual((ended["state"], ended["finished"]), ("kJobFinished", 3))
+        epoch = await cluster.epoch()
+        self.assertGreater(epoch, self.epoch)
+        self.epoch = epoch
+        late = await cluster.submit(sleeper(f"late{epoch}", 1), "--wait")
+        await cluster.galaxy("kill", "-j", late)
+        (agent,) = await cluster.json("agents")
+        self.assertEqual((agent["epoch"], agent["stale_refusals"]), (epoch, 0))
+
+    async def test_to_zookeeper_and_back(self) -> None:
+        """Tasks keep their processes, ended indexes stay ended, both ways."""
+        cluster = self.cluster
+        directory = f"leveldb:{cluster.directory / 'nexus'}"
+        ensemble = zookeeper_server.shared_server().url(f"t{uuid4().hex[:8]}")
+        await cluster.galaxy("nexus", "copy", directory, ensemble, expect=4)  # a master reigns
+        await cluster.kill("master")
+        await cluster.galaxy("nexus", "copy", directory, ensemble)
+        await self.live_in(ensemble)
+        await self.assert_nothing_happened()
+
+        await cluster.galaxy("nexus", "copy", ensemble, directory, expect=4)  # it stands there
+        backup = str(cluster.directory / "backup")
+        await cluster.galaxy("nexus", "backup", backup)  # while it reigns
+        for place in (ensemble, backup):
+            self.assertEqual((await cluster.json("nexus", "check", place))["problems"], [])
+        await cluster.kill("master")
+
+        async def moved() -> bool:
+            ended = await run(GALAXY, "nexus", "copy", ensemble, directory, "--force")
+            self.assertTrue(ended.status == 0 or "masters stand" in ended.err, ended.err)
+            return ended.status == 0
+
+        await until(moved)  # when the session of the one that was killed is over
+        await self.live_in(directory)
+        await self.assert_nothing_happened()
+
+    async def test_the_nexus_is_lost(self) -> None:
+        """With a backup of what is to run, nothing is lost; nothing is ended before a look."""
+        cluster = self.cluster
+        directory = f"leveldb:{cluster.directory / 'nexus'}"
+        backup, again = str(cluster.directory / "backup"), f"{directory}-2"
+        await cluster.kill("master")
+        await cluster.galaxy("nexus", "backup", backup)
+        await cluster.up()
+        after = await cluster.submit(sleeper("after", 1), "--wait")
+        pids = await cluster.pids(after)
+        await cluster.kill("master")
+        await cluster.galaxy("nexus", "restore", backup, again)
+        await self.live_in(again)
+        status = await cluster.json("status")
+        self.assertTrue(status["safe_mode"])
+        self.assertIn("galaxy nexus restore entered it", status["safe_mode_reason"])
+        self.assertUntouched(pids)
+        await cluster.galaxy("leave", "safemode")
+        await self.assert_nothing_happened()
+
+        async def ended() -> bool:
+            return not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
+
+        await until(ended)  # of the job that no backup told of
+
+    def assertUntouched(self, pids: dict[str, int]) -> None:
+        """Every process that ran then runs now."""
+        self.assertEqual([p for p in pids.values() if not Path(f"/proc/{p}").exists()], [])
