@@ -25,6 +25,7 @@ from zope.interface import Interface, implementer
 import galaxy
 from galaxy.agent.admission import UNKNOWN_ISOLATION, Isolation
 from galaxy.agent.containers import Changed, IContainers, Picture, further, process
+from galaxy.agent.engine import as_it_can, lacking
 from galaxy.agent.steps import Process
 from galaxy.protocol.gce_pb2 import (
     ConfigureRequest,
@@ -42,7 +43,7 @@ from galaxy.protocol.gce_pb2 import (
 from galaxy.protocol.interfaces import INetwork, IPeer
 from galaxy.protocol.services import GceStub
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kRpcError, kUnknownMethod
+from galaxy.protocol.types_pb2 import kPermission, kRpcError, kUnknownMethod
 from galaxy.protocol.wire_pb2 import Hello
 
 REDIAL_S = 0.1
@@ -179,7 +180,12 @@ class GceLink(Service):
         return Deferred.fromCoroutine(self._usage())
 
     async def _execute(self, request: ExecuteRequest) -> None:
-        answer: ExecuteResponse = await self._gce().execute(request, deadline_s=CALL_S)
+        gce = self._gce()
+        assert self._connected is not None
+        refused = lacking(self._connected.peer.hello, request)
+        if refused:
+            raise GalaxyError(kPermission, refused)
+        answer: ExecuteResponse = await gce.execute(request, deadline_s=CALL_S)
         self._note(ProcessChange(processes=[answer.process]))
 
     async def _stop(self, container: str, grace_s: float) -> None:
@@ -222,7 +228,7 @@ class GceLink(Service):
         gce = GceStub(peer)
         try:
             await self._configure(gce)
-            described = await gce.describe(DescribeRequest())
+            described = as_it_can(peer.hello, await gce.describe(DescribeRequest()))
             self.isolation = Isolation.described(described)
             self._connected = _Connected(peer, gce)
             self._log.info(

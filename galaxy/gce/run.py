@@ -25,6 +25,7 @@ from galaxy.gce.service import GceService
 from galaxy.gce.spawn import Cradle, Spawn, spawn_cradle
 from galaxy.gce.supervisor import Supervisor
 from galaxy.gce.upgrade import Upgrade, reap_predecessors
+from galaxy.protocol.features import OF_GCE
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import GCE
 from galaxy.protocol.tcp import TcpListening, TcpNetwork
@@ -87,7 +88,7 @@ async def _listen(
     network: TcpNetwork, options: Options, service: GceService, build: str
 ) -> TcpListening:
     address = f"unix:{options.socket}"
-    hello = Hello(role="gce", name=f"gce of {options.directory}", build=build)
+    hello = Hello(role="gce", name=f"gce of {options.directory}", build=build, features=OF_GCE)
     serve = [Served(GCE, service)]
     if options.handed_over is not None:
         return network.adopt(options.handed_over[1], address, hello, serve)

@@ -46,6 +46,7 @@ from galaxy.protocol.agent_pb2 import (
     RunPodsResponse,
     ShowPodsRequest,
 )
+from galaxy.protocol.features import OF_GCE
 from galaxy.protocol.interfaces import IListening
 from galaxy.protocol.loopback import LoopbackNetwork
 from galaxy.protocol.methods import Served, Service
@@ -137,6 +138,7 @@ class Machine:
     weigh: Weigh = lambda _directory, _enough: Weight(0)
     disk: InThread = maybeDeferred
     gce_service: Service = GCE
+    gce_features: tuple[str, ...] = OF_GCE
     _gce_port: IListening | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -190,7 +192,7 @@ class Machine:
 
     def start_gce(self) -> None:
         """Let gce listen."""
-        hello = Hello(role="gce", name="gce")
+        hello = Hello(role="gce", name="gce", features=self.gce_features)
         listening = self.network.listen(GCE_ADDRESS, hello, [Served(self.gce_service, self.gce)])
         self._gce_port = self.case.successResultOf(listening)
 

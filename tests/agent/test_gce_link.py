@@ -16,6 +16,7 @@ from galaxy.agent.steps import Life, Process
 from galaxy.gce.cgroups import Ceiling
 from galaxy.gce.memory import MemoryGce
 from galaxy.protocol.calls import Call
+from galaxy.protocol.features import OF_GCE
 from galaxy.protocol.gce_pb2 import (
     ConfigureRequest,
     ConfigureResponse,
@@ -70,7 +71,7 @@ class LinkTests(SynchronousTestCase):
 
     def listen(self) -> IListening:
         """Have gce answer."""
-        hello = Hello(role="gce", name="gce")
+        hello = Hello(role="gce", name="gce", features=OF_GCE)
         return self.successResultOf(
             self.network.listen(GCE_ADDRESS, hello, [Served(GCE, self.gce)])
         )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import ensureDeferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.protocol.agent_pb2 import ExecRequest
+from galaxy.protocol.features import OF_GCE
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
 from galaxy.protocol.methods import Service
-from galaxy.protocol.services import GCE
-from galaxy.protocol.types_pb2 import TaskDescriptor, kBatch, kPodFinish, kPodRunning
-from tests.agent.machines import KEY, MAIN, MachineTests, description, run_request
+from galaxy.protocol.services import GCE, ConsoleStub
+from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.types_pb2 import (
+    TaskDescriptor,
+    kBatch,
+    kPermission,
+    kPodFinish,
+    kPodRunning,
+)
+from galaxy.protocol.wire_pb2 import Hello
+from tests.agent.machines import ENDPOINT, JOB, KEY, MAIN, MachineTests, description, run_request
 
 FIRST_METHODS = {"Describe", "Execute", "Watch", "Stop", "Remove", "Usage"}
 FIRST = Service(
@@ -27,6 +38,7 @@ class EarlierGceTests(MachineTests):
         self.assertEqual(len(FIRST.methods), len(FIRST_METHODS))
         self.machine.stop_gce()
         self.machine.gce_service = FIRST
+        self.machine.gce_features = ()
         with capturedLogs() as self.logged:
             self.machine.start_gce()
             self.machine.advance(1)
@@ -47,6 +59,45 @@ class EarlierGceTests(MachineTests):
         """That the builds differ is in the log, with what to do about it."""
         formats = [str(event.get("log_format")) for event in self.logged]
         self.assertTrue(any("SIGUSR1" in text for text in formats), formats)
+
+    def test_isolation(self) -> None:
+        """That it makes no boxes shows, with what to do about it."""
+        isolation = self.machine.agent.gce.isolation
+        self.assertFalse(isolation.boxes)
+        self.assertIn("cannot put tasks in boxes yet: SIGUSR1", isolation.reason)
+
+    def test_what_is_refused(self) -> None:
+        """What it would pass over is not asked of it: a filter, a command in a task."""
+        filtered = TaskDescriptor(start_command="serve", seccomp="default")
+        self.machine.run(run_request(description(filtered), 0))
+        self.machine.advance(1)
+        self.assertIn("cannot filter system calls yet", self.machine.pod().tasks[0].reason)
+        self.machine.run(run_request(description(version="v2"), 1))
+        self.machine.advance(1)
+        error = self.exec(f"{JOB}.1")
+        self.assertEqual(error.status, kPermission)
+        self.assertIn("of build unknown, cannot run commands in tasks yet", error.reason)
+
+    def test_upgraded(self) -> None:
+        """What was refused is then done."""
+        filtered = TaskDescriptor(start_command="serve", seccomp="default")
+        self.machine.run(run_request(description(filtered), 0))
+        self.machine.advance(1)
+        self.machine.stop_gce()
+        self.machine.gce_service, self.machine.gce_features = GCE, OF_GCE
+        self.machine.start_gce()
+        self.machine.advance(60)
+        self.assertEqual(self.machine.pod().state, kPodRunning)
+        self.assertTrue(self.machine.agent.gce.isolation.boxes)
+
+    def exec(self, pod_id: str) -> GalaxyError:
+        """Why a command cannot be run there."""
+        hello = Hello(role="client", name="ann@desk")
+        console = ConsoleStub(self.machine.wait(self.machine.network.dial(ENDPOINT, hello)))
+        request = ExecRequest(pod_id=pod_id, command=["true"], session="s")
+        item = ensureDeferred(anext(console.exec(request)))
+        self.machine.advance(1)
+        return self.failureResultOf(item, GalaxyError).value
 
     def test_restarts_of_both(self) -> None:
         """The tasks are the same afterwards."""

@@ -34,6 +34,7 @@ from galaxy.gce.record import ProcessId
 from galaxy.master.service import Master
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.memory import MemoryEnsemble, MemoryNexus
+from galaxy.protocol.features import OF_GCE
 from galaxy.protocol.loopback import LoopbackNetwork
 from galaxy.protocol.master_pb2 import (
     JobOverview,
@@ -228,7 +229,7 @@ class Cluster:
             labels,
         )
         self.machines[endpoint] = machine
-        hello = Hello(role="gce", name=f"gce of {endpoint}")
+        hello = Hello(role="gce", name=f"gce of {endpoint}", features=OF_GCE)
         self.network.listen(machine.gce_address, hello, [Served(GCE, machine.gce)])
         self.start_agent(machine)
         return machine

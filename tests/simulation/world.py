@@ -31,6 +31,7 @@ from galaxy.gce.record import ProcessId, Spec
 from galaxy.master.service import Master
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.memory import MemoryNexus
+from galaxy.protocol.features import OF_GCE
 from galaxy.protocol.loopback import LoopbackNetwork
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import GCE, IAgent
@@ -247,7 +248,7 @@ class World:
 
     def serve_gce(self, machine: Machine) -> None:
         """Have the gce of a machine listen."""
-        hello = Hello(role="gce", name=machine.gce_name)
+        hello = Hello(role="gce", name=machine.gce_name, features=OF_GCE)
         self.network.listen(_gce_address(machine.seen), hello, [Served(GCE, machine.gce)])
 
     def switch_off(self, machine: Machine) -> None:
