@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import field, frozen, mutable
 
-from galaxy.agent.disks import Disk, Name, chosen, together, volumes
 from galaxy.agent.ports import PortPool, PortRange
 from galaxy.agent.records import PodKey
+from galaxy.agent.storage.disks import Disk, Name, chosen, together, volumes
 from galaxy.protocol.types_pb2 import Resource
 from galaxy.resources import format_size
 

@@ -18,38 +18,38 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from galaxy.agent import unpack
 from galaxy.agent.accounting import Accounts
-from galaxy.agent.artifacts import Artifacts
 from galaxy.agent.book import Book
 from galaxy.agent.boxes import Boxes
 from galaxy.agent.carrier import Carrier
-from galaxy.agent.console import ConsoleAnswers
-from galaxy.agent.disks import Disk
-from galaxy.agent.exec_channels import IChannels
-from galaxy.agent.exec_sessions import Sessions
-from galaxy.agent.fetch import ISource
+from galaxy.agent.console.channels import IChannels
+from galaxy.agent.console.service import ConsoleAnswers
+from galaxy.agent.console.sessions import Sessions
+from galaxy.agent.delivery import unpack
+from galaxy.agent.delivery.artifacts import Artifacts
+from galaxy.agent.delivery.fetch import ISource
 from galaxy.agent.gce_link import GceLink, IGceSpawner
-from galaxy.agent.graves import Graves
 from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.machine import Machine, capacity
 from galaxy.agent.master_link import MasterLink
+from galaxy.agent.output.pruner import Bounds, Pruner, log_bound
 from galaxy.agent.pods import has_ended
 from galaxy.agent.ports import PortRange
 from galaxy.agent.prober import Prober
 from galaxy.agent.probes import IProbes
-from galaxy.agent.pruner import Bounds, Pruner, log_bound
-from galaxy.agent.quotas import Part, Weight
 from galaxy.agent.records import Pod, PodKey
-from galaxy.agent.retention import Retention
+from galaxy.agent.remains.graves import Graves
+from galaxy.agent.remains.retention import Retention
 from galaxy.agent.runner import Runner
-from galaxy.agent.scales import Hidden, Scales, Weigh
 from galaxy.agent.service import AgentAnswers
+from galaxy.agent.storage.disks import Disk
+from galaxy.agent.storage.quotas import Part, Weight
+from galaxy.agent.storage.scales import Hidden, Scales, Weigh
+from galaxy.agent.storage.volumes import Volumes
 from galaxy.agent.store import AgentStore
 from galaxy.agent.usage import Meter
 from galaxy.agent.users import Users
-from galaxy.agent.volumes import Volumes
 from galaxy.agent.wellness import Limits, Reading, Wellness, after
 from galaxy.agent.workspaces import Workspaces
 from galaxy.nexus.database import IDatabase

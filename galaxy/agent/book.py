@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from galaxy.agent.accounting import Accounts, Grant
-from galaxy.agent.disks import volumes
-from galaxy.agent.packages import Package, package_of
+from galaxy.agent.delivery.packages import Package, package_of
 from galaxy.agent.records import Phase, Pod, PodKey
 from galaxy.agent.specs import Deploying, PodSpec, pod_spec
+from galaxy.agent.storage.disks import volumes
 from galaxy.agent.store import DescriptionKey, Remembered
 from galaxy.agent.users import Users
 from galaxy.protocol.agent_pb2 import Description

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from attrs import frozen
 
-from galaxy.agent.disks import Mounted
 from galaxy.agent.places import Places
+from galaxy.agent.storage.disks import Mounted
 from galaxy.protocol.gce_pb2 import Bind, Box
 from galaxy.protocol.types_pb2 import PodDescriptor, kNetworkPrivate
 

@@ -8,13 +8,13 @@ from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from galaxy.agent.artifacts import Artifacts
 from galaxy.agent.containers import IContainers
-from galaxy.agent.evidence import last_lines
-from galaxy.agent.fetch import FetchError
+from galaxy.agent.delivery.artifacts import Artifacts
+from galaxy.agent.delivery.fetch import FetchError
+from galaxy.agent.delivery.packages import package_of
 from galaxy.agent.launch import Launcher
-from galaxy.agent.packages import package_of
 from galaxy.agent.records import Pod
+from galaxy.agent.remains.evidence import last_lines
 from galaxy.agent.specs import Deploying, PodSpec, deploying_of
 from galaxy.agent.steps import (
     Done,
@@ -28,7 +28,7 @@ from galaxy.agent.steps import (
     Stop,
     Sweep,
 )
-from galaxy.agent.volumes import Volumes
+from galaxy.agent.storage.volumes import Volumes
 from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.statuses import GalaxyError

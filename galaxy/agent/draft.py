@@ -15,10 +15,10 @@ from attrs import evolve
 from galaxy.agent.accounting import NOTHING_BEFORE, Before, Grant, Shortage
 from galaxy.agent.admission import Isolation, Known, Order, Refused, admit
 from galaxy.agent.book import Book, granted
-from galaxy.agent.disks import volumes
 from galaxy.agent.pods import has_ended
 from galaxy.agent.records import Pod, PodKey, Task
 from galaxy.agent.specs import PodSpec, pod_spec
+from galaxy.agent.storage.disks import volumes
 from galaxy.agent.store import Changes, DescriptionKey
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.types_pb2 import Resource, kQuota

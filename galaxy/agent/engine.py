@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from galaxy.agent.exec_requests import PREFIX
+from galaxy.agent.console.requests import PREFIX
 from galaxy.protocol.features import BOXES, SECCOMP, STREAMS
 from galaxy.protocol.gce_pb2 import DescribeResponse, ExecuteRequest
 from galaxy.protocol.wire_pb2 import Hello

@@ -14,11 +14,11 @@ from attrs import frozen
 
 from galaxy import names
 from galaxy.agent.boxes import Boxes
-from galaxy.agent.disks import Mounted
 from galaxy.agent.health import DEFAULT_TIMEOUT_S
 from galaxy.agent.places import Places
 from galaxy.agent.records import Pod
 from galaxy.agent.steps import Execute
+from galaxy.agent.storage.disks import Mounted
 from galaxy.agent.tasks import STOP_PROCESS, main_name
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits

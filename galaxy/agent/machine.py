@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from attrs import frozen
 
-from galaxy.agent.disks import Disk, parsed
+from galaxy.agent.storage.disks import Disk, parsed
 from galaxy.settings import AgentSettings
 
 _MEMORY_LIMITS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from galaxy.agent.outputs import Output
+from galaxy.agent.output.outputs import Output
 
 
 @frozen

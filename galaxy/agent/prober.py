@@ -19,11 +19,11 @@ from twisted.python.failure import Failure
 
 from galaxy.agent.bell import Bell
 from galaxy.agent.containers import IContainers
-from galaxy.agent.evidence import last_line
 from galaxy.agent.health import Checks, HealthSpec, Judgement, Kind, judged, noted
 from galaxy.agent.launch import Launcher
 from galaxy.agent.probes import IProbes, late
 from galaxy.agent.records import Phase, Pod, PodKey, Task
+from galaxy.agent.remains.evidence import last_line
 from galaxy.agent.specs import PodSpec
 from galaxy.agent.steps import Execute, Process
 from galaxy.agent.workspaces import Workspaces

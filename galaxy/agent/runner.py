@@ -28,7 +28,6 @@ from galaxy.agent.carrier import Carrier
 from galaxy.agent.containers import Picture
 from galaxy.agent.draft import Draft, StaleOrder
 from galaxy.agent.firstsight import FirstSight
-from galaxy.agent.graves import Graves
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.orders import Answer, KillOrder, RunOrder
 from galaxy.agent.pods import summary
@@ -36,6 +35,7 @@ from galaxy.agent.prober import Prober
 from galaxy.agent.progress import RETRY_S, Progress
 from galaxy.agent.reconcile import Plan, reconcile
 from galaxy.agent.records import Phase, Pod, PodKey
+from galaxy.agent.remains.graves import Graves
 from galaxy.agent.steps import Process, Sight
 from galaxy.agent.store import AgentStore
 from galaxy.agent.strays import Strays

@@ -14,10 +14,10 @@ from zope.interface import implementer
 
 from galaxy import names
 from galaxy.agent.admission import Order, Refused
-from galaxy.agent.artifacts import Artifacts
-from galaxy.agent.logs import read_logs
+from galaxy.agent.delivery.artifacts import Artifacts
 from galaxy.agent.orders import KillOrder, RunOrder
-from galaxy.agent.reading import streams
+from galaxy.agent.output.logs import read_logs
+from galaxy.agent.output.reading import streams
 from galaxy.agent.records import PodKey
 from galaxy.agent.runner import Runner
 from galaxy.agent.status import pod_status

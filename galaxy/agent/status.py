@@ -9,7 +9,7 @@ from pathlib import Path
 
 from galaxy import names
 from galaxy.agent.containers import Picture
-from galaxy.agent.packages import Package, package_of
+from galaxy.agent.delivery.packages import Package, package_of
 from galaxy.agent.pods import summary, task_state
 from galaxy.agent.records import Phase, Pod, Task
 from galaxy.agent.specs import Deploying, PodSpec, deploying_of

@@ -15,18 +15,18 @@ from twisted.python import usage
 from galaxy.agent import port_probe
 from galaxy.agent.agent import Agent, Surroundings
 from galaxy.agent.condition import MachineCondition
-from galaxy.agent.disks import parsed
-from galaxy.agent.exec_channels import Channels
+from galaxy.agent.console.channels import Channels
+from galaxy.agent.delivery.sources import all_sources
+from galaxy.agent.delivery.throttle import Throttle
 from galaxy.agent.gce_link import DetachedGce
-from galaxy.agent.graves import free_share
 from galaxy.agent.machine import Machine, TooSmall
-from galaxy.agent.measure import weigh_gently
 from galaxy.agent.ports import PortRange
 from galaxy.agent.probes import NetworkProbes
-from galaxy.agent.sources import all_sources
+from galaxy.agent.remains.graves import free_share
+from galaxy.agent.storage.disks import parsed
+from galaxy.agent.storage.measure import weigh_gently
+from galaxy.agent.storage.unlinked import unlinked
 from galaxy.agent.store import open_database
-from galaxy.agent.throttle import Throttle
-from galaxy.agent.unlinked import unlinked
 from galaxy.agent.users import Users
 from galaxy.daemon import (
     FAULT,

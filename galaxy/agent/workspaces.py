@@ -3,13 +3,13 @@ The directories of pods, on disk.
 
     <data>/pods/<pod>.<incarnation>/<task number>/    a task's workspace
                                    /<task number>.tmp/      its /tmp
-                                   /<output files>    see `galaxy.agent.outputs`
+                                   /<output files>    see `galaxy.agent.output.outputs`
                                    /evidence.json     how attempts that lived here ended
     <data>/dead/<pod>.<incarnation>/                  the same, of pods that are forgotten
     <data>/trash/                                     what is being deleted
 
 A dead pod's directory is moved, so that what it wrote can still be read, until
-`galaxy.agent.graves` collects it. One that cannot be moved is dead where it is.
+`galaxy.agent.remains.graves` collects it. One that cannot be moved is dead where it is.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from google.protobuf import json_format
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from galaxy.agent.logs import LogFile
-from galaxy.agent.outputs import Output, output
+from galaxy.agent.output.logs import LogFile
+from galaxy.agent.output.outputs import Output, output
 from galaxy.agent.places import Places
 from galaxy.agent.records import PodKey
 from galaxy.names import parse_pod_id

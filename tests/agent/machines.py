@@ -17,15 +17,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from galaxy.agent.agent import Agent, Surroundings
-from galaxy.agent.exec_memory import MemoryChannels
-from galaxy.agent.fetch import ISource
+from galaxy.agent.console.memory import MemoryChannels
+from galaxy.agent.delivery.fetch import ISource
+from galaxy.agent.delivery.sources import FileSource
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
-from galaxy.agent.quotas import Weight
 from galaxy.agent.records import PodKey
-from galaxy.agent.scales import Weigh
-from galaxy.agent.sources import FileSource
+from galaxy.agent.storage.quotas import Weight
+from galaxy.agent.storage.scales import Weigh
 from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behave, Behaviour, usual

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.accounting import Accounts, Before, Grant, Shortage
-from galaxy.agent.disks import Disk, together
 from galaxy.agent.ports import PortRange
 from galaxy.agent.records import PodKey
+from galaxy.agent.storage.disks import Disk, together
 from galaxy.protocol.types_pb2 import Port, Resource, Volume
 
 MIB = 1 << 20

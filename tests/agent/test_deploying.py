@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from galaxy.agent.fetch import FetchError, Have
+from galaxy.agent.delivery.fetch import FetchError, Have
 from galaxy.gce.memory_machine import Behaviour
 from galaxy.protocol.types_pb2 import (
     TaskDescriptor,
@@ -12,8 +12,8 @@ from galaxy.protocol.types_pb2 import (
     kPodRunning,
     kSourceTypeFTP,
 )
+from tests.agent.delivery.test_artifacts import CONTENT, TAG, SlowSource
 from tests.agent.machines import MachineTests, description, run_request
-from tests.agent.test_artifacts import CONTENT, TAG, SlowSource
 
 MIB = 1 << 20
 

@@ -18,12 +18,12 @@ from twisted.web.server import Site
 from twisted.web.static import Data
 
 from galaxy.agent.agent import Agent, Surroundings
-from galaxy.agent.exec_channels import Channels
+from galaxy.agent.console.channels import Channels
+from galaxy.agent.delivery.sources import all_sources
+from galaxy.agent.delivery.throttle import Throttle
 from galaxy.agent.machine import Machine as Size
-from galaxy.agent.outputs import Output
+from galaxy.agent.output.outputs import Output
 from galaxy.agent.probes import MemoryProbes
-from galaxy.agent.sources import all_sources
-from galaxy.agent.throttle import Throttle
 from galaxy.agent.users import Users
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.static import StaticDiscovery
@@ -42,8 +42,8 @@ from galaxy.protocol.types_pb2 import (
 )
 from galaxy.protocol.wire_pb2 import Hello
 from galaxy.settings import AgentSettings
+from tests.agent.delivery.test_unpack import special, tar
 from tests.agent.machines import GIB, MAIN, Spawner, description, run_request
-from tests.agent.test_unpack import special, tar
 from tests.gce.engines import CGROUP, Engine, temporary_directory, wait_until, why_no_cgroups
 
 reactor: Any = installed_reactor

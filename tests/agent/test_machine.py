@@ -7,8 +7,8 @@ from pathlib import Path
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.disks import Disk
 from galaxy.agent.machine import Capacity, Machine, TooSmall, capacity
+from galaxy.agent.storage.disks import Disk
 from galaxy.settings import AgentSettings
 
 GIB = 1 << 30

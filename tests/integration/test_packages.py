@@ -10,7 +10,7 @@ from typing import Any
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from tests.agent.test_unpack import tar
+from tests.agent.delivery.test_unpack import tar
 from tests.integration.cluster import ClusterTestCase, reactor, until
 from tests.integration.test_first_path import job
 

@@ -1,0 +1,376 @@
+"""
+What goes in and out of a command that people run in a task: pipes, or a terminal.
+
+They are made below the agent's own directory and found by gce by their paths. What
+the command writes is taken piece by piece, when there is room for it further on: a
+command that writes faster than it is read waits, as it would for any reader.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+import pwd
+import shutil
+import struct
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
+from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
+
+from galaxy.agent.console.requests import Ends
+
+CHUNK = 128 << 10
+_PIPE_BYTES = 256 << 10
+_END_OF_INPUT = b"\x04"  # to a terminal
+
+Ring = Callable[[], None]
+
+
+class NoReader(Exception):
+    """The command takes no more input."""
+
+
+@frozen
+class Window:
+    """The size of a terminal."""
+
+    rows: int
+    columns: int
+
+
+class IChannel(Interface):
+    """The ends of one command."""
+
+    def ends() -> Ends:
+        """By which paths the command's own ends are opened."""
+
+    def began() -> None:
+        """The command has opened its ends."""
+
+    def take() -> tuple[bytes, bytes]:
+        """
+        What has come on stdout and stderr, a piece of each. If that is nothing, whoever
+        opened the channel is rung when there is more.
+        """
+
+    def write(data: bytes) -> Deferred[None]:
+        """Pass input on, when what was passed before has gone; fires when it has. `NoReader`."""
+
+    def end_input() -> None:
+        """There is no more input."""
+
+    def resize(window: Window) -> None:
+        """The terminal, if it is one, has another size."""
+
+    def close() -> None:
+        """Hang up."""
+
+
+class IChannels(Interface):
+    """Where channels come from."""
+
+    def prepare() -> None:
+        """Remove what earlier agents left. Raises `OSError`."""
+
+    def open(user: str, window: Window | None, *, interactive: bool, ring: Ring) -> IChannel:
+        """
+        Pipes, or with a window a terminal, that belong to a user. Without `interactive`
+        pipes have no input. Raises `OSError`, and `KeyError` when there is no such user.
+        """
+
+
+@implementer(IReadDescriptor)
+class _Source:
+    """A descriptor that is read when somebody takes; rings when there may be more."""
+
+    def __init__(self, reactor: IReactorFDSet, descriptor: int, ring: Ring) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+        self._ring = ring
+        self._at_end = False
+        os.set_blocking(descriptor, False)
+
+    def take(self) -> bytes:
+        """What is there, up to a chunk."""
+        pieces: list[bytes] = []
+        room = CHUNK
+        while room and not self._at_end:
+            piece = self._read(room)
+            if piece is None:
+                if not pieces:
+                    self._reactor.addReader(self)
+                break
+            self._at_end = not piece
+            pieces.append(piece)
+            room -= len(piece)
+        return b"".join(pieces)
+
+    def _read(self, most: int) -> bytes | None:
+        """A piece; empty at the end; None if there is none now."""
+        try:
+            return os.read(self._descriptor, most)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return b""  # a terminal that nobody has open any more
+
+    def close(self) -> None:
+        """Take no more."""
+        self._reactor.removeReader(self)
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def doRead(self) -> None:
+        """There is more: say so, once."""
+        self._reactor.removeReader(self)
+        self._ring()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Nobody writes any more, and there is nothing left."""
+        self.doRead()
+
+    def logPrefix(self) -> str:
+        """Whose events these are in the log."""
+        return "exec"
+
+
+@implementer(IWriteDescriptor)
+class _Sink:
+    """A descriptor that is written to, one piece after the other has gone."""
+
+    def __init__(self, reactor: IReactorFDSet, descriptor: int) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+        self._left = memoryview(b"")
+        self._gone: Deferred[None] | None = None
+        os.set_blocking(descriptor, False)
+
+    def write(self, data: bytes) -> Deferred[None]:
+        """Fires when it has gone."""
+        assert self._gone is None, "one piece after the other"
+        gone = self._gone = Deferred(lambda _: self._done(None))
+        self._left = memoryview(data)
+        self.doWrite()
+        return gone
+
+    def close(self) -> None:
+        """Write no more."""
+        self._done(NoReader())
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def doWrite(self) -> None:
+        """There is room: write on."""
+        try:
+            while self._left:
+                self._left = self._left[os.write(self._descriptor, self._left) :]
+        except BlockingIOError:
+            self._reactor.addWriter(self)
+        except OSError:
+            self._done(NoReader())
+        else:
+            self._done(None)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Nobody reads any more."""
+        self._done(NoReader())
+
+    def logPrefix(self) -> str:
+        """Whose events these are in the log."""
+        return "exec"
+
+    def _done(self, error: NoReader | None) -> None:
+        self._reactor.removeWriter(self)
+        self._left = memoryview(b"")
+        gone, self._gone = self._gone, None
+        if gone is not None and not gone.called:
+            if error is None:
+                gone.callback(None)
+            else:
+                gone.errback(error)
+
+
+@implementer(IChannels)
+class Channels:
+    """Real ones, in a directory of their own."""
+
+    def __init__(self, reactor: IReactorFDSet, directory: Path) -> None:
+        self._reactor = reactor
+        self._directory = directory
+        self._numbers = itertools.count(1)
+
+    def prepare(self) -> None:
+        """Remove what earlier agents left. Raises `OSError`."""
+        if self._directory.exists():
+            shutil.rmtree(self._directory)
+        self._directory.mkdir(mode=0o700, parents=True)
+
+    def open(self, user: str, window: Window | None, *, interactive: bool, ring: Ring) -> IChannel:
+        """Open one."""
+        owner = pwd.getpwnam(user).pw_uid if user else None
+        if window is not None:
+            return _Terminal(self._reactor, owner, window, ring)
+        base = self._directory / str(next(self._numbers))
+        return _Pipes(self._reactor, base, owner, ring, interactive=interactive)
+
+
+@implementer(IChannel)
+class _Pipes:
+    """Two or three FIFOs, which are gone as soon as both sides have them open."""
+
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        base: Path,
+        owner: int | None,
+        ring: Ring,
+        *,
+        interactive: bool,
+    ) -> None:
+        self._reactor = reactor
+        self._paths: list[Path] = []
+        self._sources: list[_Source] = []
+        self._stand_in: int | None = None
+        self._sink: _Sink | None = None
+        try:
+            for name in ("stdout", "stderr"):
+                descriptor = os.open(self._fifo(base, name, owner), os.O_RDONLY | os.O_NONBLOCK)
+                self._sources.append(_Source(reactor, descriptor, ring))
+            if interactive:
+                # The command finds somebody at the other end, whoever opens first.
+                path = self._fifo(base, "stdin", owner)
+                self._stand_in = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        except OSError:
+            self.close()
+            raise
+
+    def ends(self) -> Ends:
+        """The FIFOs."""
+        stdout, stderr, *stdin = map(str, self._paths)
+        return Ends(stdout, stderr, *stdin)
+
+    def began(self) -> None:
+        """From now on the command is the only reader of its input."""
+        if self._stand_in is not None:
+            try:
+                descriptor = os.open(self._paths[-1], os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # it has closed its input already, or ended
+                    raise
+            else:
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+                self._sink = _Sink(self._reactor, descriptor)
+        self._clear()
+
+    def take(self) -> tuple[bytes, bytes]:
+        """A piece of each."""
+        stdout, stderr = self._sources
+        return stdout.take(), stderr.take()
+
+    def write(self, data: bytes) -> Deferred[None]:
+        """Pass it on."""
+        return fail(NoReader()) if self._sink is None else self._sink.write(data)
+
+    def end_input(self) -> None:
+        """Close it."""
+        if self._sink is not None:
+            self._sink.close()
+            self._sink = None
+
+    def resize(self, window: Window) -> None:
+        """It is no terminal."""
+
+    def close(self) -> None:
+        """Close all, remove what is left."""
+        self.end_input()
+        for source in self._sources:
+            source.close()
+        self._sources.clear()
+        self._clear()
+
+    def _fifo(self, base: Path, name: str, owner: int | None) -> Path:
+        path = base.with_suffix(f".{name}")
+        os.mkfifo(path, mode=0o600)
+        self._paths.append(path)
+        if owner is not None:
+            os.chown(path, owner, -1)  # it may be opened again, as /dev/stdout
+        return path
+
+    def _clear(self) -> None:
+        if self._stand_in is not None:
+            os.close(self._stand_in)
+            self._stand_in = None
+        for path in self._paths:
+            path.unlink(missing_ok=True)
+
+
+@implementer(IChannel)
+class _Terminal:
+    """A pseudo-terminal. Its device is held open until the command has it."""
+
+    def __init__(
+        self, reactor: IReactorFDSet, owner: int | None, window: Window, ring: Ring
+    ) -> None:
+        master, self._device = os.openpty()
+        if owner is not None:
+            os.fchown(self._device, owner, -1)
+        os.fchmod(self._device, 0o620)
+        self._name = os.ttyname(self._device)
+        # A reactor knows one reader or writer by each descriptor.
+        self._sink = _Sink(reactor, os.dup(master))
+        self._source = _Source(reactor, master, ring)
+        self._line_open = False
+        self.resize(window)
+
+    def ends(self) -> Ends:
+        """The device."""
+        return Ends(self._name, self._name, terminal=self._name)
+
+    def began(self) -> None:
+        """Let go of the device, so that its end is seen."""
+        if self._device >= 0:
+            os.close(self._device)
+            self._device = -1
+
+    def take(self) -> tuple[bytes, bytes]:
+        """A piece of what is shown."""
+        return self._source.take(), b""
+
+    def write(self, data: bytes) -> Deferred[None]:
+        """Type it."""
+        self._line_open = not data.endswith((b"\n", b"\r", b"\4"))
+        return self._sink.write(data)
+
+    def end_input(self) -> None:
+        """Type an end of file: twice after a line that has no end."""
+        typed = self._sink.write(_END_OF_INPUT * (1 + self._line_open))
+        typed.addErrback(lambda failure: failure.trap(NoReader) and None)
+
+    def resize(self, window: Window) -> None:
+        """Tell the kernel, and it the command."""
+        size = struct.pack("4H", min(window.rows, 0xFFFF), min(window.columns, 0xFFFF), 0, 0)
+        fcntl.ioctl(self._source.fileno(), termios.TIOCSWINSZ, size)
+
+    def close(self) -> None:
+        """Hang up: the command gets SIGHUP."""
+        self.began()
+        self._sink.close()
+        self._source.close()

@@ -1,0 +1,1 @@
+"""Packages: how they come to this machine, and into a workspace."""

@@ -1,0 +1,135 @@
+"""
+Where packages come from: files of this machine, and FTP servers. For HTTP there is
+`galaxy.agent.delivery.http`.
+"""
+
+from __future__ import annotations
+
+import ftplib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from galaxy.agent.delivery.downloads import InThread
+from galaxy.agent.delivery.fetch import FetchError, Have, ISink, ISource, Tag, abandonable
+from galaxy.agent.delivery.http import STALL_S, HttpSource
+from galaxy.agent.delivery.throttle import Throttle
+
+_CHUNK = 1 << 20
+_FTP_CHUNK = 1 << 16
+
+
+def all_sources(reactor: Any, in_thread: InThread, throttle: Throttle) -> dict[str, ISource]:
+    """Every kind of URL a package may have; what comes over the network shares the throttle."""
+    http = HttpSource.over(reactor, throttle)
+    return {
+        "file": FileSource(in_thread, public_only=os.geteuid() == 0),
+        "ftp": FtpSource(in_thread, throttle, reactor),
+        "http": http,
+        "https": http,
+    }
+
+
+@implementer(ISource)
+@frozen
+class FileSource:
+    """
+    Files of this machine, or of a file system mounted on it.
+
+    `public_only`: those that everybody may read. An agent with root's rights
+    would otherwise hand root's files to whoever submits a job.
+    """
+
+    in_thread: InThread
+    public_only: bool = False
+
+    def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
+        """Copy the file, in a thread, unless it is the same by size and time."""
+        return self.in_thread(lambda: self._copy(url, have, sink))
+
+    def _copy(self, url: str, have: Have, sink: ISink) -> bool:
+        parts = urlsplit(url)
+        if parts.netloc not in ("", "localhost"):
+            raise FetchError(f"{url} names a file of another machine", final=True)
+        try:
+            with Path(unquote(parts.path)).open("rb") as file:
+                found = os.fstat(file.fileno())
+                if self.public_only and not found.st_mode & stat.S_IROTH:
+                    raise FetchError(f"{url} is not for everybody to read (chmod a+r)", final=True)
+                tag = Tag(modified=f"{found.st_mtime_ns} {found.st_size}")
+                if tag == have.whole:
+                    return False
+                sink.begin(0, found.st_size, tag)
+                while data := file.read(_CHUNK):
+                    sink.write(data)
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+            raise FetchError(f"{url} cannot be read: {error.strerror}", final=True) from error
+        return True
+
+
+class _GivenUp(Exception):
+    """Nobody waits for this any more."""
+
+
+@implementer(ISource)
+@frozen
+class FtpSource:
+    """FTP servers, by the standard library's blocking client in a thread."""
+
+    in_thread: InThread
+    throttle: Throttle
+    clock: IReactorTime
+
+    def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
+        """Retrieve the file; when it is given up, the thread ends with the next piece."""
+        given_up = Event()
+        work = self.in_thread(lambda: self._retrieve(url, have, sink, given_up))
+        return abandonable(work, given_up.set)
+
+    def _retrieve(self, url: str, have: Have, sink: ISink, given_up: Event) -> bool:
+        parts = urlsplit(url)
+        path = unquote(parts.path)
+
+        def write(data: bytes) -> None:
+            # Nobody writes to a sink that its owner has closed.
+            if given_up.wait(self.throttle.wait_s(len(data), self.clock.seconds())):
+                raise _GivenUp
+            sink.write(data)
+
+        try:
+            with ftplib.FTP(timeout=STALL_S) as server:  # noqa: S321 - the URL asks for it
+                server.connect(parts.hostname or "", parts.port or 21)
+                server.login(unquote(parts.username or ""), unquote(parts.password or ""))
+                server.voidcmd("TYPE I")
+                total = _perhaps(lambda: server.size(path))
+                changed = _perhaps(lambda: server.voidcmd(f"MDTM {path}"))
+                tag = Tag(modified=(changed and f"{changed} {total}") or "")
+                if tag.modified and tag == have.whole:
+                    return False
+                offset = have.offset if tag.modified and tag == have.part else 0
+                sink.begin(offset, total, tag)
+                server.retrbinary(f"RETR {path}", write, _FTP_CHUNK, rest=offset or None)
+        except _GivenUp:
+            return False
+        except ftplib.error_perm as error:
+            raise FetchError(f"{url} is refused: {error}", final=True) from error
+        except (ftplib.Error, EOFError, OSError) as error:
+            raise FetchError(f"{url} cannot be fetched: {error}") from error
+        return True
+
+
+def _perhaps(ask: Callable[[], Any]) -> Any:
+    """What a server says that need not know how to; None: it does not."""
+    try:
+        return ask()
+    except ftplib.error_perm:
+        return None

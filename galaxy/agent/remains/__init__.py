@@ -1,0 +1,1 @@
+"""What is kept of pods that are gone, and for how long."""

@@ -1,0 +1,159 @@
+"""
+Keeps what remains of dead pods, and collects it: the oldest first, a few at a time.
+
+What is collected is moved away at once, so that nobody begins to read it, and
+then deleted in a thread, which may take long.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from galaxy.agent.ledger import Ledger
+from galaxy.agent.records import Pod, PodKey
+from galaxy.agent.remains.retention import Retention, collectable
+from galaxy.agent.specs import PodSpec
+from galaxy.agent.status import pod_status
+from galaxy.agent.usage import Meter
+from galaxy.agent.workspaces import InThread, Workspaces
+from galaxy.protocol.agent_pb2 import Description
+
+LOOK_S = 5.0
+PAUSE_S = 0.5  # between two rounds, as long as there is something to collect
+MOST_AT_ONCE = 16
+
+_METER = Meter()  # what is over uses nothing
+_log = Logger()
+
+
+class Graves:
+    """
+    Buries the directories of pods, and deletes them when their time is over.
+
+    The ledger is told of both; `news` is called when it has more to tell. `free_share`
+    says how much is free of the file system of a directory, between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        workspaces: Workspaces,
+        ledger: Ledger,
+        retention: Retention,
+        free_share: Callable[[], float],
+        in_thread: InThread,
+        news: Callable[[], None],
+        clock: IReactorTime,
+    ) -> None:
+        self._workspaces = workspaces
+        self._ledger = ledger
+        self._retention = retention
+        self._free_share = free_share
+        self._in_thread = in_thread
+        self._news = news
+        self._clock = clock
+        self._collecting: Deferred[None] | None = None
+        for home in workspaces.dead():
+            ledger.leave(home.key)
+
+    def start(self) -> None:
+        """Begin to collect."""
+        self._collecting = Deferred.fromCoroutine(self._collect_for_ever())
+
+    def stop(self) -> None:
+        """Collect no more. What is being deleted is deleted by the next agent."""
+        if self._collecting is not None:
+            self._collecting.cancel()
+
+    def record(self, pod: Pod, description: Description, spec: PodSpec) -> None:
+        """
+        Keep how an attempt stands that is to be forgotten, with the files that it left.
+
+        It is kept before it is forgotten, so that nothing is lost when we are killed between.
+        """
+        directory = self._workspaces.find(pod.home).directory
+        now = self._clock.seconds()
+        last = pod_status(
+            pod, description, spec, picture=None, meter=_METER, directory=directory, now=now
+        )
+        last.dead, last.healthy = True, False
+        self._workspaces.record(pod.home, last)
+
+    def bury(self, key: PodKey) -> None:
+        """Keep a pod's directory as that of a dead one."""
+        if self._workspaces.bury(key, self._clock.seconds()):
+            self._ledger.leave(key)
+
+    async def _collect_for_ever(self) -> None:
+        try:
+            await self._delete(self._workspaces.trash())
+            while True:
+                busy = await self._collect()
+                await deferLater(self._clock, PAUSE_S if busy else LOOK_S)
+        except CancelledError:
+            pass  # `stop`
+        except Exception:
+            _log.failure("what remains of dead pods is not collected any more")
+            raise
+
+    async def _collect(self) -> bool:
+        """Delete a few that should go; whether there were any."""
+        dead = {home.key: home for home in self._workspaces.dead()}
+        if not dead:
+            return False
+        free: float = await self._in_thread(self._free_share)
+        died = {key: home.died or 0.0 for key, home in dead.items()}
+        going = collectable(died, self._clock.seconds(), free, self._retention)[:MOST_AT_ONCE]
+        trashed: list[Path] = []
+        for key in going:
+            try:
+                trashed.append(self._workspaces.discard(dead[key]))
+            except OSError as error:
+                at = dead[key].directory
+                _log.error("{path} cannot be collected: {error}", path=at, error=error)
+                continue
+            self._ledger.collect(key)
+        if trashed:
+            self._news()
+            await self._delete(trashed)
+        return bool(trashed)
+
+    async def _delete(self, directories: list[Path]) -> None:
+        for directory in directories:
+            await self._in_thread(partial(remove, directory))
+
+
+def remove(directory: Path) -> None:
+    """
+    Delete a directory with all that a task may have made in it. In a thread.
+
+    By `rm`, which is not stopped by a tree that is deeper than a path can be long; what
+    its owner may not enter or change is opened first.
+    """
+    target = f"./{directory.name}"
+    for command in (["rm"], ["chmod", "--recursive", "u+rwX"], ["rm"]):
+        options = ["--recursive", "--force", "--one-file-system"] if command == ["rm"] else []
+        done = subprocess.run(
+            [*command, *options, target], cwd=directory.parent, capture_output=True, check=False
+        )
+        if command == ["rm"] and done.returncode == 0:
+            return
+    said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    _log.warn("{path} is not deleted: {said}", path=directory, said=said)
+
+
+def free_share(directory: Path) -> float:
+    """How much is free of a directory's file system, of its space or its inodes. In a thread."""
+    disk = os.statvfs(directory)
+    space = disk.f_bavail / disk.f_blocks if disk.f_blocks else 1.0
+    inodes = disk.f_favail / disk.f_files if disk.f_files else 1.0
+    return min(space, inodes)

@@ -1,0 +1,104 @@
+"""
+Weighs what pods hold on disks, again and again, and tells who holds too much.
+
+For quotas that no file system holds. One directory after the other, in a thread of its
+own that gives way to everybody else; how often is `galaxy.agent.storage.quotas`' to say, so that
+a thousand pods cost as little as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from galaxy.agent.records import PodKey
+from galaxy.agent.storage.quotas import (
+    SHARE,
+    SHORTEST_LOOK_S,
+    Part,
+    Weight,
+    excess,
+    next_look_s,
+    with_unlinked,
+)
+from galaxy.agent.storage.unlinked import Unlinked
+from galaxy.agent.workspaces import InThread
+
+Weigh = Callable[[str, int], Weight]
+Hidden = Callable[[Collection[str]], Mapping[str, Unlinked]]
+
+HIDDEN_LOOK_S = 3.0
+
+_log = Logger()
+
+
+@define(eq=False)
+class Scales:
+    """
+    `pods` are those that live, and `parts` tells what of one there is to weigh; `exceeded`
+    is called with what it holds too much.
+    """
+
+    pods: Callable[[], Iterable[PodKey]]
+    parts: Callable[[PodKey], list[Part]]
+    exceeded: Callable[[PodKey, str], None]
+    weigh: Weigh
+    hidden: Hidden
+    in_thread: InThread
+    clock: IReactorTime
+    _due: dict[PodKey, float] = field(factory=dict, init=False)
+    _hidden: Mapping[str, Unlinked] = field(factory=dict, init=False)
+    _hidden_due: float = field(default=0.0, init=False)
+    _looking: LoopingCall = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = self.clock
+
+    def start(self) -> Deferred[LoopingCall]:
+        """Begin to weigh; fails with a fault of ours."""
+        return self._looking.start(SHORTEST_LOOK_S, now=False)
+
+    def stop(self) -> None:
+        """Weigh no more."""
+        if self._looking.running:
+            self._looking.stop()
+
+    async def _look(self) -> None:
+        self._due = {key: self._due.get(key, 0.0) for key in self.pods()}
+        await self._look_for_hidden()
+        now = self.clock.seconds()
+        for key in [key for key, due in self._due.items() if due <= now]:
+            if not self._looking.running:
+                return
+            began = self.clock.seconds()
+            try:
+                weighed = await self.in_thread(partial(self._weigh_all, self.parts(key)))
+            except OSError as error:
+                _log.warn("{pod} could not be weighed: {error}", pod=key.name, error=error)
+                weighed = []
+            ended = self.clock.seconds()
+            self._due[key] = ended + next_look_s(weighed, ended - began)
+            if key.name in self._hidden:
+                weighed = with_unlinked(weighed, self._hidden[key.name].sizes)
+            if reason := excess(weighed):
+                self.exceeded(key, reason)
+
+    async def _look_for_hidden(self) -> None:
+        """See what there is in deleted files; what nobody weighs need not be looked for."""
+        now = self.clock.seconds()
+        if not self._due or now < self._hidden_due:
+            return
+        names = frozenset(key.name for key in self._due)
+        self._hidden = await self.in_thread(partial(self.hidden, names))
+        ended = self.clock.seconds()
+        self._hidden_due = ended + max(HIDDEN_LOOK_S, (ended - now) / SHARE)
+
+    def _weigh_all(self, parts: Iterable[Part]) -> list[tuple[Part, Weight]]:
+        return [(part, self.weigh(part.directory, part.quota_bytes)) for part in parts]
