@@ -5,15 +5,11 @@ One machine's agent, put together from its parts and started in order.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from random import Random
-from typing import Any
 
-from attrs import frozen
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,86 +18,45 @@ from galaxy.agent.accounting import Accounts
 from galaxy.agent.book import Book
 from galaxy.agent.boxes import Boxes
 from galaxy.agent.carrier import Carrier
-from galaxy.agent.console.channels import IChannels
 from galaxy.agent.console.service import ConsoleAnswers
 from galaxy.agent.console.sessions import Sessions
 from galaxy.agent.delivery import unpack
 from galaxy.agent.delivery.artifacts import Artifacts
-from galaxy.agent.delivery.fetch import ISource
-from galaxy.agent.gce_link import GceLink, IGceSpawner
+from galaxy.agent.gce_link import GceLink
 from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
-from galaxy.agent.machine import Machine, capacity
+from galaxy.agent.machine import capacity
 from galaxy.agent.master_link import MasterLink
 from galaxy.agent.output.pruner import Bounds, Pruner, log_bound
 from galaxy.agent.pods import has_ended
 from galaxy.agent.ports import PortRange
 from galaxy.agent.prober import Prober
-from galaxy.agent.probes import IProbes
 from galaxy.agent.records import Pod, PodKey
 from galaxy.agent.remains.graves import Graves
 from galaxy.agent.remains.retention import Retention
 from galaxy.agent.runner import Runner
 from galaxy.agent.service import AgentAnswers
 from galaxy.agent.storage.disks import Disk
-from galaxy.agent.storage.quotas import Part, Weight
-from galaxy.agent.storage.scales import Hidden, Scales, Weigh
+from galaxy.agent.storage.quotas import Part
+from galaxy.agent.storage.scales import Scales
 from galaxy.agent.storage.volumes import Volumes
 from galaxy.agent.store import AgentStore
-from galaxy.agent.usage import Meter
-from galaxy.agent.users import Users
-from galaxy.agent.wellness import Limits, Reading, Wellness, after
+from galaxy.agent.surroundings import Surroundings
+from galaxy.agent.vitals import Vitals
+from galaxy.agent.wellness import Limits
 from galaxy.agent.workspaces import Workspaces
-from galaxy.nexus.database import IDatabase
-from galaxy.nexus.interfaces import IDiscovery, NexusError
+from galaxy.nexus.interfaces import NexusError
 from galaxy.protocol.agent_pb2 import TaskChange
 from galaxy.protocol.gce_pb2 import ConfigureRequest
-from galaxy.protocol.interfaces import IListening, INetwork
+from galaxy.protocol.interfaces import IListening
 from galaxy.protocol.master_pb2 import HeartBeatRequest, PodsUse
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import AGENT, CONSOLE
-from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import AgentFacts, Resource, Volume
 from galaxy.protocol.wire_pb2 import Hello
 from galaxy.settings import AgentSettings
 
-SAMPLE_S = 2.0
-LOOK_S = 5.0
-
-InThread = Callable[[Callable[[], Any]], Deferred[Any]]
-
-
-@frozen(eq=False)
-class Surroundings:
-    """
-    All that an agent touches: given by the tap for a machine, by tests for a Clock.
-
-    `open_database` raises `CannotOpen`; it is called at the start, in the process
-    that goes on (LevelDB's threads do not survive a fork). `disk` runs the database's
-    writes, `in_thread` all other work that blocks, such as reading the machine's `condition`.
-    """
-
-    clock: IReactorTime
-    rng: Random
-    machine: Machine
-    users: Users
-    network: INetwork
-    discovery: IDiscovery
-    open_database: Callable[[], IDatabase]
-    disk: InThread
-    in_thread: InThread
-    sources: Mapping[str, ISource]
-    gce_address: str
-    spawner: IGceSpawner
-    probes: IProbes
-    channels: IChannels
-    condition: Callable[[], Reading] = Reading
-    free_share: Callable[[], float] = lambda: 1.0  # of the data directory's disk
-    foreign_port: Callable[[int], bool] = lambda _port: False
-    weigh: Weigh = lambda _directory, _enough: Weight(0)
-    hidden: Hidden = lambda _pods: {}
-    scales: InThread = maybeDeferred
-    build: str = ""
+FOREIGN_PORTS_S = 5.0  # between two looks at ports that others have
 
 
 class Agent(Service):
@@ -124,7 +79,6 @@ class Agent(Service):
     ) -> None:
         self.setName("agent")
         self.endpoint = settings.endpoint
-        self.meter = Meter()
         self._settings = settings
         self._around = surroundings
         self._cannot_work = cannot_work
@@ -181,19 +135,15 @@ class Agent(Service):
         self._workspaces = Workspaces(Path(settings.data_dir))
         self._store: AgentStore | None = None
         self._listening: IListening | None = None
-        self._sampling = LoopingCall(self._sample)
-        self._sampling.clock = surroundings.clock
-        self._wellness = Wellness()
-        self._limits = Limits(
-            cpu=settings.max_cpu,
-            load=settings.max_load,
-            memory=settings.max_memory,
-            disk=settings.max_disk,
-            inodes=settings.max_inodes,
-            window_s=settings.unwell_after_s,
-            drain_after_s=settings.drain_after_s,
+        self._vitals = Vitals(
+            self.gce,
+            surroundings.condition,
+            _limits(settings),
+            news=self._news,
+            in_thread=surroundings.in_thread,
+            clock=surroundings.clock,
         )
-        self._looking = LoopingCall(self._look)
+        self._looking = LoopingCall(self._accounts.look_again)
         self._looking.clock = surroundings.clock
 
     def startService(self) -> None:
@@ -208,9 +158,9 @@ class Agent(Service):
 
     async def _stop(self) -> None:
         # All that acts stops at once; only then is anybody waited for.
-        for repeated in (self._sampling, self._looking):
-            if repeated.running:
-                repeated.stop()
+        self._vitals.stop()
+        if self._looking.running:
+            self._looking.stop()
         if self.master is not None and self.master.running:
             self.master.stopService()
         if self._sessions is not None:
@@ -242,7 +192,7 @@ class Agent(Service):
         except (NexusError, OSError, ValueError) as error:
             self._cannot_work(f"the agent cannot start: {error}")
             return
-        await self._look()
+        await self._vitals.look()
         if not self.running:  # stopped meanwhile
             await self._listening.stop()
             return
@@ -255,8 +205,8 @@ class Agent(Service):
         self._graves.start()
         self._pruner.start()
         self._scales.start().addErrback(self._broken)
-        self._sampling.start(SAMPLE_S, now=False).addErrback(self._broken)
-        self._looking.start(LOOK_S, now=False).addErrback(self._broken)
+        self._vitals.start(self._broken)
+        self._looking.start(FOREIGN_PORTS_S).addErrback(self._broken)
 
     def _broken(self, failure: Failure) -> None:
         self._log.failure("the agent has a fault", failure)
@@ -311,7 +261,7 @@ class Agent(Service):
         )
         self._log.info("{pods} pods are remembered", pods=len(book.pods))
         return AgentAnswers(
-            self.runner, self.meter, workspaces, around.in_thread, artifacts, around.clock
+            self.runner, self._vitals.meter, workspaces, around.in_thread, artifacts, around.clock
         )
 
     def _console(self, answers: AgentAnswers) -> ConsoleAnswers:
@@ -367,7 +317,7 @@ class Agent(Service):
 
     def _heartbeat(self) -> HeartBeatRequest:
         assert self.runner is not None
-        ledger, used = self.runner.ledger, self.meter.total
+        ledger, used = self.runner.ledger, self._vitals.meter.total
         return HeartBeatRequest(
             endpoint=self.endpoint,
             instance=ledger.instance,
@@ -390,8 +340,8 @@ class Agent(Service):
             build=self._around.build,
             labels=self._settings.labels,
             foreign_ports=sorted(self._accounts.foreign_ports),
-            unhealthy=self._wellness.unhealthy,
-            drain=self._wellness.drain,
+            unhealthy=self._vitals.wellness.unhealthy,
+            drain=self._vitals.wellness.drain,
             epoch=self.runner.book.epoch,
             stale_refusals=self.runner.stale_refusals,
         )
@@ -424,27 +374,17 @@ class Agent(Service):
         if self.master is not None:
             self.master.news()
 
-    async def _look(self) -> None:
-        """See how the machine is, and tell the master if that is news."""
-        self._accounts.look_again()
-        try:
-            reading = await self._around.in_thread(self._around.condition)
-        except OSError as error:
-            self._log.warn("how the machine is cannot be read: {error}", error=error)
-            return
-        before = self._wellness
-        now = self._around.clock.seconds()
-        self._wellness = after(before, reading, self._limits, now)
-        if self._wellness.unhealthy != before.unhealthy or self._wellness.drain != before.drain:
-            self._news()
 
-    async def _sample(self) -> None:
-        if not self.gce.picture:
-            return
-        try:
-            self.meter.sample(*await self.gce.usage())
-        except GalaxyError as error:
-            self._log.debug("usage was not sampled: {error}", error=error)
+def _limits(settings: AgentSettings) -> Limits:
+    return Limits(
+        cpu=settings.max_cpu,
+        load=settings.max_load,
+        memory=settings.max_memory,
+        disk=settings.max_disk,
+        inodes=settings.max_inodes,
+        window_s=settings.unwell_after_s,
+        drain_after_s=settings.drain_after_s,
+    )
 
 
 def _volume(disk: Disk) -> Volume:

@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python import usage
 
 from galaxy.agent import port_probe
-from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.agent import Agent
 from galaxy.agent.condition import MachineCondition
 from galaxy.agent.console.channels import Channels
 from galaxy.agent.delivery.sources import all_sources
@@ -27,6 +27,7 @@ from galaxy.agent.storage.disks import parsed
 from galaxy.agent.storage.measure import weigh_gently
 from galaxy.agent.storage.unlinked import unlinked
 from galaxy.agent.store import open_database
+from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
 from galaxy.daemon import (
     FAULT,

@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.agent import Agent
 from galaxy.agent.console.memory import MemoryChannels
 from galaxy.agent.delivery.fetch import ISource
 from galaxy.agent.delivery.sources import FileSource
@@ -26,6 +26,7 @@ from galaxy.agent.probes import MemoryProbes
 from galaxy.agent.records import PodKey
 from galaxy.agent.storage.quotas import Weight
 from galaxy.agent.storage.scales import Weigh
+from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behave, Behaviour, usual

@@ -17,13 +17,14 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import Data
 
-from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.agent import Agent
 from galaxy.agent.console.channels import Channels
 from galaxy.agent.delivery.sources import all_sources
 from galaxy.agent.delivery.throttle import Throttle
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.output.outputs import Output
 from galaxy.agent.probes import MemoryProbes
+from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
 from galaxy.nexus.database import MemoryDatabase
 from galaxy.nexus.static import StaticDiscovery

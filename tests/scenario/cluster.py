@@ -20,12 +20,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.agent import Agent
 from galaxy.agent.console.memory import MemoryChannels
 from galaxy.agent.delivery.sources import FileSource
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
+from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
 from galaxy.agent.wellness import Reading
 from galaxy.gce.memory import MemoryGce

@@ -18,12 +18,13 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock, deferLater
 from zope.interface import implementer
 
-from galaxy.agent.agent import Agent, Surroundings
+from galaxy.agent.agent import Agent
 from galaxy.agent.console.memory import MemoryChannels
 from galaxy.agent.delivery.sources import FileSource
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
+from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behaviour, usual
