@@ -76,8 +76,9 @@ def _set_back(pod: Pod, reason: str, now: float) -> str:
 
 def finish(journal: Journal, job: Job, indexes: Iterable[int], now: float) -> None:
     """These indexes are on record as ended: their agents may forget them."""
+    indexes = job.finishing.intersection(indexes)  # two records may tell of one
     job.evidence = job.evidence or evidence(job, indexes)
-    for index in indexes:
+    for index in sorted(indexes):
         job.finishing.discard(index)
         failure = job.failing.pop(index, None)
         if failure is None:

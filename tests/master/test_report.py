@@ -192,6 +192,14 @@ class BatchTests(SynchronousTestCase):
         report = delta(group(self.job, [1], state=kPodFinish))
         self.assertEqual(merge(self.cluster, self.agent, report, NOW).ended, {})
 
+    def test_two_records_may_tell_of_one_index(self) -> None:
+        """Safety: what failed does not count as finished when the later record is written."""
+        failed = group(self.job, [0], state=kPodError)
+        merge(self.cluster, self.agent, delta(failed), NOW)
+        for indexes in ([0], [0, 1]):
+            finish(self.cluster.journal, self.job, indexes, NOW)
+        self.assertEqual((self.job.finished, self.job.failed), ({1}, {0}))
+
     def test_a_machine_that_dies_while_it_is_recorded_does_not_make_it_run_again(self) -> None:
         self.cluster.bury(self.agent, "silence", NOW)
         other = machine(self.cluster, "b:1")
