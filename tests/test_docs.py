@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 from attrs import asdict
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.client.cli import cli
 from galaxy.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +43,77 @@ class ArchitectureTests(SynchronousTestCase):
             (str(page), target) for page, target in links if not (page.parent / target).exists()
         ]
         self.assertEqual(broken, [])
+
+
+class OperationsTests(SynchronousTestCase):
+    """Every page, docs/operations.md first of all."""
+
+    def test_anchors(self) -> None:
+        """A link into a page leads to one of its headings."""
+        broken = []
+        for page in pages():
+            for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+                there = (page.parent / target).read_text() if target else page.read_text()
+                headings = re.findall(r"(?m)^#+ (.*)$", there)
+                if anchor not in {anchor_of(heading) for heading in headings}:
+                    broken.append((str(page), target, anchor))
+        self.assertEqual(broken, [])
+
+    def test_commands_exist(self) -> None:
+        """Each `galaxy ...` that a page names is a command, with the options that it has."""
+        absent = []
+        count = 0
+        for page in pages():
+            for line in re.findall(r"(?:`|(?m:^ {4}))galaxy ([a-z][^`\n]*)", page.read_text()):
+                for part in re.split(r"[;|#]\s*(?:galaxy )?", line)[:1]:
+                    count += 1
+                    absent += [(page.name, line, why) for why in lacks(part.split())]
+        self.assertEqual((absent, count > 40), ([], True))
+
+    def test_tests_exist(self) -> None:
+        """Each test that a page names is in the file that it names before."""
+        named = []
+        for page in pages():
+            for path, tests in re.findall(
+                r"`(tests/[a-z_/]+\.py)`((?: `test_\w+`)+)", page.read_text()
+            ):
+                text = (ROOT / path).read_text()
+                named += [
+                    (path, test, f"def {test}(" in text) for test in re.findall(r"\w+", tests)
+                ]
+        self.assertEqual([each for each in named if not each[2]], [])
+        self.assertGreater(len(named), 10)
+
+
+def pages() -> list[Path]:
+    """Every page."""
+    return [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+def anchor_of(heading: str) -> str:
+    """What a link to a heading says behind its #."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def lacks(words: list[str]) -> list[str]:
+    """Which words of a command line are no command, or no option of it."""
+    context = click.Context(cli)
+    command: click.Command | None = cli
+    found = []
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        group, name = command, words.pop(0)
+        command = group.get_command(context, name)
+        if command is None:
+            return [f"{group.name} has no {name}"]
+    assert command is not None
+    options = {option for each in (*command.params, *cli.params) for option in each.opts}
+    options |= {option for each in command.params for option in each.secondary_opts} | {"--help"}
+    for word in words:
+        if word == "--":
+            break
+        if re.fullmatch(r"--?[a-z][a-z-]*", word) and word not in options:
+            found.append(f"{command.name} has no {word}")
+    return found
 
 
 class ExampleSettingsTests(SynchronousTestCase):

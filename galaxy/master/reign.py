@@ -131,7 +131,7 @@ class Reign:
         """A heartbeat: the interval until the next, and whether the facts should come with it."""
         agent = self.cluster.fleet.find(request.endpoint)
         if agent is None:
-            agent = await self.scribe.admit(request.endpoint)
+            agent = await self.scribe.admit(request.endpoint, request.facts.epoch)
         cluster, now = self.cluster, self._clock.seconds()
         if agent.state in {kAgentStateUnset, kInit, kDead}:
             state = kOffline if agent.offline else kAlive

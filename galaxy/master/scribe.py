@@ -24,6 +24,7 @@ from galaxy.master.cluster import Balance, Cluster
 from galaxy.master.ends import evidence, finish
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
 from galaxy.master.progress import progress
+from galaxy.master.safemode import Cause
 from galaxy.master.store import Store
 from galaxy.master.stored import (
     amendment_changes,
@@ -32,7 +33,7 @@ from galaxy.master.stored import (
     job_put,
     new_job_puts,
 )
-from galaxy.master.stored_orders import agent_put
+from galaxy.master.stored_orders import agent_put, safe_mode_put
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.system import find_homes
 from galaxy.master.work import Work
@@ -46,6 +47,12 @@ from galaxy.protocol.types_pb2 import (
     kJobSuspended,
     kJobTerminated,
 )
+
+# Note [An empty nexus]: a master whose nexus was lost, or is misspelt in its settings, would
+# begin a reign without jobs, outbid the epochs that agents have seen, and have everything
+# stopped that runs, as of jobs that nobody wants. An agent that was never heard of and has
+# obeyed a reign before, where there is no job, is the sign of that: safe mode is entered
+# as if by hand, in the write that admits the agent.
 
 T = TypeVar("T")
 
@@ -158,13 +165,27 @@ class Scribe:
         """Let a job run that was suspended."""
         return Work(self._take_state(job, kJobNormal, "", actor)).wait()
 
-    def admit(self, endpoint: str) -> Deferred[Agent]:
-        """A machine that was never heard of."""
-        return _shared(self._admissions, endpoint, lambda: self._admit(endpoint))
+    def admit(self, endpoint: str, served: int) -> Deferred[Agent]:
+        """
+        A machine that was never heard of; `served`: the highest reign that it obeyed, or 0.
 
-    async def _admit(self, endpoint: str) -> Agent:
+        See Note [An empty nexus].
+        """
+        return _shared(self._admissions, endpoint, lambda: self._admit(endpoint, served))
+
+    async def _admit(self, endpoint: str, served: int) -> Agent:
         now = self._clock.seconds()
-        await self._store.save([agent_put(StoredAgent(endpoint=endpoint, admit_time=now))])
+        changes = [agent_put(StoredAgent(endpoint=endpoint, admit_time=now))]
+        actor = ""
+        if served and not len(self._cluster.jobs) and self._cluster.safe_mode.cause != Cause.MANUAL:
+            actor = (
+                f"the master (agent {endpoint} has obeyed reign {served} of a cluster, and no job"
+                " is known here: is this the right nexus?)"
+            )
+            changes.append(safe_mode_put(actor, now))
+        await self._store.save(changes)
+        if actor:
+            self._cluster.enter_safe_mode(actor, now)
         return self._cluster.fleet.admit(endpoint, self._clock.seconds(), now)
 
     # -- what the master wants itself --------------------------------------------------

@@ -99,6 +99,7 @@ class MovingHouseTests(ClusterTestCase):
 
     cluster: SharedCluster
     up_options = ("--agents", "1")
+    refused = 0  # commands that the agent has refused
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]
         """Bring it up, with something to lose."""
@@ -142,7 +143,7 @@ class MovingHouseTests(ClusterTestCase):
         late = await cluster.submit(sleeper(f"late{epoch}", 1), "--wait")
         await cluster.galaxy("kill", "-j", late)
         (agent,) = await cluster.json("agents")
-        self.assertEqual((agent["epoch"], agent["stale_refusals"]), (epoch, 0))
+        self.assertEqual((agent["epoch"], agent["stale_refusals"]), (epoch, self.refused))
 
     async def test_to_zookeeper_and_back(self) -> None:
         """Tasks keep their processes, ended indexes stay ended, both ways."""
@@ -195,6 +196,29 @@ class MovingHouseTests(ClusterTestCase):
             return not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
 
         await until(ended)  # of the job that no backup told of
+
+    async def test_the_nexus_is_lost_and_there_is_no_backup(self) -> None:
+        """A master that finds it empty stops nothing until somebody says so; Galaxy 2 did."""
+        cluster = self.cluster
+        await cluster.kill("master")
+        await cluster.up()
+        await cluster.at_ease()
+        await cluster.kill("master")
+        await self.live_in(f"leveldb:{cluster.directory / 'another'}")
+
+        async def obeyed() -> bool:
+            (agent,) = await cluster.json("agents")
+            self.refused = agent["stale_refusals"]
+            return bool(self.refused and agent["epoch"] == await cluster.epoch())
+
+        await until(obeyed)
+        status = await cluster.json("status")
+        self.assertIn("is this the right nexus?", status["safe_mode_reason"])
+        self.assertUntouched(self.before[0])
+        self.assertEqual(await cluster.json("jobs"), [])
+        await cluster.kill("master")
+        await self.live_in(f"leveldb:{cluster.directory / 'nexus'}")
+        await self.assert_nothing_happened()
 
     def assertUntouched(self, pids: dict[str, int]) -> None:
         """Every process that ran then runs now."""

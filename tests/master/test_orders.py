@@ -227,6 +227,22 @@ class SafeModeTests(OrderTests):
         self.world.advance(1)
         self.assertEqual((len(agent.launches), self.world.agents[1].launches), (3, []))
 
+    def test_in_an_empty_nexus_it_is_entered_when_an_agent_comes_from_another(self) -> None:
+        """The one before was lost, or this is the wrong one: what runs is not to be stopped."""
+        agent = self.world.agent("a")
+        self.world.run()
+        agent.said.epoch = agent.epoch
+        self.world.stop_master()
+        self.world.ensemble.entries.clear()
+        for again in range(2):
+            self.rejoin()
+            status = self.status()
+            self.assertIn("is this the right nexus?", status.safe_mode_reason)
+            self.assertNotIn("kill", agent.commands, again)
+        self.safe_mode(enter=False)
+        self.world.advance(2)
+        self.assertIn("kill", agent.commands)
+
     def test_what_cannot_be_written_is_not_so(self) -> None:
         self.world.nexus.break_("commit", Unavailable("disk full"), times=1)
         request = SwitchSafeModeRequest(enter=True)
