@@ -9,10 +9,11 @@ alive, with which pid) stays with gce, and is only noted here for people.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve, fields, frozen
 
 from galaxy.names import pod_id
 
@@ -188,13 +189,19 @@ def encode_pod(pod: Pod) -> bytes:
 
 
 def decode_pod(data: bytes) -> Pod:
-    """A pod as it was written; ValueError, KeyError or TypeError if it is none."""
+    """
+    A pod as it was written, by this release or one next to it; ValueError, KeyError or
+    TypeError if it is none.
+
+    What an earlier release did not write is as by default; what a later one wrote besides
+    is passed over.
+    """
     table = json.loads(data)
     return Pod(
         **{
-            **table,
-            "key": PodKey(**table["key"]),
-            "ports": tuple((name, number) for name, number in table["ports"]),
+            **_known(Pod, table),
+            "key": PodKey(**_known(PodKey, table["key"])),
+            "ports": tuple((name, number) for name, number in table.get("ports", ())),
             "disks": tuple(table.get("disks", ())),
             "tasks": tuple(_decode_task(item) for item in table["tasks"]),
         }
@@ -202,10 +209,10 @@ def decode_pod(data: bytes) -> Pod:
 
 
 def _decode_task(table: dict[str, Any]) -> Task:
-    end = table["end"]
+    end = table.get("end")
     return Task(
         **{
-            **table,
+            **_known(Task, table),
             "phase": Phase(table["phase"]),
             "end": None if end is None else _decode_end(end),
         }
@@ -216,7 +223,11 @@ def _decode_end(table: dict[str, Any]) -> End:
     said = table.get("said", ())
     # A release before this one kept one line.
     lines = tuple(line for line in [said] if line) if isinstance(said, str) else tuple(said)
-    return End(**{**table, "said": lines})
+    return End(**{**_known(End, table), "said": lines})
+
+
+def _known(kind: type[Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    return {each.name: table[each.name] for each in fields(kind) if each.name in table}
 
 
 def _plain(_owner: object, _field: object, value: Any) -> Any:

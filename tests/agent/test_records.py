@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from attrs import NOTHING, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -64,6 +65,35 @@ class CodecTests(SynchronousTestCase):
             of_end["said"] = before
             (task,) = decode_pod(json.dumps(written).encode()).tasks
             self.assertEqual(task.end, End(exit_code=3, said=said))
+
+    def test_later_release(self) -> None:
+        """What a later agent wrote besides is passed over, wherever it stands."""
+        end = End(exit_code=3)
+        pod = Pod(PodKey("web_1", 0, 1), "v1", "", 1.0, (Task(end=end),))
+        written = json.loads(encode_pod(pod))
+        for table in (written, written["key"], written["tasks"][0], written["tasks"][0]["end"]):
+            table["tomorrow"] = {"more": [1]}
+        self.assertEqual(decode_pod(json.dumps(written).encode()), pod)
+
+    def test_phase_of_a_later_release(self) -> None:
+        """Is not guessed at."""
+        pod = Pod(PodKey("web_1", 0, 1), "v1", "", 1.0, (Task(),))
+        written = encode_pod(pod).replace(b'"new"', b'"dreaming"')
+        with self.assertRaisesRegex(ValueError, "dreaming"):
+            decode_pod(written)
+
+    @settings(deadline=None)
+    @given(pods, st.data())
+    def test_what_is_not_there(self, pod: Pod, data: st.DataObject) -> None:
+        """Safety: without any of what has a default, a record can be read, as by default."""
+        written = json.loads(encode_pod(pod))
+        for kind, table in [(Pod, written), *((Task, task) for task in written["tasks"])]:
+            optional = [each.name for each in fields(kind) if each.default is not NOTHING]
+            for name in data.draw(st.sets(st.sampled_from(optional))) - {"phase"}:
+                del table[name]
+        read = decode_pod(json.dumps(written).encode())
+        self.assertEqual(read.key, pod.key)
+        self.assertEqual(len(read.tasks), len(pod.tasks))
 
     def test_stranger(self) -> None:
         """A record that is none is an error of a known kind."""
