@@ -88,6 +88,18 @@ def indexes(first: int, bits: bytes) -> set[int]:
     }
 
 
+def unknown_fields(key: str, value: bytes) -> bytes:
+    """
+    What a later build wrote into a record that this one does not know.
+
+    Behind what this build writes instead, it is there for the later one again.
+    """
+    record = _PARSERS[key.partition("/")[0]](value)
+    for field in record.DESCRIPTOR.fields:
+        record.ClearField(field.name)
+    return record.SerializeToString()
+
+
 @frozen
 class Problem:
     """What does not fit."""

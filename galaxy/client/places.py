@@ -9,6 +9,7 @@ from galaxy.names import parse_pod_id
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.master_pb2 import PodOverview, ShowPodRequest
 from galaxy.protocol.statuses import GalaxyError
+from galaxy.protocol.words import word
 
 
 def pod_named(session: Session, text: str) -> PodOverview:
@@ -32,7 +33,7 @@ def pod_named(session: Session, text: str) -> PodOverview:
 def endpoint_of(pod: PodOverview) -> str:
     """The agent that a pod is on; `Failure` if it is on none."""
     if not pod.endpoint:
-        stage = pb.PodStage.Name(pod.stage).removeprefix("kStage")
+        stage = word(pb.PodStage, pod.stage).removeprefix("kStage")
         because = f": {pod.reason}" if pod.reason else ""
         raise Failure(exits.REFUSED, f"pod {pod.pod_id} is on no agent, it is {stage}{because}")
     return pod.endpoint

@@ -22,6 +22,7 @@ from galaxy.protocol.master_pb2 import (
     ShowJobResponse,
     TaskOverview,
 )
+from galaxy.protocol.words import word
 
 Row = dict[str, Any]
 
@@ -32,10 +33,10 @@ def job(overview: JobOverview) -> Row:
         "job_id": overview.job_id,
         "name": overview.name,
         "user": overview.user,
-        "type": _word(pb.JobType, overview.type),
+        "type": word(pb.JobType, overview.type),
         "priority": overview.priority,
-        "state": _word(pb.JobState, overview.state),
-        "update_state": _word(pb.JobUpdateState, overview.update_state),
+        "state": word(pb.JobState, overview.state),
+        "update_state": word(pb.JobUpdateState, overview.update_state),
         "version": overview.version,
         "replica": overview.replica,
         "deploy_step": overview.deploy_step,
@@ -82,8 +83,8 @@ def pod(overview: PodOverview) -> Row:
         "job_name": overview.job_name,
         "index": overview.index,
         "incarnation": overview.incarnation,
-        "stage": _word(pb.PodStage, overview.stage),
-        "state": _word(pb.PodState, overview.state),
+        "stage": word(pb.PodStage, overview.stage),
+        "state": word(pb.PodState, overview.state),
         "healthy": overview.healthy,
         "version": overview.version,
         "endpoint": overview.endpoint,
@@ -136,7 +137,7 @@ def task(overview: TaskOverview) -> Row:
         "task_id": status.task_id,
         "pod_id": overview.pod_id,
         "endpoint": overview.endpoint,
-        "state": _word(pb.TaskState, status.state),
+        "state": word(pb.TaskState, status.state),
         "stage": status.stage,
         "progress": status.progress,
         "pid": status.pid or None,
@@ -172,7 +173,7 @@ def agent(overview: AgentOverview) -> Row:
     return {
         "endpoint": overview.endpoint,
         "hostname": facts.hostname,
-        "state": _word(pb.AgentState, overview.state),
+        "state": word(pb.AgentState, overview.state),
         "labels": sorted(overview.labels),
         "pods": overview.pods,
         "cpu_total_millicores": facts.total.millicores,
@@ -232,8 +233,3 @@ def _amount(amount: Amount) -> Row:
 def _time(seconds: float) -> float | None:
     """A time, or never."""
     return seconds or None
-
-
-def _word(enum: Any, number: int) -> str:
-    """The name of an enum's value, also of one that a newer master invented."""
-    return enum.Name(number) if number in enum.values() else f"{enum.DESCRIPTOR.name} {number}"

@@ -24,6 +24,7 @@ from galaxy.protocol.types_pb2 import (
     PodState,
     TaskState,
 )
+from galaxy.protocol.words import word
 
 if TYPE_CHECKING:
     from galaxy.master.agents import Agent
@@ -129,8 +130,8 @@ class Journal:
             Happening(
                 "task",
                 now,
-                TaskState.Name(change.before) if change.before else "",
-                TaskState.Name(change.after) if change.after else "",
+                word(TaskState, change.before) if change.before else "",
+                word(TaskState, change.after) if change.after else "",
                 change.reason,
                 change.actor or "agent",
                 job_id=change.job_id,
@@ -207,8 +208,8 @@ class Journal:
                 Happening(
                     "pod",
                     now,
-                    PodState.Name(was) if was else "",
-                    PodState.Name(now_is),
+                    word(PodState, was) if was else "",
+                    word(PodState, now_is),
                     _HEALTH[was_healthy, healthy],
                     "agent",
                     job_id=job.job_id,

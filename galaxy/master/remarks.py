@@ -120,7 +120,12 @@ def _ended_slots(job: Job, _: float) -> str:
 
 def _where(pod: Pod) -> str:
     endpoint = pod.agent.endpoint if pod.agent is not None else "nowhere"
-    return f"pod {pod.index} on {endpoint} {STATES[pod.state]}"
+    return f"pod {pod.index} on {endpoint} {does(pod.state)}"
+
+
+def does(state: PodState) -> str:
+    """What a pod in that state does, also in one that its agent's release has and ours has not."""
+    return STATES.get(state) or f"is in a state that this master does not know ({state})"
 
 
 STATES: dict[PodState, str] = {

@@ -18,7 +18,7 @@ from galaxy.master.jobs import Job
 from galaxy.master.pods import Pod
 from galaxy.master.queue import offers, pending_group
 from galaxy.master.reconcile import held
-from galaxy.master.remarks import STATES, are, remarks, waits
+from galaxy.master.remarks import are, does, remarks, waits
 from galaxy.protocol.agent_pb2 import PodStatus
 from galaxy.protocol.master_pb2 import PendingGroup
 from galaxy.protocol.scheduler_pb2 import DryRunResponse
@@ -131,7 +131,7 @@ def _running(pod: Pod, status: PodStatus | None, now: float) -> str:
     assert pod.agent is not None
     if pod.healthy:
         return f"it runs on {pod.agent.endpoint} and is healthy"
-    parts = [f"it is on {pod.agent.endpoint} and {STATES[pod.state]}"]
+    parts = [f"it is on {pod.agent.endpoint} and {does(pod.state)}"]
     if status is not None:
         parts.extend(_from_its_agent(status, now))
     return ": ".join(parts)

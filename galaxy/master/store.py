@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
 from galaxy.master.jobs import Job
 from galaxy.master.stored import Incomplete, read_job
 from galaxy.master.stored_orders import read_agent, read_label, read_safe_mode
 from galaxy.nexus.house import MOVED, UNFINISHED, obstacle
-from galaxy.nexus.interfaces import Change, INexus, NexusError, StaleEpoch
+from galaxy.nexus.interfaces import Change, Delete, INexus, NexusError, StaleEpoch
 from galaxy.nexus.keys import MOST_CHANGES
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
-from galaxy.stored import AGENTS, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS
+from galaxy.stored import AGENTS, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS, unknown_fields
 
 
 @frozen
@@ -46,6 +46,7 @@ class Store:
         self._nexus = nexus
         self._epoch = epoch
         self._deposed = deposed
+        self._later: dict[str, bytes] = {}  # by key, what a later build wrote there besides
 
     async def load(self) -> Loaded:
         """All that is kept. Fails with NexusError, or `Incomplete`."""
@@ -58,6 +59,10 @@ class Store:
         agents = await self._nexus.scan(AGENTS)
         labels = await self._nexus.scan(LABELS)
         manual = await self._nexus.get(SAFE_MODE)
+        for entries in (records, finished, agents, labels):
+            for key, entry in entries.items():
+                if later := unknown_fields(key, entry.value):
+                    self._later[key] = later
         jobs = (read_job(entry.value, descriptions, finished) for entry in records.values())
         return Loaded(
             tuple(sorted(jobs, key=lambda job: (job.create_time, job.job_id))),
@@ -75,7 +80,15 @@ class Store:
         """
         return Deferred.fromCoroutine(self._save(changes))
 
+    def _kept(self, change: Change) -> Change:
+        if isinstance(change, Delete):
+            self._later.pop(change.key, None)
+        elif change.key in self._later:
+            return evolve(change, value=change.value + self._later[change.key])
+        return change
+
     async def _save(self, changes: Sequence[Change]) -> None:
+        changes = [self._kept(change) for change in changes] if self._later else changes
         try:
             for start in range(0, len(changes), MOST_CHANGES):
                 await self._nexus.commit(changes[start : start + MOST_CHANGES], self._epoch)

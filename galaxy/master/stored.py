@@ -14,7 +14,8 @@ from galaxy.master.jobs import Job, Version
 from galaxy.master.rollout import Update
 from galaxy.nexus.interfaces import Delete, Entry, Put
 from galaxy.protocol.master_pb2 import StoredFinished, StoredJob, StoredUpdate, StoredVersion
-from galaxy.protocol.types_pb2 import PodDescriptor
+from galaxy.protocol.types_pb2 import JobState, JobUpdateState, PodDescriptor
+from galaxy.protocol.words import word
 from galaxy.stored import CHUNK, FINISHED, JOBS, chunk_key, indexes
 from galaxy.stored import version_key as key_of_version
 
@@ -139,12 +140,18 @@ def read_finished(value: bytes) -> tuple[set[int], set[int]]:
 
 
 class Incomplete(Exception):
-    """The nexus lacks a part of a job that it has; the sentence names the key."""
+    """The nexus lacks a part of what it has, or has what only a later build knows."""
 
 
 def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[str, Entry]) -> Job:
     """A job from its record, and from what stands under `versions` and `finished`."""
     record = StoredJob.FromString(value)
+    for enum, state in ((JobState, record.state), (JobUpdateState, record.update.state)):
+        if state not in enum.values():
+            raise Incomplete(
+                f"job {record.job_id} is in a state that a later build wrote"
+                f" ({word(enum, state)}): upgrade this master"
+            )
     versions = []
     for stored in record.versions:
         key = key_of_version(record.job_id, stored.number)

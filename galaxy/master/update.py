@@ -93,13 +93,18 @@ def _version(job: Job, pod: PodDescriptor, now: float) -> Version:
     known = job.version(pod.version)
     if known is None:
         return Version.of(max(each.number for each in job.versions) + 1, pod, now)
-    if known.pod != pod:
+    if _filled_in(job, known.pod) != pod:
         raise GalaxyError(
             Status.kJobUpdateFail,
             f"version {pod.version} of {job.job_id} is another pod description already:"
             " give this one another version, or leave the version out",
         )
     return known
+
+
+def _filled_in(job: Job, pod: PodDescriptor) -> PodDescriptor:
+    """As it would be taken today: the release that took it may have filled in less."""
+    return with_defaults(JobDescriptor(type=job.type, pod=pod)).pod
 
 
 def _check_sound(job: Job, asked: JobDescriptor, breakpoint_: int) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from galaxy.protocol import types_pb2
 from galaxy.protocol.types_pb2 import Status
+from galaxy.protocol.words import word
 
 
 class GalaxyError(Exception):
@@ -24,7 +24,4 @@ class GalaxyError(Exception):
 
 def status_name(status: Status) -> str:
     """The name of a status, also of one that a newer build invented."""
-    names: dict[int, str] = types_pb2.Status.DESCRIPTOR.values_by_number  # type: ignore[assignment]
-    if status in names:
-        return types_pb2.Status.Name(status)
-    return f"status {int(status)}"
+    return word(Status, status)

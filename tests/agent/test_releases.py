@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -95,9 +95,14 @@ class EarlierGceTests(MachineTests):
         hello = Hello(role="client", name="ann@desk")
         console = ConsoleStub(self.machine.wait(self.machine.network.dial(ENDPOINT, hello)))
         request = ExecRequest(pod_id=pod_id, command=["true"], session="s")
-        item = ensureDeferred(anext(console.exec(request)))
+
+        async def first() -> None:
+            await anext(console.exec(request))
+
+        refused = Deferred.fromCoroutine(first())
         self.machine.advance(1)
-        return self.failureResultOf(item, GalaxyError).value
+        error: GalaxyError = self.failureResultOf(refused, GalaxyError).value
+        return error
 
     def test_restarts_of_both(self) -> None:
         """The tasks are the same afterwards."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.words import word
 
 Keys = dict[str, Any]
 
@@ -27,7 +28,7 @@ def written(job: pb.JobDescriptor) -> Keys:
         {
             "name": job.name,
             "user": job.user,
-            "type": pb.JobType.Name(job.type) if job.type else None,
+            "type": word(pb.JobType, job.type) if job.type else None,
             "labels": list(job.pod.labels),
             "deploy_step": job.deploy_step,
             "max_per_host": job.max_per_host,
@@ -66,7 +67,7 @@ def _said(keys: Keys) -> Keys:
 def _task(task: pb.TaskDescriptor) -> Keys:
     inline = task.source_type == pb.kSourceTypeBinary
     binary = "" if inline else task.binary.decode("utf-8", "replace")
-    keys: Keys = {"source_type": pb.SourceType.Name(task.source_type), "binary": binary}
+    keys: Keys = {"source_type": word(pb.SourceType, task.source_type), "binary": binary}
     if task.HasField("requirement"):
         keys["requirement"] = _requirement(task.requirement)
     if task.HasField("health"):
@@ -82,8 +83,8 @@ def _task(task: pb.TaskDescriptor) -> Keys:
             "log_size": task.log_bytes,
             "envs": list(task.envs),
             "seccomp": task.seccomp,
-            "mem_isolation_type": memory.Name(task.mem_isolation_type),
-            "cpu_isolation_type": cpu.Name(task.cpu_isolation_type),
+            "mem_isolation_type": word(memory, task.mem_isolation_type),
+            "cpu_isolation_type": word(cpu, task.cpu_isolation_type),
         }
     )
 
