@@ -49,14 +49,14 @@ class Known:
 class Isolation:
     """How tasks are kept apart here: by which control groups, and why it is not more."""
 
-    kind: str  # "cgroup-v1", "cgroup-v2"; "none": without limits, or without boxes
+    kind: str  # "cgroup-v1", "cgroup-v2"; "none": without limits, or without boxes; "": not known
     reason: str = ""
     boxes: bool = True
 
     @property
     def none(self) -> bool:
         """Whether tasks are not both limited and kept from seeing the machine."""
-        return self.kind == "none"
+        return self.kind in {"", "none"}
 
     @classmethod
     def described(cls, engine: DescribeResponse) -> Isolation:
@@ -67,7 +67,7 @@ class Isolation:
         return cls(engine.isolation, engine.isolation_reason, not engine.no_boxes)
 
 
-UNKNOWN_ISOLATION = Isolation("none", "the container engine has not answered yet", boxes=False)
+UNKNOWN_ISOLATION = Isolation("", "the container engine has not answered yet", boxes=False)
 
 
 def admit(

@@ -166,6 +166,11 @@ class Agent:
         """Whether its tasks are held in control groups."""
         return self.facts.isolation not in {"", "none"}
 
+    @property
+    def may_isolate(self) -> bool:
+        """Whether they may be: an agent that has just begun does not know yet."""
+        return self.facts.isolation != "none"
+
     def unfit(self, now: float) -> str:
         """Why it takes no pods at the moment; empty: it takes them."""
         if self.state != kAlive or self.offline:

@@ -21,7 +21,8 @@ def is_home(job: Job, agent: Agent) -> bool:
     """
     Whether a machine should have a pod of the job.
 
-    Not before it has reported: it may have one already.
+    Not before it has reported: it may have one already. While its agent does not know how
+    it isolates, the one that it has stays.
     """
     version = job.latest
     return (
@@ -29,7 +30,7 @@ def is_home(job: Job, agent: Agent) -> bool:
         and not agent.offline
         and bool(agent.instance)
         and agent.labels.issuperset(version.labels)
-        and (agent.isolated or not version.pod.require_isolation)
+        and (agent.may_isolate or not version.pod.require_isolation)
     )
 
 

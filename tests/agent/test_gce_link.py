@@ -100,6 +100,12 @@ class LinkTests(SynchronousTestCase):
         )
         return self.link.execute(request)
 
+    def test_isolation_is_not_known_at_first(self) -> None:
+        """What is not known is not said to be none."""
+        self.assertEqual((self.link.isolation.kind, self.link.isolation.none), ("", True))
+        self.start()
+        self.assertNotEqual(self.link.isolation.kind, "")
+
     def test_unknown_at_first(self) -> None:
         """Until gce has told, what runs is not known, which is not the same as nothing."""
         self.assertIsNone(self.link.picture)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.master.system import find_homes, settle_home
-from galaxy.protocol.types_pb2 import AgentFacts, Resource, kStageRemoved, kSystem
+from galaxy.protocol.types_pb2 import AgentFacts, Resource, kStageRemoved, kStageRunning, kSystem
 from tests.master.examples import NOW, descriptor, facts, machine, picture, placed, submitted
 
 
@@ -27,9 +27,22 @@ class HomeTests(SynchronousTestCase):
 
     def test_one_that_lacks_a_label_or_isolation_is_none(self) -> None:
         machine(self.cluster, "b:1")
-        bare = AgentFacts(total=Resource(millicores=1000, memory=1 << 30), labels=["ssd"])
+        total = Resource(millicores=1000, memory=1 << 30)
+        bare = AgentFacts(total=total, labels=["ssd"], isolation="none")
         machine(self.cluster, "c:1", said=bare)
         self.assertEqual(self.job.homes, {self.agent})
+
+    def test_an_agent_that_has_just_begun_keeps_its_pod(self) -> None:
+        """It does not know yet how it isolates: its container engine has not answered."""
+        placed(self.cluster, self.job, self.agent, 1)
+        (pod,) = self.agent.pods
+        for isolation, stage in (("", kStageRunning), ("cgroup-v1", kStageRunning),
+                                 ("none", kStageRemoved)):  # fmt: skip
+            said = facts(labels=["ssd"])
+            said.isolation = isolation
+            self.cluster.fleet.learn(self.cluster.journal, self.agent, said, 0.0)
+            self.cluster.settle(NOW)
+            self.assertEqual(pod.stage, stage, isolation)
 
     def test_one_that_has_not_reported_is_none_yet(self) -> None:
         """It may have its pod already."""
