@@ -130,6 +130,8 @@ class Reign:
     async def heard(self, request: HeartBeatRequest, peer: IPeer) -> tuple[float, bool]:
         """A heartbeat: the interval until the next, and whether the facts should come with it."""
         agent = self.cluster.fleet.find(request.endpoint)
+        if agent is None and not request.HasField("facts"):  # Note [An empty nexus]
+            return self._settings.heartbeat_s, True
         if agent is None:
             agent = await self.scribe.admit(request.endpoint, request.facts.epoch)
         cluster, now = self.cluster, self._clock.seconds()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from unittest import SkipTest
 from uuid import uuid4
@@ -94,11 +95,11 @@ class CommandTests(TestCase):
         self.assertFalse((self.directory / "new").exists())
 
 
-class MovingHouseTests(ClusterTestCase):
+class HouseTestCase(ClusterTestCase):
     """One master, one agent; a service runs, and a batch has ended."""
 
     cluster: SharedCluster
-    up_options = ("--agents", "1")
+    up_options: tuple[str, ...] = ("--agents", "1")
     refused = 0  # commands that the agent has refused
 
     def setUp(self) -> Deferred[None]:  # type: ignore[override]
@@ -144,6 +145,14 @@ class MovingHouseTests(ClusterTestCase):
         await cluster.galaxy("kill", "-j", late)
         (agent,) = await cluster.json("agents")
         self.assertEqual((agent["epoch"], agent["stale_refusals"]), (epoch, self.refused))
+
+    def assertUntouched(self, pids: dict[str, int]) -> None:
+        """Every process that ran then runs now."""
+        self.assertEqual([p for p in pids.values() if not Path(f"/proc/{p}").exists()], [])
+
+
+class MovingHouseTests(HouseTestCase):
+    """On LevelDB at first."""
 
     async def test_to_zookeeper_and_back(self) -> None:
         """Tasks keep their processes, ended indexes stay ended, both ways."""
@@ -220,6 +229,38 @@ class MovingHouseTests(ClusterTestCase):
         await self.live_in(f"leveldb:{cluster.directory / 'nexus'}")
         await self.assert_nothing_happened()
 
-    def assertUntouched(self, pids: dict[str, int]) -> None:
-        """Every process that ran then runs now."""
-        self.assertEqual([p for p in pids.values() if not Path(f"/proc/{p}").exists()], [])
+
+class ForgottenTests(HouseTestCase):
+    """On a ZooKeeper whose disk is lost."""
+
+    def setUp(self) -> Deferred[None]:  # type: ignore[override]
+        """Start it first."""
+        reason = zookeeper_server.missing()
+        if reason is not None:
+            raise SkipTest(reason)
+        self.servers = zookeeper_server.ZooKeeperServers(Path(self.mktemp()).absolute())
+        self.addCleanup(self.servers.stop)
+        self.nexus = self.servers.url("galaxy")
+        self.up_options = ("--agents", "1", "--masters", "2", "--nexus", self.nexus)
+        return super().setUp()
+
+    async def test_a_backup_is_put_back(self) -> None:
+        """Masters that have seen later changes than the servers know are refused there."""
+        cluster, (server,) = self.cluster, self.servers.servers
+        backup = str(cluster.directory / "backup")
+        await cluster.galaxy("nexus", "backup", backup)
+        server.kill()
+        shutil.rmtree(server.directory / "version-2")
+        server.start()
+        server.wait_ready()
+
+        async def doubted() -> str:
+            return str((await cluster.json("status"))["doubt"])
+
+        await until(doubted)
+        await cluster.galaxy("nexus", "check", expect=5)
+        await cluster.galaxy("nexus", "restore", backup, self.nexus)
+        await cluster.galaxy("down", "--dir", str(cluster.directory), "--keep-tasks")
+        await cluster.up()
+        await cluster.galaxy("leave", "safemode")
+        await self.assert_nothing_happened()

@@ -354,6 +354,11 @@ class AgentTests(MasterTests):
         self.world.agent("a")
         self.assertIn("agents/a:8221", self.world.ensemble.entries)
 
+    def test_a_stranger_is_admitted_when_it_has_said_what_it_is(self) -> None:
+        request = HeartBeatRequest(endpoint="b:1", instance="i")
+        self.assertTrue(self.world.do(self.world.stub.heart_beat(request)).send_facts)
+        self.assertNotIn("agents/b:1", self.world.ensemble.entries)
+
     def test_a_silent_agent_is_dead_and_its_pods_run_elsewhere(self) -> None:
         a, b = self.world.agent("a"), self.world.agent("b")
         self.world.run()
@@ -754,7 +759,8 @@ class InterfaceTests(MasterTests):
 
     def test_a_heartbeat_tells_what_is_used(self) -> None:
         """Each is the latest word; one that says nothing of it changes nothing."""
-        beat = HeartBeatRequest(endpoint="a:1", instance="i", used=PodsUse(millicores=5, memory=7))
+        used = PodsUse(millicores=5, memory=7)
+        beat = HeartBeatRequest(endpoint="a:1", instance="i", facts=facts(), used=used)
         self.world.do(self.world.stub.heart_beat(beat))
         self.world.do(self.world.stub.heart_beat(HeartBeatRequest(endpoint="a:1", instance="i")))
         (agent,) = self.world.do(self.world.stub.list_agents(ListAgentsRequest())).agents
