@@ -9,8 +9,17 @@ from collections.abc import Sequence
 
 from galaxy.agent.records import PodKey
 from galaxy.protocol.master_pb2 import JobOverview
-from galaxy.protocol.types_pb2 import kBatch, kJobFailed, kJobFinished, kUpdateNone, kUpdateSuspend
-from tests.simulation.people import People, Wish
+from galaxy.protocol.types_pb2 import (
+    JobState,
+    JobUpdateState,
+    kBatch,
+    kJobFailed,
+    kJobFinished,
+    kJobSuspended,
+    kUpdateNone,
+)
+from tests.simulation.people import People
+from tests.simulation.wishes import Wish
 from tests.simulation.witness import attempt_of
 from tests.simulation.world import World
 
@@ -49,7 +58,7 @@ def amiss(world: World, people: People) -> str:
 def _astray(wish: Wish, slots: dict[int, int]) -> str:
     if wish.ended:
         return f"it was killed, and {slots} runs" if slots else ""
-    if wish.kind == kBatch:
+    if wish.kind == kBatch or wish.suspended:
         return f"{slots} still runs" if slots else ""
     once = len(slots) == wish.replica and set(slots.values()) == {1}
     return "" if once else f"{wish.replica} are to run, there are {slots}"
@@ -72,12 +81,15 @@ def untold(jobs: Sequence[JobOverview], people: People) -> str:
 
 def _differs(wish: Wish, told: JobOverview) -> str:
     if wish.kind == kBatch:
-        if told.state not in {kJobFinished, kJobFailed}:
+        if told.state not in {kJobFinished, kJobFailed} and not wish.suspended:
             return f"has not ended: {told.finished} and {told.failed} have"
-    elif told.update_state not in {kUpdateNone, kUpdateSuspend}:
-        return "is being updated still"
-    elif told.update_state == kUpdateNone and told.version != wish.version:
-        return f"is at {told.version}, and {wish.version} was acknowledged"
+    elif wish.suspended:
+        if told.state != kJobSuspended:
+            return f"was suspended, and is {JobState.Name(told.state)}"
+    elif told.update_state != kUpdateNone:
+        return f"has an update in state {JobUpdateState.Name(told.update_state)}: {told.reason}"
+    elif told.version not in wish.good:
+        return f"is at {told.version}, and {sorted(wish.good)} was acknowledged"
     elif told.running != wish.replica:
         return f"is said to have {told.running} running of {wish.replica}"
     return ""

@@ -9,7 +9,9 @@ from random import Random
 
 from attrs import define, field, frozen
 
-from tests.simulation.world import RESTART_S, Machine, Process, World
+from galaxy.agent.ports import PortRange
+from galaxy.agent.wellness import Reading
+from tests.simulation.world import LATENCY_S, PORTS, RESTART_S, Machine, Process, World
 
 Undo = Callable[[], None]
 Begin = Callable[[World, Random], tuple[str, Undo] | None]
@@ -215,6 +217,67 @@ def _gce(world: World, rng: Random) -> tuple[str, Undo] | None:
     return f"{machine.gce_name} is gone", back
 
 
+def _upgrade(world: World, rng: Random) -> tuple[str, Undo] | None:
+    """One daemon is stopped as by systemd, and started as another release."""
+    process = rng.choice(world.processes())
+    if not process.alive or process.stopped or process.service is None:
+        return None
+    process.service.stopService()
+    process.build = "2.0" if process.build == "1.0" else "1.0"
+
+    def next_release() -> None:
+        world.kill(process)
+        _restart(world, process)
+
+    return f"{process.name} becomes {process.build}", next_release
+
+
+def _unwell(world: World, rng: Random) -> tuple[str, Undo]:
+    machine = rng.choice(world.machines)
+    machine.condition = Reading(disk=0.99)
+
+    def well() -> None:
+        machine.condition = Reading()
+
+    return f"{machine.agent.name} is unwell", well
+
+
+def _ill(world: World, rng: Random) -> tuple[str, Undo]:
+    """What is asked for its health on a machine does not answer, or not at some ports."""
+    machine = rng.choice(world.machines)
+    ports = PortRange.parse(PORTS).first + rng.randint(0, 3)
+    machine.probes.ill.update(dict.fromkeys(range(ports, ports + 3), "it is ill"))
+    return f"what is asked on {machine.agent.name} is ill", machine.probes.ill.clear
+
+
+def _heavy(world: World, rng: Random) -> tuple[str, Undo]:
+    machine = rng.choice(world.machines)
+    machine.heavy = True
+
+    def light() -> None:
+        machine.heavy = False
+
+    return f"directories on {machine.agent.name} are over their quotas", light
+
+
+def _no_packages(world: World, rng: Random) -> tuple[str, Undo]:
+    world.packages = False
+
+    def there() -> None:
+        world.packages = True
+
+    return "no package can be had", there
+
+
+def _slow_ensemble(world: World, rng: Random) -> tuple[str, Undo]:
+    world.ensemble.latency_s = rng.uniform(0.05, 1.0)
+
+    def fast() -> None:
+        world.ensemble.latency_s = LATENCY_S
+
+    return f"the ensemble is slow: {world.ensemble.latency_s:.2f} s", fast
+
+
 def _slow(world: World, rng: Random) -> tuple[str, Undo]:
     before, world.slowness_s = world.slowness_s, rng.uniform(0.05, 1.0)
 
@@ -254,4 +317,10 @@ KINDS = (
     Fault(_gce, 3, 5.0),
     Fault(_slow, 3),
     Fault(_stale, 5, RESTART_S),
+    Fault(_upgrade, 4, RESTART_S),
+    Fault(_unwell, 3, 20.0),
+    Fault(_ill, 2),
+    Fault(_heavy, 1, 6.0),
+    Fault(_no_packages, 1),
+    Fault(_slow_ensemble, 2, 8.0),
 )

@@ -1,10 +1,10 @@
 """
-Agents with a fault built in, to show that the simulation would see it.
+Agents, and an ensemble, with a fault built in, to show that the simulation would see it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from zope.interface import implementer
 from galaxy.agent.orders import KillOrder
 from galaxy.agent.records import PodKey
 from galaxy.agent.service import AgentAnswers
-from galaxy.nexus.interfaces import Unavailable
+from galaxy.nexus.interfaces import Change, Unavailable
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
     KillPodsResponse,
@@ -32,7 +32,7 @@ from galaxy.protocol.agent_pb2 import (
 from galaxy.protocol.calls import Call
 from galaxy.protocol.services import IAgent
 from tests.simulation.processes import ProcessClock
-from tests.simulation.witness import launched
+from tests.simulation.witness import ENDED, WatchedEnsemble, launched
 from tests.simulation.world import Build, Disk
 
 LATER_S = 0.5
@@ -107,6 +107,25 @@ def _try(work: Callable[[], Any]) -> None:
         return  # nobody listens any more
 
 
+class NotWritten(WatchedEnsemble):
+    """Takes what has ended of a job for written, and does not write it."""
+
+    def commit(self, changes: Sequence[Change], epoch: int) -> None:
+        """Apply the others."""
+        super().commit([each for each in changes if not each.key.startswith(ENDED)], epoch)
+
+
+class NotFenced(WatchedEnsemble):
+    """Takes what is written in a reign that is over."""
+
+    def commit(self, changes: Sequence[Change], epoch: int) -> None:
+        """Apply all."""
+        super().commit(changes, max(epoch, self.epoch))
+        self.witness.wrote(epoch, self.epoch)
+
+
 NO_EPOCHS = Build(answers=Credulous)
 ANSWERS_FIRST = Build(disk=_answers_first)
 NOT_IDEMPOTENT = Build(answers=Forgetful)
+NOT_WRITTEN = Build(ensemble=NotWritten)
+NOT_FENCED = Build(ensemble=NotFenced)

@@ -31,6 +31,7 @@ class ProcessClock:
         self._alive = True
         self._stopped = False
         self._calls: list[IDelayedCall] = []
+        self._enough = _PRUNE
 
     def seconds(self) -> float:
         """The time, as this process believes it to be."""
@@ -49,8 +50,9 @@ class ProcessClock:
             if self._alive:
                 callable(*args, **kwargs)
 
-        if len(self._calls) > _PRUNE:
+        if len(self._calls) > self._enough:
             self._calls = [call for call in self._calls if call.active()]
+            self._enough = 2 * len(self._calls) + _PRUNE
         real = delay / self._rate + (_STOPPED_S if self._stopped else 0.0)
         call = self._clock.callLater(real, ring)
         self._calls.append(call)

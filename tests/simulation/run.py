@@ -5,6 +5,7 @@ One run: a cluster, its users, and what befalls them, all of it drawn from one s
 from __future__ import annotations
 
 import gc
+import os
 import tempfile
 from pathlib import Path
 from random import Random
@@ -21,13 +22,17 @@ from galaxy.protocol.statuses import GalaxyError
 from tests.simulation.convergence import DOUBLED_S, SETTLED_S, amiss, doubled, untold
 from tests.simulation.faults import Faults
 from tests.simulation.history import History, Violation
+from tests.simulation.laws import Laws
+from tests.simulation.operators import Operators
 from tests.simulation.people import People
 from tests.simulation.world import Build, World
 
 CHAOS_S = 40.0
 LOOK_S = 1.0
 CALM_S = 3.0
+QUIET = 0.1  # of the runs have no faults
 GENUINE = Build()
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
 @define(eq=False)
@@ -36,9 +41,12 @@ class Run:
 
     world: World
     people: People
+    operators: Operators
     faults: Faults
+    laws: Laws
     rng: Random
     _doubled: dict[tuple[str, int], float] = field(factory=dict)
+    _asking: bool = False
 
     @classmethod
     def of(cls, seed: int, directory: Path, build: Build = GENUINE) -> Run:
@@ -52,21 +60,27 @@ class Run:
         for _ in range(rng.randint(2, 4)):
             world.add_machine()
         people = People(world, Random(f"people {seed}"))
-        return cls(world, people, Faults(world, Random(f"faults {seed}")), rng)
+        operators = Operators(world, people, Random(f"operators {seed}"))
+        laws = Laws(world, people, operators, quiet=rng.random() < QUIET)
+        faults = Faults(world, Random(f"faults {seed}"))
+        return cls(world, people, operators, faults, laws, rng)
 
     def go(self) -> None:
         """From the beginning to the end. Raises `Violation`."""
         for process in self.world.processes():
             self.world.start(process)
         self._pass(2.0)
+        self.operators.label()
         self.people.submit()
         until = self.world.clock.seconds() + CHAOS_S
         pace_s = self.rng.uniform(1.0, 5.0)  # between faults
         while self.world.clock.seconds() < until:
             self._pass(self.rng.expovariate(1 / pace_s))
-            self.faults.strike()
+            if not self.laws.quiet:
+                self.faults.strike()
             if self.rng.random() < pace_s / 4.0:
-                self.people.act()
+                self._ask()
+                (self.operators if self.rng.random() < 0.2 else self.people).act()
         self.faults.end()
         self.world.history.note("calm", "nothing goes wrong any more")
         self._settle()
@@ -83,17 +97,26 @@ class Run:
         problem = self._problem()
         if problem:
             self.world.history.breach(f"what had settled has not: {problem}")
+        self.laws.evidence()
         self.world.history.note("settled", "everything is as it was wished")
         self.world.history.check()
 
     def _problem(self) -> str:
-        return amiss(self.world, self.people) or self._untold()
+        if not self.operators.end():
+            return "an operator waits for an answer"
+        if any(wish.open for wish in self.people.wishes):
+            self._pass(LOOK_S)
+            return "an owner waits for an answer"
+        told = self._untold()
+        return amiss(self.world, self.people) or told
 
     def _untold(self) -> str:
         answer: list[str] = []
 
         def told(jobs: list[JobOverview]) -> None:
+            self.laws.told(jobs)
             answer.append(untold(jobs, self.people))
+            self.people.tend(jobs)
 
         Deferred.fromCoroutine(self.people.jobs()).addCallback(told).addErrback(self._refused)
         self._pass(LOOK_S)
@@ -111,7 +134,19 @@ class Run:
             self._look()
             self.world.history.check()
 
+    def _ask(self) -> None:
+        """Some owner looks at the jobs, when the last who did so has seen them."""
+        if not self._asking:
+            self._asking = True
+            asked = Deferred.fromCoroutine(self.people.jobs())
+            asked.addCallback(self.laws.told).addErrback(self._refused)
+            asked.addCallback(self._has_asked)
+
+    def _has_asked(self, _: object) -> None:
+        self._asking = False
+
     def _look(self) -> None:
+        self.laws.look()
         now = self.world.clock.seconds()
         for machine in self.world.machines:
             self.world.look(machine)
@@ -126,7 +161,7 @@ def simulate(seed: int, build: Build = GENUINE) -> History:
     """The history of a seed; see `History.broken` for whether all went well."""
     gc.disable()  # Note [The dead], in `tests.simulation.world`
     try:
-        with tempfile.TemporaryDirectory(prefix="galaxy-simulation-") as directory:
+        with tempfile.TemporaryDirectory(prefix="galaxy-simulation-", dir=MEMORY) as directory:
             run = Run.of(seed, Path(directory), build)
             history = _history(run)
             run.world.bury()

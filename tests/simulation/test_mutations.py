@@ -1,4 +1,4 @@
-"""The simulation sees: agents with a fault built in are found out within 200 seeds."""
+"""The simulation sees: daemons with a fault built in are found out within 200 seeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import gc
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.simulation.mutations import ANSWERS_FIRST, NO_EPOCHS, NOT_IDEMPOTENT
+from tests.simulation.mutations import (
+    ANSWERS_FIRST,
+    NO_EPOCHS,
+    NOT_FENCED,
+    NOT_IDEMPOTENT,
+    NOT_WRITTEN,
+)
 from tests.simulation.run import simulate
 from tests.simulation.world import Build
 
@@ -14,16 +20,16 @@ SEEDS = 200
 
 
 class MutationTests(SynchronousTestCase):
-    """One rule is taken away from all agents; what it protects from happens, and is seen."""
+    """One rule is taken away from all of a kind; what it protects from happens, and is seen."""
 
     def tearDown(self) -> None:
         """Broken agents fail in many ways."""
         gc.collect()
         self.flushLoggedErrors()
 
-    def found(self, build: Build, law: str) -> None:
+    def found(self, build: Build, law: str, first: int = 1) -> None:
         """A seed breaks the law that the mutation is about."""
-        for seed in range(1, SEEDS + 1):
+        for seed in range(first, first + SEEDS):
             if any(law in breach for breach in simulate(seed, build).broken):
                 return
         self.fail(f"{SEEDS} seeds did not find it")
@@ -39,3 +45,11 @@ class MutationTests(SynchronousTestCase):
     def test_not_idempotent(self) -> None:
         """A command that comes twice ends what runs."""
         self.found(NOT_IDEMPOTENT, "nobody ordered it")
+
+    def test_what_has_ended_is_not_written(self) -> None:
+        """The next reign does not know what people were told of."""
+        self.found(NOT_WRITTEN, "had ended, now it is")
+
+    def test_not_fenced(self) -> None:
+        """Who leads no more writes on."""
+        self.found(NOT_FENCED, "wrote in epoch", first=50)

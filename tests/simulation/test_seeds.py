@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.nexus.interfaces import Unavailable
 from tests.simulation.run import simulate
 
-PART = 60
+PART = 45
 
 
 class SeedsTests(SynchronousTestCase):
@@ -28,28 +28,28 @@ class SeedsTests(SynchronousTestCase):
                 self.fail("\n".join([f"seed {seed}: {history.broken[0]}", *history.lines]))
 
     def test_first(self) -> None:
-        """The first sixty."""
+        """The first forty-five."""
         self.clean(0)
 
     def test_second(self) -> None:
-        """The second sixty."""
+        """The second forty-five."""
         self.clean(1)
 
     def test_third(self) -> None:
-        """The third sixty."""
+        """The third forty-five."""
         self.clean(2)
 
     def test_fourth(self) -> None:
-        """The fourth sixty."""
+        """The fourth forty-five."""
         self.clean(3)
 
     def test_fifth(self) -> None:
-        """The fifth sixty."""
+        """The fifth forty-five."""
         self.clean(4)
 
     def test_found(self) -> None:
-        """Those that found a fault of the product once."""
-        for seed in (323, 643, 761, 905, 1641, 2025, 3301):
+        """Those that found a fault of the product once, not all of them by what they draw now."""
+        for seed in (56, 323, 643, 761, 905, 1641, 2025, 3301):
             self.assertEqual(simulate(seed).broken, [])
 
     def test_again(self) -> None:

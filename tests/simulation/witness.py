@@ -10,7 +10,10 @@ Laws told of here (all are safety; liveness is in `tests.simulation.convergence`
 * what runs until it is stopped is stopped by order alone;
 * two attempts at a slot never run side by side on one machine;
 * what runs on a machine fits into it;
-* an index that the nexus has as ended is not begun again.
+* an index that the nexus has as ended is not begun again;
+* the nexus takes nothing from a reign that is over.
+
+More laws: `tests.simulation.laws`.
 """
 
 from __future__ import annotations
@@ -52,6 +55,9 @@ from galaxy.stored import FINISHED
 from tests.simulation.history import History
 
 Slot = tuple[str, int]
+
+ENDED = f"{FINISHED}/"
+"""Below this the nexus has the indexes that have ended."""
 
 REPEATED = 0.1
 """The share of the commands to run pods that come twice, as after a lost answer."""
@@ -138,12 +144,17 @@ class Witness:
     def committed(self, changes: Sequence[Change]) -> None:
         """The nexus has these changes for good."""
         for change in changes:
-            if isinstance(change, Put) and change.key.startswith(f"{FINISHED}/"):
+            if isinstance(change, Put) and change.key.startswith(ENDED):
                 job_id = change.key.split("/")[1]
                 for index in sorted(set().union(*read_finished(change.value))):
                     if (job_id, index) not in self.ended:
                         self.ended[job_id, index] = self.now()
                         self.history.note("ended", f"{job_id}.{index}")
+
+    def wrote(self, epoch: int, highest: int) -> None:
+        """The nexus took what was written in a reign, when another was the highest."""
+        if 0 < epoch < highest:
+            self.history.breach(f"somebody wrote in epoch {epoch}, after epoch {highest}")
 
     def remembers(self, seen: Seen, written: set[str]) -> None:
         """An agent's disk holds these pods."""
@@ -197,6 +208,7 @@ class WatchedEnsemble(MemoryEnsemble):
     def commit(self, changes: Sequence[Change], epoch: int) -> None:
         """Apply all or raise."""
         super().commit(changes, epoch)
+        self.witness.wrote(epoch, self.epoch)
         self.witness.committed(changes)
 
 

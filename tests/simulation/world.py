@@ -13,19 +13,21 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from galaxy.agent.agent import Agent
 from galaxy.agent.console.memory import MemoryChannels
-from galaxy.agent.delivery.sources import FileSource
+from galaxy.agent.delivery.fetch import FetchError, Have, ISink, ISource, Tag
 from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine as Size
 from galaxy.agent.probes import MemoryProbes
+from galaxy.agent.storage.quotas import Weight
 from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
+from galaxy.agent.wellness import Reading
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
@@ -42,6 +44,7 @@ from galaxy.scheduler.service import Scheduler
 from galaxy.settings import AgentSettings, MasterSettings
 from tests.simulation.history import History
 from tests.simulation.processes import ProcessClock
+from tests.simulation.timeline import Timeline
 from tests.simulation.witness import Seen, WatchedAgent, WatchedEnsemble, WatchedNetwork, Witness
 
 # Note [The dead]: a process that was killed leaves objects in this one. When Python
@@ -49,11 +52,20 @@ from tests.simulation.witness import Seen, WatchedAgent, WatchedEnsemble, Watche
 # the simulation, nor does it happen at the same time in every run. So they are kept to
 # the end, and the collector rests meanwhile. Agents, which wait for much, let go at once.
 
+MIB = 1 << 20
 GIB = 1 << 30
 MILLICORES = 4000
 RESTART_S = 2.0
+LATENCY_S = 0.002
 POD = b"pod/"
 ENDLESS = "web"  # jobs whose names begin so have pods that run until they are stopped
+CHECKED = "checked"  # those of these are asked for their health, and weighed
+LABEL = "fast"
+PACKAGE = b"http://packages/one.tar.gz"
+DISKS = 16
+DISK_MIB = 1024  # of one volume
+PORTS = "20000-20015"
+UNWELL_AFTER_S, DRAIN_AFTER_S = 3.0, 6.0
 TURN_S = 0.001
 WRONG_BY_S = 20.0
 DRIFT = 0.002
@@ -63,16 +75,37 @@ Disk = Callable[[Callable[[], Any]], Deferred[Any]]
 
 @frozen(eq=False)
 class Build:
-    """What agents are made of; a mutation is another build."""
+    """What agents, and the ensemble, are made of; a mutation is another build."""
 
     answers: Callable[[Any], Any] = lambda answers: answers  # of an IAgent, another
     disk: Callable[[ProcessClock, Random], Disk] = lambda clock, rng: partial(_slowly, clock, rng)
+    ensemble: type[WatchedEnsemble] = WatchedEnsemble
 
 
 @implementer(IGceSpawner)
 class _NoSpawner:
     def spawn(self) -> None:
         """gce is started by the world."""
+
+
+@implementer(ISource)
+@frozen(eq=False)
+class _Source:
+    """Where packages come from, as long as they can be had."""
+
+    world: World
+
+    def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
+        """A package, slowly."""
+        return Deferred.fromCoroutine(self._fetch(sink))
+
+    async def _fetch(self, sink: ISink) -> bool:
+        await deferLater(self.world.clock, 0.3)
+        if not self.world.packages:
+            raise FetchError("nobody answers")
+        sink.begin(0, 1, Tag())
+        sink.write(b"-")
+        return True
 
 
 @define(eq=False)
@@ -87,6 +120,7 @@ class Process:
     nexus: MemoryNexus | None = None
     service: Master | Scheduler | Agent | None = None
     stopped: bool = False
+    build: str = "1.0"
 
     @property
     def alive(self) -> bool:
@@ -104,6 +138,9 @@ class Machine:
     gce: MemoryGce
     gce_clock: ProcessClock
     database: MemoryDatabase = field(factory=MemoryDatabase)
+    probes: MemoryProbes = field(factory=MemoryProbes)
+    condition: Reading = field(factory=Reading)
+    heavy: bool = False  # what is weighed on it is over its quota
     on: bool = True
 
     @property
@@ -113,7 +150,17 @@ class Machine:
 
     def endless(self) -> list[ProcessId]:
         """Those of them that do not end by themselves."""
-        return [each for each in self.mains() if each.container.startswith(ENDLESS)]
+        return [
+            live.process
+            for live in self.gce.machine.live.values()
+            if live.process.name.startswith("main")
+            and live.process.container.startswith(ENDLESS)
+            and live.behaviour.run_s is None
+        ]
+
+    def weigh(self, directory: str, _enough: int) -> Weight:
+        """What a directory is said to hold."""
+        return Weight(1 << 50 if self.heavy and f"/{CHECKED}" in directory else 0)
 
     def written(self) -> set[str]:
         """The attempts that are on its disk, whether or not that can be read now."""
@@ -134,9 +181,10 @@ class World:
     directory: Path
     seed: int
     build: Build = field(factory=Build)
-    clock: Clock = field(factory=Clock)
+    clock: Timeline = field(factory=Timeline)
     slowness_s: float = 0.002  # of the network
     quorum: bool = True
+    packages: bool = True  # they can be had
     history: History = field(init=False)
     witness: Witness = field(init=False)
     network: LoopbackNetwork = field(init=False)
@@ -156,7 +204,7 @@ class World:
         self.witness = Witness(self.history, self.clock.seconds, self._millicores)
         self._rng = Random(f"world {self.seed}")
         self.network = LoopbackNetwork(self.clock, delay=self._delay)
-        self.ensemble = WatchedEnsemble(self.clock, latency_s=0.002)
+        self.ensemble = self.build.ensemble(self.clock, latency_s=LATENCY_S)
         self.ensemble.witness = self.witness
 
     # -- who is there ------------------------------------------------------------------
@@ -175,15 +223,10 @@ class World:
         """One more machine, with gce and agent."""
         endpoint = f"10.0.0.{len(self.machines) + 1}:8221"
         seen = Seen(endpoint, MILLICORES)
-        clock = ProcessClock(self.clock)
-        machine = Machine(
-            seen,
-            Process(endpoint, lambda process: self._start_agent(machine, process), 0.0, 0.0),
-            self.directory / endpoint.replace(":", "-"),
-            self._gce(seen, clock),
-            clock,
-        )
-        machine.agent = self._process(endpoint, machine.agent.start)
+        agent = self._process(endpoint, lambda process: self._start_agent(machine, process))
+        clock = self._clock_of(agent)
+        directory = self.directory / endpoint.replace(":", "-")
+        machine = Machine(seen, agent, directory, self._gce(seen, clock), clock)
         self.machines.append(machine)
         self.serve_gce(machine)
 
@@ -205,7 +248,7 @@ class World:
         if process.alive:
             return
         self._starts += 1
-        process.clock = ProcessClock(self.clock, process.offset_s, process.drift)
+        process.clock = self._clock_of(process)
         process.nexus = MemoryNexus(self.ensemble)
         process.nexus.connected = self.quorum
         process.start(process)
@@ -263,7 +306,7 @@ class World:
     def switch_on(self, machine: Machine) -> None:
         """It boots again, with an empty gce."""
         machine.on = True
-        machine.gce_clock = ProcessClock(self.clock)
+        machine.gce_clock = self._clock_of(machine.agent)
         machine.gce = self._gce(machine.seen, machine.gce_clock)
         machine.seen.begun.clear()
         machine.seen.running.clear()
@@ -280,7 +323,7 @@ class World:
         """Let time pass, from one thing that happens to the next."""
         until = self.clock.seconds() + seconds
         while (left := until - self.clock.seconds()) > 0:
-            due = min((call.getTime() for call in self.clock.getDelayedCalls()), default=until)
+            due = min(until, self.clock.next_due())
             self.clock.advance(min(left, max(TURN_S, due - self.clock.seconds())))
 
     # -- how they are made -------------------------------------------------------------
@@ -288,6 +331,10 @@ class World:
     def _process(self, name: str, start: Callable[[Process], None]) -> Process:
         offset = self._rng.uniform(-WRONG_BY_S, WRONG_BY_S)
         return Process(name, start, offset, self._rng.uniform(-DRIFT, DRIFT))
+
+    def _clock_of(self, process: Process) -> ProcessClock:
+        """What a process there has for a clock; all on a machine have the same."""
+        return ProcessClock(self.clock, process.offset_s, process.drift)
 
     def _start_master(self, process: Process) -> None:
         assert process.clock is not None
@@ -300,7 +347,7 @@ class World:
             lambda: nexus,
             settings,
             self._chance(process),
-            "simulated",
+            process.build,
         )
         process.service.startService()
 
@@ -327,24 +374,30 @@ class World:
         around = Surroundings(
             clock=clock,
             rng=rng,
-            machine=Size(process.name, 64, 512 * GIB),
+            machine=Size(process.name, 64, 512 * GIB, disk_bytes=DISKS * DISK_MIB * MIB),
             users=Users(1000),
             network=WatchedNetwork(self.network, partial(self._watched, machine)),
             discovery=nexus,
             open_database=lambda: machine.database,
             disk=self.build.disk(clock, self._rng),
             in_thread=maybeDeferred,
-            sources={"file": FileSource(maybeDeferred)},
+            sources={"http": _Source(self)},
             gce_address=_gce_address(machine.seen),
             spawner=_NoSpawner(),
-            probes=MemoryProbes(),
+            probes=machine.probes,
             channels=MemoryChannels(),
+            condition=lambda: machine.condition,
+            weigh=machine.weigh,
+            build=process.build,
         )
         settings = AgentSettings(
             endpoint=process.name,
             data_dir=str(machine.directory),
             millicores=MILLICORES,
-            memory_bytes=64 * GIB,
+            memory_bytes=MILLICORES * MIB,
+            dynamic_ports=PORTS,
+            unwell_after_s=UNWELL_AFTER_S,
+            drain_after_s=DRAIN_AFTER_S,
         )
         process.service = Agent(
             settings, around, partial(self._agent_ends, machine), self.history.breach
@@ -373,7 +426,7 @@ class World:
             if process.name.startswith("main"):
                 running = [each for each in gce.running() if each.name.startswith("main")]
                 self.witness.began(seen, process, running)
-            return usual(process, spec)
+            return evolve(usual(process, spec), term_s=self._rng.choice([0.0, 0.0, 0.5, 3.0]))
 
         gce = MemoryGce(clock, behave)
         return gce
