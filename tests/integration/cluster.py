@@ -74,15 +74,17 @@ async def until(question: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @define
 class LocalCluster:
-    """One `galaxy up`. `directory` is the cluster's DIR."""
+    """One `galaxy up`. `directory` is the cluster's DIR; `environment` is that of its daemons."""
 
     directory: Path
     options: tuple[str, ...] = field(default=())
+    environment: Mapping[str, str] = field(factory=dict)
 
     async def galaxy(self, *arguments: str, expect: int = 0) -> str:
         """Run `galaxy` against this cluster; its stdout. Another status is an error."""
         config = str(self.directory / "galaxy.toml")
-        ended = await run(GALAXY, *arguments, env={"GALAXY_CONFIG": config})
+        env = {"GALAXY_CONFIG": config, **self.environment}
+        ended = await run(GALAXY, *arguments, env=env)
         if ended.status != expect:
             raise AssertionError(
                 f"galaxy {' '.join(arguments)}: status {ended.status}, not {expect}\n"
