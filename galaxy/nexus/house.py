@@ -11,7 +11,7 @@ nexus is higher than any in the old one, or agents would obey nobody there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from attrs import frozen
@@ -120,19 +120,24 @@ async def move(source: House, target: House, clock: IReactorTime, *, replace: bo
 
     Raises `Unfit` and `NexusError`.
     """
-    await _to_leave(source)
+    await _to_leave(source, target)
     async with alone(source, clock) as epoch:
-        found = await _to_leave(source)
+        found = await _to_leave(source, target)
+
+        async def leave() -> None:
+            await source.nexus.commit([Put(MOVED, target.name.encode())], epoch)
+
         what = f"the copy from {source.name}"
-        await fill(target, found.values, what, clock, epoch, replace=replace)
-        await source.nexus.commit([Put(MOVED, target.name.encode())], epoch)
+        await fill(target, found.values, what, clock, epoch, replace=replace, filled=leave)
     return found
 
 
-async def _to_leave(house: House) -> Held:
-    found = await whole(house)
+async def _to_leave(source: House, target: House) -> Held:
+    found = await whole(source)
     if found.moved:
-        raise Unfit(f"{house.name} was left: all that it held is at {found.moved} now")
+        again = found.moved == target.name and (await held(target)).unfinished
+        if not again:
+            raise Unfit(f"{source.name} was left: all that it held is at {found.moved} now")
     return found
 
 
@@ -151,11 +156,13 @@ async def fill(
     above: int,
     *,
     replace: bool,
+    filled: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """
     Have the target hold these values and nothing else; its epochs go on above `above`.
 
-    Unless `replace`, it must be empty. `what` is said of it if this does not end.
+    Unless `replace`, it must be empty. `what` is said of it if this does not end. `filled` is
+    called when all is there, before it is said to be whole.
     """
     nexus = target.nexus
     async with alone(target, clock, above) as epoch:
@@ -173,6 +180,8 @@ async def fill(
         after = {key: entry.value for key, entry in (await nexus.scan("")).items()}
         if after != {**values, UNFINISHED: mark.value}:
             raise NexusError(f"what is read in {target.name} is not what was written there")
+        if filled is not None:
+            await filled()
         await nexus.commit([Delete(UNFINISHED)], epoch)
 
 
