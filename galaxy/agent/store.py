@@ -97,7 +97,8 @@ class AgentStore:
             raise CannotOpen(
                 "the agent's store",
                 f"it holds a record that cannot be read ({error!r})",
-                "restore it, or move it away: the agent then begins with no pods",
+                "start the release that wrote it, or restore it, or move it away: the agent then"
+                " begins with no pods",
             ) from error
         self._database.write({_STARTS: b"%d" % remembered.starts})
         return remembered

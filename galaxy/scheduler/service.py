@@ -73,13 +73,14 @@ class Scheduler(Service):
         policy: Policy,
         rng: random.Random,
         name: str = "scheduler",
+        build: str = "",
     ) -> None:
         self.setName("scheduler")
         self.picture = Picture(policy, rng)
         self.rounds = 0
         self._clock = clock
         self._rng = rng
-        hello = Hello(role="scheduler", name=name)
+        hello = Hello(role="scheduler", name=name, build=build)
         served = [Served(SCHEDULER, DryRuns(self.picture))]
         self._link = LeaderLink(clock, network, discovery, hello, rng, serve=served)
         self._loop: Deferred[None] = succeed(None)

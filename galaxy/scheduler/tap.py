@@ -10,7 +10,7 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.python import usage
 
-from galaxy.daemon import DaemonOptions, find_masters, with_manhole
+from galaxy.daemon import DaemonOptions, build, find_masters, with_manhole
 from galaxy.protocol.tcp import TcpNetwork
 from galaxy.scheduler.score import POLICIES
 from galaxy.scheduler.service import Scheduler
@@ -52,6 +52,7 @@ def makeService(options: Options) -> MultiService:
         policy=POLICIES[options["policy"]],
         rng=random.Random(),  # noqa: S311 -- ties are no secrets
         name=f"{socket.gethostname()}:{os.getpid()}",
+        build=build(),
     )
     parts = MultiService()
     masters.setServiceParent(parts)

@@ -81,6 +81,15 @@ class StoreTests(SynchronousTestCase):
             with self.assertRaises(CannotOpen):
                 AgentStore(database, maybeDeferred).load()
 
+    def test_later_release(self) -> None:
+        """A phase that is not known is not guessed at: it says whose the record is."""
+        database = MemoryDatabase()
+        database.write({b"pod/web_1.0.1": encode_pod(POD).replace(b"waiting", b"dreaming")})
+        with self.assertRaises(CannotOpen) as caught:
+            AgentStore(database, maybeDeferred).load()
+        for words in ("dreaming", "start the release that wrote it"):
+            self.assertIn(words, str(caught.exception))
+
     def test_failure(self) -> None:
         """A write that fails says so, and changed nothing."""
         database = MemoryDatabase()
