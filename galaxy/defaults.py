@@ -38,8 +38,9 @@ def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
     """
     A copy with all filled in that the rest of Galaxy need not guess.
 
-    The restart policy by type, port names, shares of tasks that ask for nothing,
-    ports that only a task names, times of health checks, and the version.
+    The restart policy by type, isolation for private networks, port names, shares of
+    tasks that ask for nothing, ports that only a task names, times of health checks, and
+    the version.
     Doing it twice changes nothing. `deploy_step` 0 stays: no bound.
     """
     full = pb.JobDescriptor()
@@ -55,6 +56,8 @@ def with_defaults(job: pb.JobDescriptor) -> pb.JobDescriptor:
         full.replica = 0
     full.update.min_healthy_s = full.update.min_healthy_s or 1.0
     full.update.healthy_deadline_s = full.update.healthy_deadline_s or 300.0
+    if pod.network == pb.kNetworkPrivate:  # without a box it would have that of the machine
+        pod.require_isolation = True
     _name_ports(pod.requirement.ports)
     _share_out(pod)
     for task in pod.tasks:

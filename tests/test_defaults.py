@@ -44,6 +44,13 @@ class DefaultsTests(SynchronousTestCase):
         self.assertEqual((first.cpuset, second.cpuset), ("0", "0-1"))
         self.assertEqual((first.read_bytes_ps, second.read_bytes_ps), (0, 0))
 
+    def test_a_private_network_needs_isolation(self) -> None:
+        """No machine takes the pod that would put it into its own."""
+        job = sound_job()
+        self.assertFalse(with_defaults(job).pod.require_isolation)
+        job.pod.network = pb.kNetworkPrivate
+        self.assertTrue(with_defaults(job).pod.require_isolation)
+
     def test_every_port_has_a_name(self) -> None:
         job = sound_job()
         job.pod.requirement.ports.add(port=9000)
