@@ -35,22 +35,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
 
 import galaxy
-from galaxy.gce import record
+from galaxy.gce import record, requests
 from galaxy.gce.boxable import why_no_boxes
 from galaxy.gce.cgroups import Allowance, ICgroups
 from galaxy.gce.containment import find_cgroups
-from galaxy.gce.cradle import BOX as BOXED
-from galaxy.gce.cradle import HOST
+from galaxy.gce.launcher import asked_of_cradle
 from galaxy.gce.procfs import boot_id
 from galaxy.gce.record import ProcessId, Spec
 from galaxy.gce.records import Records
 from galaxy.gce.requests import rights_of
 from galaxy.gce.spawn import Cradle, spawn_cradle
+from galaxy.gce.templates import TemplateKeys
 from galaxy.protocol import gce_pb2
 from galaxy.protocol.gce_pb2 import (
     ExecuteRequest,
@@ -72,13 +71,17 @@ USER = "nobody" if os.geteuid() == 0 else ""
 BOXES = not why_no_boxes()
 # As an agent has it: what the machine has for all, /tmp, a workspace.
 WRITABLE = ("/tmp", "/var/tmp", "/home/pod")  # noqa: S108  (of the task's box)
-BOX = record.Box(
-    "bench.0",
-    (
-        *(record.Bind(path, path) for path in HOST_DIRS),
-        *(record.Bind(tempfile.gettempdir(), path, writable=True) for path in WRITABLE),
-    ),
+ASKED = gce_pb2.Box(
+    hostname="bench.0",
+    binds=[
+        *(gce_pb2.Bind(source=path, target=path) for path in HOST_DIRS),
+        *(
+            gce_pb2.Bind(source=tempfile.gettempdir(), target=path, writable=True)
+            for path in WRITABLE
+        ),
+    ],
 )
+BOX = requests.box(ASKED)
 MILLICORES, MEMORY, PIDS = 1000, 64 << 20, 64
 KEEPERS = 100
 GOAL_SHARE, GOAL_P99_MS, GOAL_PSS_MB = 0.80, 20.0, 0.5
@@ -112,6 +115,7 @@ class KeeperLoop:
         self._cradle.socket.recv(4096)
         self._numbers = itertools.count()
         self._boot = boot_id()
+        self._keys = TemplateKeys()
         self._box: record.Box | None = None
 
     def run(self, launches: int, in_flight: int, *, boxed: bool) -> float:
@@ -171,8 +175,7 @@ class KeeperLoop:
             box=self._box,
         )
         self._records.write_spec(process, spec)
-        way = HOST if self._box is None else BOXED
-        self._cradle.socket.send(way + str(process).encode())
+        self._cradle.socket.send(asked_of_cradle(process, spec, self._keys))
 
     def _finish(self, process: ProcessId) -> None:
         ended = self._records.read(process).ended
@@ -261,7 +264,7 @@ class Engine:
             stdout_path=str(self._directory / "out"),
             stderr_path=str(self._directory / "err"),
             limits=Limits(millicores=MILLICORES, memory=MEMORY, pids=PIDS),
-            box=gce_pb2.Box(**asdict(BOX)) if BOXES else None,
+            box=ASKED if BOXES else None,
         )
 
     def _spawn(self) -> subprocess.Popen[bytes]:

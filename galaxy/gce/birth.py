@@ -14,7 +14,7 @@ import signal
 import time
 from typing import Any, NoReturn
 
-from galaxy.gce.box import enter
+from galaxy.gce.box import Template, enter
 from galaxy.gce.kernel import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -81,12 +81,12 @@ def visit_neighbour() -> int:
     return fd
 
 
-def bear(parent: int, say: int, neighbour: int | None) -> NoReturn:
+def bear(parent: int, say: int, neighbour: int | None, template: Template | None) -> NoReturn:
     """
     Claim the record and become the task, or write the reason to `say`.
 
     `parent` is the keeper, as this process sees it. `say` is closed by a successful exec.
-    `neighbour`: see `visit_neighbour`.
+    `neighbour`: see `visit_neighbour`. `template`: of its box.
     """
     try:
         die_with_parent()
@@ -102,7 +102,7 @@ def bear(parent: int, say: int, neighbour: int | None) -> NoReturn:
         os.write(say, f"cannot claim the process: {error.strerror}".encode())
         os._exit(127)
     try:
-        _become(parent, neighbour)
+        _become(parent, neighbour, template)
     except _RefusedError as error:
         os.write(say, str(error).encode()[:4096])
     except BaseException as error:  # noqa: BLE001  (nothing may return into the keeper's code)
@@ -131,7 +131,7 @@ def oom_kills(path: str) -> int:
     return 0
 
 
-def _become(parent: int, neighbour: int | None) -> NoReturn:
+def _become(parent: int, neighbour: int | None, template: Template | None) -> NoReturn:
     os.umask(0o022)
     with open(SPEC, "rb") as file:
         spec = _SINCE | json.load(file)
@@ -150,7 +150,7 @@ def _become(parent: int, neighbour: int | None) -> NoReturn:
         _record_start(spec)
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
-    _enter(spec, neighbour)
+    _enter(spec, neighbour, template)
     with _Step(f"cannot enter {spec['cwd']}"):
         os.chdir(spec["cwd"])
     _renounce(spec)
@@ -171,7 +171,7 @@ def _become(parent: int, neighbour: int | None) -> NoReturn:
         os.execve("/bin/sh", ["/bin/sh", "-c", spec["command"]], environment)  # noqa: S606
 
 
-def _enter(spec: dict[str, Any], neighbour: int | None) -> None:
+def _enter(spec: dict[str, Any], neighbour: int | None, template: Template | None) -> None:
     """Go where the task is to be: another's box, one of its own, or the machine itself."""
     if neighbour is not None:
         if neighbour < 0:
@@ -181,9 +181,9 @@ def _enter(spec: dict[str, Any], neighbour: int | None) -> None:
             set_namespaces(neighbour, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET)
             os.fchdir(root)
             os.chroot(".")
-    elif spec["box"]:
+    elif template is not None:
         with _Step("cannot make a box"):
-            enter(spec["box"], as_root=not spec["uid"])
+            enter(spec["box"], template, as_root=not spec["uid"])
     elif spec["uid"]:
         with _Step(f"cannot enter {spec['cwd']}"):
             open_passage(spec["cwd"], spec["uid"], [spec["gid"], *spec["groups"]])

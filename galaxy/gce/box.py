@@ -1,11 +1,16 @@
 """
-The inside of a box: what a task sees of the machine. Called between fork and exec, as root.
+The inside of a box: what a task sees of the machine. As root.
 
 A root of its own, which cannot be written to: a small file system in memory with the
 way to what was bound, /proc of its own process ids, /sys without the control
 groups, a /dev of its own. What is bound is copied, and made read-only if it should be, before it is
 put in place; and it is put in place when the machine's own root can no longer be reached by a
 path: so no symbolic link, wherever it points, leads a mount astray.
+
+What boxes have in common is made once, as a template (`galaxy.gce.template`): a namespace of
+mounts without the machine's root. A task goes into a copy of it (`enter`, called between fork
+and exec) and adds what is its own. So nothing is unmounted on the way, for which the kernel
+would have it wait for every processor.
 
 Needs Linux 5.12 (mount_setattr).
 """
@@ -16,7 +21,7 @@ import fcntl
 import os
 import stat
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from galaxy.gce.kernel import (
     CLONE_NEWIPC,
@@ -38,11 +43,13 @@ from galaxy.gce.kernel import (
     leave_old_root,
     mount,
     set_hostname,
+    set_namespaces,
     unshare,
 )
+from galaxy.gce.layout import STANDING, is_of_template
 
 _SAFE = MS_NOSUID | MS_NODEV
-_DIRECTORIES = ("/dev/pts", "/dev/shm", "/proc", "/run", "/sys", "/tmp", "/var/tmp")  # noqa: S108
+_SYS = _SAFE | MS_NOEXEC | MS_RDONLY
 _DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}  # of major number 1
 _TTY = 5, 0
 _LINKS = {
@@ -58,29 +65,63 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _IFREQ = struct.Struct("16sh22x")
 
 
-def enter(box: dict[str, Any], *, as_root: bool) -> None:
+class Template(NamedTuple):
+    """Descriptors: a namespace of mounts, and the root directory in it."""
+
+    namespace: int
+    root: int
+
+
+def build_template(box: dict[str, Any]) -> None:
     """
-    Go into a new box, described as in `galaxy.gce.record.Box`.
+    Go where there is what boxes like this one have in common (see `galaxy.gce.record.Box`).
 
     The working directory, which a file system is mounted on for a moment, becomes the new root.
     """
+    unshare(CLONE_NEWNS)
+    mount("none", "/", "", MS_REC | MS_SLAVE)  # what happens here stays here
+    found = [_Found(bind) for bind in box["shared"]]
+    own = [_Found(bind) for bind in box["binds"] if is_of_template(bind["target"])]
+    mount("galaxy", ".", "tmpfs", MS_NOSUID, "size=256k,mode=755")
+    os.chdir(os.getcwd())
+    exchange_root()
+    for directory in (*STANDING, *box["covers"]):
+        _make_directory(directory)
+    _make_devices()
+    mount("sysfs", "/sys", "sysfs", _SYS)
+    for bind in sorted(found, key=_target):
+        bind.place()
+    for bind in sorted(own, key=_target):
+        bind.prepare()
+    leave_old_root()
+    mount("none", "/", "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID)
+
+
+def enter(box: dict[str, Any], template: Template, *, as_root: bool) -> None:
+    """Go into a new box, described as in `galaxy.gce.record.Box`, made of its template."""
+    found = [_Found(bind) for bind in box["binds"]]
+    set_namespaces(template.namespace, CLONE_NEWNS)
+    # The root of the namespace is another where the engine itself was begun by chroot.
+    os.fchdir(template.root)
+    os.chroot(".")
     network = CLONE_NEWNET if box["private_network"] else 0
     unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | network)
     set_hostname(box["hostname"])
     if network:
         _raise_loopback()
-    mount("none", "/", "", MS_REC | MS_SLAVE)  # what happens here stays here
-    found = [_Found(bind) for bind in box["binds"]]
-    mount("galaxy", ".", "tmpfs", MS_NOSUID, "size=256k,mode=755")
-    os.chdir(os.getcwd())
-    exchange_root()
+        mount("sysfs", "/sys", "sysfs", _SYS)  # which shows a network
     _furnish(as_root=as_root)
-    for bind in sorted(found, key=lambda bind: bind.target):
+    for path in box["covers"]:
+        mount("galaxy", path, "tmpfs", _SAFE, "size=256k,mode=755")
+        for directory in STANDING:
+            if directory.startswith(path + "/"):
+                _make_directory(directory)
+    for bind in sorted(found, key=_target):
         bind.place()
     for bind in found:
         bind.shut()
-    leave_old_root()
-    mount("none", "/", "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID)
+    for path in box["covers"]:
+        mount("none", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY | _SAFE)
 
 
 class _Found:
@@ -107,21 +148,24 @@ class _Found:
             access = 0 if self._writable else MS_RDONLY
             self._mounts = clone_mounts(self._source, _SAFE | access)
 
-    def place(self) -> None:
-        """Put it at its target, in the new root."""
+    def prepare(self) -> None:
+        """Make what it is to be put on; of a symbolic link, this is all."""
         if self._link:
             _make_directory(os.path.dirname(self.target))
             if not os.path.lexists(self.target):
                 os.symlink(self._link, self.target)
+        elif self._is_directory and (self._mounts is not None or not self._source):
+            _make_directory(self.target)
         elif self._mounts is not None:
-            if self._is_directory:
-                _make_directory(self.target)
-            else:
-                _make_file(self.target)
+            _make_file(self.target)
+
+    def place(self) -> None:
+        """Put it at its target, in the new root."""
+        self.prepare()
+        if self._mounts is not None:
             attach_mounts(self._mounts, self.target)
             os.close(self._mounts)
         elif not self._source:
-            _make_directory(self.target)
             mount("galaxy", self.target, "tmpfs", _SAFE, f"size={self._tmpfs},mode={self._mode()}")
 
     def shut(self) -> None:
@@ -133,19 +177,23 @@ class _Found:
         return "1777" if self._writable else "755"
 
 
+def _target(found: _Found) -> str:
+    return found.target
+
+
 def _furnish(*, as_root: bool) -> None:
-    """What every box has."""
-    for directory in _DIRECTORIES:
-        _make_directory(directory)
+    """What every box has for itself."""
     mount("proc", "/proc", "proc", _SAFE | MS_NOEXEC)
     if as_root:
         for path in _ROOTS_OWN:
             if os.path.exists(path):
                 attach_mounts(clone_mounts(path, _SAFE | MS_NOEXEC | MS_RDONLY), path)
-    mount("sysfs", "/sys", "sysfs", _SAFE | MS_NOEXEC | MS_RDONLY)
     options = "newinstance,ptmxmode=0666,mode=0620,gid=5"
     mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
     mount("shm", "/dev/shm", "tmpfs", _SAFE, "size=64m,mode=1777")  # noqa: S108
+
+
+def _make_devices() -> None:
     umask = os.umask(0)
     for name, minor in _DEVICES.items():
         os.mknod(f"/dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(1, minor))
@@ -167,6 +215,8 @@ def _make_directory(path: str) -> None:
 
 
 def _make_file(path: str) -> None:
+    if os.path.lexists(path):
+        return
     _make_directory(os.path.dirname(path))
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOCTTY | os.O_NONBLOCK, 0o644))
 

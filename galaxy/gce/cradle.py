@@ -6,6 +6,7 @@ before or beside a gce that holds Twisted: forking a small process is cheap, and
 what it forks stays small. It talks over one SOCK_SEQPACKET socket:
 
     in   WAY CONTAINER/NAME  launch the process whose record is ROOT/CONTAINER/NAME
+    in   WAY CONTAINER/NAME KEY  the same in a box, made of the template of this name
     out  a single dot        ready: no other cradle forks for ROOT
     out  CONTAINER/NAME      its record has news (sent by the keeper itself)
 
@@ -27,12 +28,15 @@ import os
 import signal
 import sys
 
+from galaxy.gce.box import Template
 from galaxy.gce.keeper import give_up, keep, write_failed
 from galaxy.gce.kernel import CLONE_NEWPID, name_process, set_namespaces, unshare
+from galaxy.gce.template import TemplateError, make_template
 
 READY = b"."
 HOST, BOX, JOIN = b"h", b"b", b"j"  # the ways; JOIN: into another process's namespaces
 _LONGEST = 4096
+_MOST_TEMPLATES = 8
 # It goes when gce hangs up, not before, and keepers inherit this.
 # Of SIGCHLD it means that the kernel reaps keepers.
 _IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD)
@@ -51,12 +55,16 @@ def serve(root: str, lock_path: str, socket: int) -> None:
     # What is written to between two forks is one more page in every keeper.
     below = os.fsencode(root) + b"/"
     home = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    templates: dict[bytes, Template] = {}
     try:
         os.write(socket, READY)
         while request := os.read(socket, _LONGEST):
             way, name = request[:1], request[1:]
             if way == BOX:
-                _launch_boxed(below + name, lock, socket, name, home)
+                name, _, key = name.partition(b" ")
+                template = _template(templates, key, below + name, socket, name)
+                if template is not None:
+                    _launch_boxed(below + name, lock, socket, name, home, template)
             else:
                 _launch(below + name, lock, socket, name, joins=way == JOIN)
     except OSError as error:
@@ -64,7 +72,28 @@ def serve(root: str, lock_path: str, socket: int) -> None:
             raise
 
 
-def _launch_boxed(directory: bytes, lock: int, socket: int, request: bytes, home: int) -> None:
+def _template(
+    templates: dict[bytes, Template], key: bytes, directory: bytes, socket: int, request: bytes
+) -> Template | None:
+    """The template of this key, made if need be; None: it cannot be, and the record says why."""
+    if key not in templates:
+        if len(templates) == _MOST_TEMPLATES:
+            for descriptor in templates.pop(next(iter(templates))):
+                os.close(descriptor)
+        try:
+            templates[key] = make_template(directory)
+        except OSError as error:
+            _fail(directory, socket, request, f"cannot make a box: {error.strerror}")
+            return None
+        except TemplateError as error:
+            _fail(directory, socket, request, f"cannot make a box: {error}")
+            return None
+    return templates[key]
+
+
+def _launch_boxed(  # noqa: PLR0917
+    directory: bytes, lock: int, socket: int, request: bytes, home: int, template: Template
+) -> None:
     """As `_launch`; the next child, and no later one, is in a namespace of its own."""
     try:
         unshare(CLONE_NEWPID)
@@ -72,12 +101,20 @@ def _launch_boxed(directory: bytes, lock: int, socket: int, request: bytes, home
         _fail(directory, socket, request, f"cannot make a namespace: {error.strerror}")
         return
     try:
-        _launch(directory, lock, socket, request, joins=False)
+        _launch(directory, lock, socket, request, template=template)
     finally:
         set_namespaces(home, CLONE_NEWPID)
 
 
-def _launch(directory: bytes, lock: int, socket: int, request: bytes, *, joins: bool) -> None:
+def _launch(
+    directory: bytes,
+    lock: int,
+    socket: int,
+    request: bytes,
+    *,
+    joins: bool = False,
+    template: Template | None = None,
+) -> None:
     try:
         pid = os.fork()
     except OSError as error:
@@ -85,7 +122,7 @@ def _launch(directory: bytes, lock: int, socket: int, request: bytes, *, joins: 
         return
     if pid == 0:
         try:
-            keep(directory, lock, socket, request, joins=joins)
+            keep(directory, lock, socket, request, joins=joins, template=template)
         except BaseException:  # noqa: BLE001  (a keeper must not become a second cradle)
             sys.excepthook(*sys.exc_info())
             give_up(socket, request)

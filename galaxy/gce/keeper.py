@@ -46,6 +46,7 @@ from galaxy.gce.birth import (
     oom_kills,
     visit_neighbour,
 )
+from galaxy.gce.box import Template
 from galaxy.gce.kernel import adopt_orphans, await_children, name_process
 from galaxy.gce.procfs import descendants, send_signal
 
@@ -54,13 +55,21 @@ _LEFTOVERS_GRACE_S = 2.0
 _LEFTOVERS_LOOK_S = 0.02
 
 
-def keep(directory: bytes, lock: int, report: int, message: bytes, *, joins: bool) -> None:
+def keep(
+    directory: bytes,
+    lock: int,
+    report: int,
+    message: bytes,
+    *,
+    joins: bool,
+    template: Template | None,
+) -> None:
     """
     Be the keeper of the process recorded in `directory`; returns when all is over.
 
     `lock` is closed once the record is claimed. `message` is written to `report`
     once the record says that the process started, or why it did not. `joins`: into the
-    namespaces of the process that the spec names.
+    namespaces of the process that the spec names. `template`: of the box, if it gets one.
     """
     os.setsid()
     os.chdir(directory)
@@ -79,7 +88,7 @@ def keep(directory: bytes, lock: int, report: int, message: bytes, *, joins: boo
         _tell(report, message)
         return
     if task == 0:
-        bear(parent, say, neighbour)
+        bear(parent, say, neighbour, template)
     os.close(say)
     failure = os.read(outcome, 4096)  # empty: exec closed the other end
     os.close(outcome)

@@ -140,13 +140,14 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
 def clone_mounts(source: str, flags: int) -> int:
     """
     A copy of the mounts at and below a path, with `flags` (MS_RDONLY, MS_NOSUID, MS_NODEV),
-    attached nowhere yet; the descriptor of it. Since Linux 5.12.
+    attached nowhere yet; the descriptor of it. What is mounted on it shows nowhere
+    else. Since Linux 5.12.
     """
     options = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE
     fd: int = _syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), options)
     if fd < 0:
         _check(-1, source)
-    words = _Words(flags, 0, 0, 0)
+    words = _Words(flags, 0, MS_SLAVE, 0)
     options = _AT_EMPTY_PATH | _AT_RECURSIVE
     if _syscall(_MOUNT_SETATTR, fd, b"", options, ctypes.byref(words), ctypes.sizeof(words)):
         _check(-1, source)

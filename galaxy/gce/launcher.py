@@ -15,6 +15,7 @@ from galaxy.gce.cradle import BOX, HOST, JOIN, READY
 from galaxy.gce.interfaces import ILauncher
 from galaxy.gce.record import ProcessId, Spec
 from galaxy.gce.spawn import Cradle
+from galaxy.gce.templates import TemplateKeys
 
 _LONGEST = 4096
 _BURST = 64  # messages read before others get their turn
@@ -43,6 +44,7 @@ class CradleLauncher:
         self._reactor = reactor
         self._spawn = spawn
         self._cradle = first
+        self._keys = TemplateKeys()
         self._requests: deque[bytes] = deque()
         self._ready: Callable[[], None] = _nobody
         self._news: Callable[[ProcessId], None] = _nobody
@@ -57,11 +59,13 @@ class CradleLauncher:
     def launch(self, process: ProcessId, spec: Spec) -> None:
         """Ask the cradle. Without one, it is asked for again when the next is ready."""
         if self._cradle is not None:
-            self._requests.append(_way(spec) + str(process).encode())
+            self._requests.append(asked_of_cradle(process, spec, self._keys))
             self.doWrite()
 
     def stop(self) -> None:
         """Hang up; the cradle goes."""
+        if not self._stopped:
+            self._keys.close()
         self._stopped = True
         self._hang_up()
 
@@ -141,10 +145,12 @@ class CradleLauncher:
             self._use(cradle)
 
 
-def _way(spec: Spec) -> bytes:
+def asked_of_cradle(process: ProcessId, spec: Spec, keys: TemplateKeys) -> bytes:
+    """The message that has a process launched."""
+    name = str(process).encode()
     if spec.neighbour is not None:
-        return JOIN
-    return HOST if spec.box is None else BOX
+        return JOIN + name
+    return HOST + name if spec.box is None else BOX + name + b" " + keys.key(spec.box)
 
 
 def _nobody(*_: object) -> None:

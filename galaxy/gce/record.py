@@ -41,6 +41,8 @@ class Box:
     hostname: str
     binds: tuple[Bind, ...] = ()
     private_network: bool = False
+    shared: tuple[Bind, ...] = ()  # of its template; `binds` are the task's own
+    covers: tuple[str, ...] = ()  # see `galaxy.gce.layout`
 
 
 @frozen

@@ -25,7 +25,7 @@ from galaxy.gce.interfaces import IRecords
 from galaxy.gce.record import Bind, Box, Claim, Ended, ProcessId, Record, Spec, Started
 
 T = TypeVar("T", Spec, Started, Ended)
-_PARTS: dict[str, type[Any]] = {"box": Box, "binds": Bind, "neighbour": Claim}
+_PARTS: dict[str, type[Any]] = {"box": Box, "binds": Bind, "shared": Bind, "neighbour": Claim}
 
 
 @implementer(IRecords)

@@ -9,6 +9,7 @@ import re
 from attrs import frozen
 
 from galaxy.gce.cgroups import Allowance, Ceiling, Io
+from galaxy.gce.layout import lay_out
 from galaxy.gce.record import Bind, Box, ProcessId, Spec
 from galaxy.processors import format_processors, parse_processors
 from galaxy.protocol import gce_pb2
@@ -122,12 +123,13 @@ def spec(request: ExecuteRequest, rights: Rights) -> Spec:
         uid=rights.uid,
         gid=rights.gid,
         groups=rights.groups,
-        box=_box(request.box) if request.HasField("box") else None,
+        box=box(request.box) if request.HasField("box") else None,
         seccomp=bool(request.seccomp),
     )
 
 
-def _box(asked: gce_pb2.Box) -> Box:
+def box(asked: gce_pb2.Box) -> Box:
+    """A box, its binds divided into what others have too and its own; `kInputError`."""
     if not _HOSTNAME.fullmatch(asked.hostname):
         raise GalaxyError(
             kInputError,
@@ -145,7 +147,12 @@ def _box(asked: gce_pb2.Box) -> Box:
         Bind(bind.source, os.path.normpath(bind.target), bind.writable, bind.tmpfs)
         for bind in asked.binds
     )
-    return Box(asked.hostname, tuple(binds), asked.private_network)
+    layout = lay_out(binds, _is_directory)
+    return Box(asked.hostname, layout.own, asked.private_network, layout.shared, layout.covers)
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def _check_path(what: str, path: str) -> None:

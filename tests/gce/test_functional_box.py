@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from galaxy.gce.cgroup_none import NoCgroups
 from galaxy.gce.cgroups import ICgroups
 from galaxy.gce.containment import find_cgroups
+from galaxy.gce.kernel import mount
 from galaxy.protocol.gce_pb2 import Bind, Box, ProcessStatus, StopRequest, kProcessFailed
 from tests.gce.contract import FOR_EVER, NO_CALL
 from tests.gce.engines import CGROUP, why_no_cgroups
@@ -129,6 +131,37 @@ class ViewTests(Boxed):
         status = await self.boxed(FOR_EVER, box=self.box(bind))
         self.assertEqual(kProcessFailed, status.state)
         self.assertIn("cannot make a box: Read-only file system (/usr/no", status.reason)
+
+    async def test_later_mounts_of_the_machine(self) -> None:
+        """What is mounted, and what is replaced, between two tasks, the second one sees."""
+        place = self.directory / "place"
+        place.mkdir()
+        box = self.box(Bind(source=str(place), target="/data"))
+        seen = [await self.said("ls /data", box=box)]
+        mount("galaxy", str(place), "tmpfs", 0)
+        try:
+            (place / "mounted").touch()
+            seen.append(await self.said("ls /data", box=box))
+        finally:
+            subprocess.run(["umount", str(place)], check=True)
+        seen.append(await self.said("ls /data", box=box))
+        place.rename(self.directory / "old")
+        place.mkdir()
+        (place / "replaced").touch()
+        seen.append(await self.said("ls /data", box=box))
+        self.assertEqual(["", "mounted\n", "", "replaced\n"], seen)
+
+    async def test_below_what_the_task_may_write_to(self) -> None:
+        """A target that its own bind is over; the machine gets no mount there."""
+        place = self.directory / "place"
+        place.mkdir()
+        place.chmod(0o777)
+        above = Bind(source=str(place), target="/data", writable=True)
+        below = Bind(target="/data/scratch", tmpfs=4096, writable=True)
+        box = self.box(above, below)
+        await self.said("echo a > /data/a; touch /data/scratch/b", box=box)
+        self.assertEqual(["a", "scratch"], sorted(os.listdir(place)))
+        self.assertEqual([], os.listdir(place / "scratch"))
 
     async def test_pids_are_the_machines(self) -> None:
         """What is told of a process is what the machine calls it."""

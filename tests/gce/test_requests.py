@@ -109,11 +109,9 @@ class BoxTests(SynchronousTestCase):
         asked = self.request(binds=binds, private_network=True)
         asked.seccomp = "default"
         found = spec(asked, ENGINES_OWN)
-        expected = (
-            record.Bind("/usr", "/usr"),
-            record.Bind("", "/a/b", writable=True, tmpfs=4096),
-        )
-        self.assertEqual(record.Box("web.0", expected, private_network=True), found.box)
+        shared = record.Bind("/usr", "/usr")
+        own = record.Bind("", "/a/b", writable=True, tmpfs=4096)
+        self.assertEqual(record.Box("web.0", (own,), True, (shared,), ("/a",)), found.box)
         self.assertTrue(found.seccomp)
 
     def test_none(self) -> None:
