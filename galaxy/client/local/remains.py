@@ -9,6 +9,7 @@ directory.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -122,10 +123,15 @@ def hierarchies(mountinfo: str) -> Iterator[str]:
 
 
 def unmount(layout: Layout, mountinfo: str) -> list[str]:
-    """Unmount what is mounted below the cluster's directory; what stays."""
-    inside = f"{layout.directory}/"
-    mounts = [mount for mount, _ in _mounts(mountinfo) if mount.startswith(inside)]
+    """Unmount what agents of the cluster have mounted; what stays."""
+    mounts = agents_mounts(layout, mountinfo)
     return [mount for mount in reversed(mounts) if not _unmounted(mount)]
+
+
+def agents_mounts(layout: Layout, mountinfo: str) -> list[str]:
+    """What is mounted in agents' directories. A disk that is one of these is not theirs. Pure."""
+    inside = re.compile(re.escape(f"{layout.directory}/agent-") + r"[0-9]+/.")
+    return [mount for mount, _ in _mounts(mountinfo) if inside.match(mount)]
 
 
 def _unmounted(mount: str) -> bool:

@@ -9,7 +9,12 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.client.local.plan import Layout
-from galaxy.client.local.remains import hierarchies, kill_processes, remove_groups
+from galaxy.client.local.remains import (
+    agents_mounts,
+    hierarchies,
+    kill_processes,
+    remove_groups,
+)
 
 MOUNTINFO = """\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
@@ -34,6 +39,18 @@ class RemainsTests(SynchronousTestCase):
         self.assertEqual(
             list(hierarchies(MOUNTINFO)),
             ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/unified", "/a b"],
+        )
+
+    def test_only_what_agents_have_mounted_is_unmounted(self) -> None:
+        """Never the disk that somebody gave to the nexus, or to an agent as a whole."""
+        places = ("nexus", "agent-1", "agent-1/pods/x/tmpfs", "agent-10/p q", "agent-x/y", "log")
+        lines = [
+            f"9 1 0:9 / /c/{place} rw - tmpfs x rw\n".replace("p q", "p\\040q") for place in places
+        ]
+        lines.append("9 1 0:9 / /d/agent-1/pods rw - tmpfs x rw\n")
+        self.assertEqual(
+            agents_mounts(Layout(Path("/c")), "".join(lines)),
+            ["/c/agent-1/pods/x/tmpfs", "/c/agent-10/p q"],
         )
 
     def test_groups_are_removed_from_below_and_others_left_alone(self) -> None:
