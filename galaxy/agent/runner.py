@@ -202,10 +202,11 @@ class Runner:
         keys = sorted({*touched, *draft.pods})
         plans = [plan for key in keys if (plan := self._plan(draft, key)) is not None]
         for plan in plans:
+            if not plan.gone:
+                draft.put(plan.pod)
+        for plan in plans:  # last: who waited for one of these waits no longer
             if plan.gone:
                 draft.forget(plan.pod.key)
-            else:
-                draft.put(plan.pod)
         for pod in draft.forgotten():
             self._graves.record(pod, self.book.description(pod), self.book.spec(pod))
         changes = draft.changes()

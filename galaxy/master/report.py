@@ -102,17 +102,16 @@ def remove(  # noqa: PLR0917 - the fields of a packed group
     """The agent has no more of these attempts."""
     job = cluster.jobs.get(job_id)
     for index, incarnation in zip(indexes, incarnations, strict=True):
-        pod = job.pods.get(index) if job is not None else None
-        if pod is not None and pod.agent is agent and pod.incarnation == incarnation:
-            reason = LOST if pod.stage == kStageRunning else pod.reason
-            vanish(cluster.journal, pod, reason, now)
-            continue
         attempt = (job_id, index, incarnation)
         agent.kills.discard(attempt)
         if attempt in agent.strangers:
             agent.strangers.discard(attempt)
             cluster.journal.room = True
             cluster.journal.moved[agent] = None
+        pod = job.pods.get(index) if job is not None else None
+        if pod is not None and pod.agent is agent and pod.incarnation == incarnation:
+            reason = LOST if pod.stage == kStageRunning else pod.reason
+            vanish(cluster.journal, pod, reason, now)
 
 
 def refuse(cluster: Cluster, agent: Agent, pod: Pod, reason: str, now: float) -> None:
@@ -172,6 +171,7 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
     slot = job.pods.get(index) if job is not None else None
     never_placed = last_incarnation_before(cluster.epoch)
     incomplete = job is not None and not cluster.is_complete(job)
+    attempt = (group.job_id, index, incarnation)
     copy = Copy(
         job,
         version,
@@ -181,7 +181,7 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
         incomplete,
         never_placed,
         overtaken=is_overtaken(slot, agent, incarnation, group.state),
-        condemned=(group.job_id, index, incarnation) in agent.kills,
+        condemned=attempt in agent.kills or attempt in agent.strangers,
         stopping=group.state == kPodTerminate,
         well=group.healthy and group.state == kPodRunning,
         at_home=job is not None and job.type == kSystem and agent not in job.on_agents,
@@ -190,18 +190,18 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
     if judgement == Judgement.LEAVE:
         return None
     if judgement == Judgement.REFUSE or job is None or version is None:
-        _have_stopped(cluster, agent, (group.job_id, index, incarnation))
+        _have_stopped(cluster, agent, attempt)
         return None
     if slot is None:
         slot = create(cluster.journal, job, index, incarnation, now)
     elif judgement in REPLACING:
         # What comes after it is to be higher than any that was.
         job.highest = max(job.highest, slot.incarnation)
-        other, attempt = slot.agent, (job.job_id, index, slot.incarnation)
+        other, replaced = slot.agent, (job.job_id, index, slot.incarnation)
         if other is not None:
             vanish(cluster.journal, slot, REPLACING[judgement], now)
             if other is not agent:
-                _have_stopped(cluster, other, attempt)
+                _have_stopped(cluster, other, replaced)
     adopt(cluster.journal, slot, agent, incarnation, version, group.generation, now)
     return slot
 

@@ -9,6 +9,7 @@ from attrs import define, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.accounting import Accounts
@@ -330,6 +331,34 @@ class MortalDisk:
         self.left -= 1
         written = maybeDeferred(work)
         return written if self.left else Deferred()
+
+
+class ThirdTests(SynchronousTestCase):
+    """A third attempt is ordered while the first one goes, on a disk that takes its time."""
+
+    WRITE_S = 0.01
+
+    def ordered_after(self, seconds: float) -> None:
+        """Order another slot so long after the second attempt, and right then the third."""
+        machine = Machine(self, Path(self.mktemp()).absolute())
+        machine.behave = lambda process, spec: Behaviour(term_s=0.5)
+        machine.disk = lambda work: deferLater(machine.clock, self.WRITE_S, work)
+        machine.start()
+        master = machine.master()
+        for index, incarnation, then_s in ((0, 1, 1.0), (0, 2, seconds), (1, 1, 0.01), (0, 3, 3.0)):
+            order = run_request(
+                description(version=f"v{incarnation}"), index, incarnation=incarnation
+            )
+            master.run_pods(order, epoch=1).addErrback(self.fail)
+            machine.clock.pump([0.001] * round(then_s / 0.001))
+        found = {(pod.index, pod.incarnation): pod.reason for pod in machine.pods()}
+        self.assertEqual(found, {(0, 3): "", (1, 1): ""})
+        machine.kill()
+
+    def test_any_moment(self) -> None:
+        """It runs in the end, also if one turn takes it and sees the first one gone."""
+        for step in range(30):
+            self.ordered_after(0.45 + step * self.WRITE_S / 2)
 
 
 class CrashTests(SynchronousTestCase):

@@ -377,6 +377,18 @@ class CopyTests(SynchronousTestCase):
         self.assertIs(self.job.pods[0].agent, one)
         self.assert_stopped(other, 0, self.successor)
 
+    def test_one_that_is_being_stopped_is_not_taken_again(self) -> None:
+        """Liveness: when it is gone its machine takes pods again."""
+        one, other = self.returned(settled=False)
+        other.kills.clear()  # it was told
+        gone = group(self.job, [0], incarnation=self.job.pods[0].incarnation)
+        merge(self.cluster, one, delta(removed=[gone], instance="i2"), NOW)
+        stopping = group(self.job, [0], incarnation=self.successor, state=kPodTerminate)
+        merge(self.cluster, other, delta(stopping), NOW)
+        self.assertIsNone(self.job.pods[0].agent)
+        merge(self.cluster, other, delta(removed=[stopping]), NOW)
+        self.assertEqual((other.strangers, other.kills), (set(), set()))
+
     def test_what_takes_its_place_later_is_later_than_both(self) -> None:
         one, other = self.returned(settled=False)
         self.cluster.bury(one, "silence", NOW)
