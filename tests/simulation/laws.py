@@ -22,7 +22,7 @@ from galaxy.master.agents import Agent as Known
 from galaxy.master.reign import Reign
 from galaxy.master.service import Master
 from galaxy.protocol.master_pb2 import JobOverview
-from galaxy.protocol.types_pb2 import kBatch, kLongRun, kStageRunning
+from galaxy.protocol.types_pb2 import kBatch, kLongRun, kStageRunning, kSystem
 from tests.simulation.convergence import running
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
@@ -141,6 +141,8 @@ class Laws:
             )
 
     def _look_at_steps(self) -> None:
+        if any(wish.kind == kSystem for wish in self.people.wishes):
+            return  # they displace all others
         slots = {(key.job_id, key.index) for key in running(self.world)}
         there = Counter(job_id for job_id, _ in slots)
         for wish in self.people.wishes:

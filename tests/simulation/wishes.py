@@ -26,7 +26,7 @@ from tests.simulation.world import CHECKED, DISK_MIB, ENDLESS, LABEL, PACKAGE
 
 BAD = "exit 7"
 DEADLINE_S = 8.0
-HIGHEST = 90  # of priorities
+HIGHEST, ABOVE_ALL = 90, 100  # of priorities; no other machine will do for a system job
 BATCHES = ("sleep 1", "sleep 4", "sleep 9", "exit 0", "exit 3")
 
 
@@ -103,7 +103,7 @@ def drawn(rng: Random, machines: int) -> Iterator[Wish]:
             machines if kind == kSystem else rng.randint(1, 4),
             rng.choice(BATCHES) if kind == kBatch else "serve",
             250 if kind == kSystem else rng.choice([250, 500, 1000]),
-            priority=0 if kind == kSystem else rng.choice([0, 0, 10, HIGHEST]),
+            priority=ABOVE_ALL if kind == kSystem else rng.choice([0, 0, 10, HIGHEST]),
             step=rng.randint(0, 2),
             user=rng.choice(["ada", "bob"]),
             labels=(LABEL,) if rng.random() < 0.15 else (),
