@@ -4,15 +4,16 @@ How many tasks gce starts a second, how soon each, and what a keeper weighs.
     python -m benchmarks.launch [--launches N] [--in-flight N]
 
 A *complete launch*: control groups made and limited, record written, keeper and
-task forked, groups joined, a box entered, rights dropped, /bin/sh executed, output files
-opened, its end on disk, groups and record removed. Four ways, in one run:
+task forked, groups joined, rights dropped, /bin/sh executed, output files
+opened, its end on disk, groups and record removed. The ways, in one run:
 
     spawn loop    `sh -c` by fork and wait: no groups, no user, no record, no removal
     keeper loop   complete launches by the cradle alone: no engine, no socket
-    bare keepers  the same without boxes: what isolation from the machine costs
     gce           complete launches by a real engine, asked over its socket by this
                   process: Execute, the end by Watch, Remove
 
+The last two without boxes and in boxes. They take turns, a round of each at a time, so that
+what disturbs the machine disturbs all; what counts is the best round of each.
 The time of one launch is that of Execute, from the request to the answer that it runs:
 one at a time, and with others in flight. As root, as the user nobody; without
 control groups the first line says so.
@@ -31,10 +32,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attrs import Factory, define
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater, react
 
@@ -194,6 +195,7 @@ class Engine:
         self._numbers = itertools.count()
         self._over: dict[str, Deferred[None]] = {}
         self._gce: GceStub
+        self._boxed = BOXES
         self._process = self._spawn()
 
     async def connect(self) -> None:
@@ -208,8 +210,9 @@ class Engine:
         self._gce = GceStub(peer)
         Deferred.fromCoroutine(self._watch()).addErrback(lambda _: None)
 
-    async def run(self, launches: int, in_flight: int) -> tuple[float, list[float]]:
+    async def run(self, launches: int, in_flight: int, *, boxed: bool) -> tuple[float, list[float]]:
         """Complete launches a second, and the milliseconds of each Execute."""
+        self._boxed = boxed
         taken: list[float] = []
         left = itertools.repeat(None, launches)
         begun = time.perf_counter()
@@ -264,7 +267,7 @@ class Engine:
             stdout_path=str(self._directory / "out"),
             stderr_path=str(self._directory / "err"),
             limits=Limits(millicores=MILLICORES, memory=MEMORY, pids=PIDS),
-            box=ASKED if BOXES else None,
+            box=ASKED if self._boxed else None,
         )
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -291,52 +294,71 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def best(measure: Callable[[], float]) -> float:
-    """The best of some rounds: what disturbs a round only makes it slower."""
-    return max(measure() for _ in range(ROUNDS))
+@define
+class Way:
+    """One way to launch, and what was measured of it."""
+
+    boxed: bool
+    keepers: list[float] = Factory(list)
+    gce: list[float] = Factory(list)
+    together: list[float] = Factory(list)
+    alone: list[float] = Factory(list)
+
+    def tell(self, bare: float, in_flight: int) -> None:
+        """Print it; `bare` is the bare keeper loop's rate."""
+        loop, engine = max(self.keepers), max(self.gce)
+        print("in boxes" if self.boxed else "without boxes")
+        print(f"  keeper loop  {loop:7.0f} /s  {loop / bare:5.2f} of the bare one")
+        print(
+            f"  gce          {engine:7.0f} /s  {engine / loop:5.2f} of this keeper loop, "
+            f"{engine / bare:.2f} of the bare one (goal {GOAL_SHARE})"
+        )
+        for what, values in (
+            ("one at a time", self.alone),
+            (f"{in_flight} in flight", self.together),
+        ):
+            print(
+                f"  Execute, {what:13}  p50 {percentile(values, 0.5):5.1f} ms"
+                f"  p99 {percentile(values, 0.99):5.1f} ms (goal {GOAL_P99_MS:.0f})"
+            )
 
 
 async def compare(reactor: Any, launches: int, in_flight: int, directory: Path) -> None:
-    """Measure all three ways and print them."""
+    """Measure all ways in turn and print them."""
     user = f"as {pwd.getpwnam(USER).pw_name}" if USER else "as this user"
     cgroups = find_cgroups(CGROUP)
     print(
         f"{launches} launches of sh -c 'exit 0', {in_flight} in flight, best of {ROUNDS}; "
-        f"isolation {cgroups.isolation} {cgroups.reason}, "
-        f"{'in boxes' if BOXES else 'in no boxes'}, {user}"
+        f"isolation {cgroups.isolation} {cgroups.reason}, {user}; "
+        f"load {os.getloadavg()[0]:.1f} at the beginning"
     )
-    spawns = best(lambda: spawn_loop(launches, in_flight))
-    print(f"spawn loop   {spawns:7.0f} /s")
     loop = KeeperLoop(directory / "loop", cgroups)
-    bare = best(lambda: loop.run(launches, in_flight, boxed=False))
-    print(f"bare keepers {bare:7.0f} /s  {bare / spawns:5.2f} of the spawn loop")
-    keepers = best(lambda: loop.run(launches, in_flight, boxed=True)) if BOXES else bare
-    loop.close()
-    cgroups.close()
-    print(f"keeper loop  {keepers:7.0f} /s  {keepers / bare:5.2f} of bare keepers")
     engine = Engine(reactor, directory)
     await engine.connect()
-    rates, taken = [], []
+    spawns = []
+    ways = [Way(boxed) for boxed in ((False, True) if BOXES else (False,))]
     for _ in range(ROUNDS):
-        rate, milliseconds = await engine.run(launches, in_flight)
-        rates.append(rate)
-        taken += milliseconds
-    share = max(rates) / keepers
+        spawns.append(spawn_loop(launches, in_flight))
+        for way in ways:
+            way.keepers.append(loop.run(launches, in_flight, boxed=way.boxed))
+            rate, taken = await engine.run(launches, in_flight, boxed=way.boxed)
+            way.gce.append(rate)
+            way.together += taken
+    for way in ways:
+        _, way.alone = await engine.run(launches // 2, 1, boxed=way.boxed)
+    loop.close()
+    bare = max(ways[0].keepers)
     print(
-        f"gce          {max(rates):7.0f} /s  {share:5.2f} of the keeper loop (goal {GOAL_SHARE}), "
-        f"{max(rates) / bare:.2f} of bare keepers"
+        f"spawn loop     {max(spawns):7.0f} /s, {max(spawns) / bare:.1f} times the bare keeper loop"
     )
-    _, alone = await engine.run(launches // 2, 1)
-    for what, values in (("one at a time", alone), (f"{in_flight} in flight", taken)):
-        print(
-            f"  Execute, {what:13}  p50 {percentile(values, 0.5):5.1f} ms"
-            f"  p99 {percentile(values, 0.99):5.1f} ms (goal {GOAL_P99_MS:.0f})"
-        )
+    for way in ways:
+        way.tell(bare, in_flight)
     pids = await engine.keepers(KEEPERS)
     weight = sum(pss_mb(pid) for pid in pids) / len(pids)
-    print(f"  a keeper, one of {KEEPERS}  {weight:.2f} MB PSS (goal {GOAL_PSS_MB})")
+    print(f"a keeper, one of {KEEPERS}: {weight:.2f} MB PSS (goal {GOAL_PSS_MB})")
     await engine.remove(KEEPERS)
     engine.close()
+    cgroups.close()
 
 
 def main() -> None:
