@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.nexus.interfaces import Unavailable
 from tests.simulation.run import simulate
 
-PART = 45
+PART = 40
 
 
 class SeedsTests(SynchronousTestCase):
@@ -28,23 +28,23 @@ class SeedsTests(SynchronousTestCase):
                 self.fail("\n".join([f"seed {seed}: {history.broken[0]}", *history.lines]))
 
     def test_first(self) -> None:
-        """The first forty-five."""
+        """The first forty."""
         self.clean(0)
 
     def test_second(self) -> None:
-        """The second forty-five."""
+        """The second forty."""
         self.clean(1)
 
     def test_third(self) -> None:
-        """The third forty-five."""
+        """The third forty."""
         self.clean(2)
 
     def test_fourth(self) -> None:
-        """The fourth forty-five."""
+        """The fourth forty."""
         self.clean(3)
 
     def test_fifth(self) -> None:
-        """The fifth forty-five."""
+        """The fifth forty."""
         self.clean(4)
 
     def test_found(self) -> None:
