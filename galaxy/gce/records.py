@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from attrs import asdict, fields
 from zope.interface import implementer
 
 from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP
+from galaxy.gce.disposal import delete
 from galaxy.gce.interfaces import IRecords
 from galaxy.gce.record import Bind, Box, Claim, Ended, ProcessId, Record, Spec, Started
 
@@ -32,8 +33,13 @@ _PARTS: dict[str, type[Any]] = {"box": Box, "binds": Bind, "shared": Bind, "neig
 class Records:
     """The records below one directory. Methods raise OSError where the disk does."""
 
-    def __init__(self, directory: Path) -> None:
-        """Make the directory; finish removals that were cut short."""
+    def __init__(self, directory: Path, dispose: Callable[[Path], None] = delete) -> None:
+        """
+        Make the directory; finish removals that were cut short.
+
+        `dispose` deletes, now or later, the files of what is forgotten.
+        """
+        self._dispose = dispose
         self.root = directory / "containers"
         self._trash = directory / "trash"
         self._numbers = itertools.count()
@@ -41,7 +47,7 @@ class Records:
         self.root.mkdir(mode=0o700, exist_ok=True)
         self._trash.mkdir(mode=0o700, exist_ok=True)
         for entry in self._trash.iterdir():
-            _delete(entry)
+            delete(entry)
         for entry in self.root.iterdir():
             if not any(entry.iterdir()):
                 entry.rmdir()
@@ -101,21 +107,10 @@ class Records:
     def _discard(self, directory: Path) -> None:
         trashed = self._trash / str(next(self._numbers))
         directory.rename(trashed)
-        _delete(trashed)
+        self._dispose(trashed)
 
     def _directory(self, process: ProcessId) -> Path:
         return self.root / process.container / process.name
-
-
-def _delete(directory: Path) -> None:
-    """Delete records; half the time of `shutil.rmtree`, which distrusts the directory."""
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _delete(Path(entry.path))
-            else:
-                os.unlink(entry.path)
-    os.rmdir(directory)
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from attrs import define
@@ -16,6 +18,7 @@ from twisted.python.failure import Failure
 from galaxy.gce.boxable import why_no_boxes
 from galaxy.gce.cgroups import ICgroups
 from galaxy.gce.containment import find_cgroups
+from galaxy.gce.disposal import Disposal, delete
 from galaxy.gce.keepers import PidfdKeepers
 from galaxy.gce.launcher import CradleLauncher
 from galaxy.gce.options import Options
@@ -61,8 +64,10 @@ def run(options: Options, cradle: Cradle, lock: int, spawn: Spawn = spawn_cradle
 
 async def _serve(reactor: Any, options: Options, cradle: Cradle, lock: int, spawn: Spawn) -> None:
     cgroups = find_cgroups(options.cgroup, str(options.directory))
-    supervisor = make_supervisor(reactor, options, cgroups, cradle, spawn)
+    disposal = Disposal()
+    supervisor = make_supervisor(reactor, options, cgroups, cradle, spawn, disposal)
     reactor.addSystemEventTrigger("before", "shutdown", supervisor.stop)
+    reactor.addSystemEventTrigger("after", "shutdown", disposal.finish)
     await supervisor.start()
     if options.handed_over is not None:
         reap_predecessors()
@@ -97,16 +102,17 @@ async def _listen(
     return listening
 
 
-def make_supervisor(
+def make_supervisor(  # noqa: PLR0917
     reactor: Any,
     options: Options,
     cgroups: ICgroups,
     cradle: Cradle | None = None,
     spawn: Spawn = spawn_cradle,
+    dispose: Callable[[Path], None] = delete,
 ) -> Supervisor:
     """A supervisor of real processes; without a cradle it starts one."""
     return Supervisor(
-        records=Records(options.directory),
+        records=Records(options.directory, dispose),
         cgroups=cgroups,
         launcher=CradleLauncher(reactor, partial(spawn, options.directory), cradle),
         keepers=PidfdKeepers(reactor),
