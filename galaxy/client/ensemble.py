@@ -70,14 +70,17 @@ def check(url: str) -> None:
 
 def _place(url: str) -> ZooKeeperPlace:
     from galaxy.nexus.interfaces import CannotOpen
-    from galaxy.nexus.places import ZooKeeperPlace, parse_nexus_url
+    from galaxy.nexus.places import ZooKeeperPlace, parse_nexus_url, without_password
 
     try:
         place = parse_nexus_url(url)
     except CannotOpen as error:
         raise EnsembleFailure(exits.USAGE, str(error)) from error
     if not isinstance(place, ZooKeeperPlace):
-        raise EnsembleFailure(exits.USAGE, f"{url} is no ensemble: write zookeeper://HOSTS/CHROOT")
+        shown = without_password(url)
+        raise EnsembleFailure(
+            exits.USAGE, f"{shown} is no ensemble: write zookeeper://HOSTS/CHROOT"
+        )
     return place
 
 

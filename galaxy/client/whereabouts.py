@@ -134,5 +134,8 @@ def _by_nexus(url: str, origin: str) -> Whereabouts:
             f"{origin}: only its master can read the nexus {url}: name the master with --master"
         )
     if not url.startswith(_ENSEMBLE):
-        raise NoAddress(f"{origin}: {url!r} is no nexus: write zookeeper://HOST:PORT,.../CHROOT")
+        from galaxy.nexus.places import without_password
+
+        shown = without_password(url)
+        raise NoAddress(f"{origin}: {shown!r} is no nexus: write zookeeper://HOST:PORT,.../CHROOT")
     return Whereabouts((), origin, url)

@@ -54,6 +54,11 @@ class ZooKeeperPlace:
 Place = LevelDBPlace | ZooKeeperPlace
 
 
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    return re.sub(r"^([^:]*:/*[^:/@]*):.*@", r"\1:...@", url, flags=re.DOTALL)
+
+
 def parse_nexus_url(url: str) -> Place:
     """What a URL says. Raises `CannotOpen`."""
     scheme, colon, rest = url.partition(":")
@@ -71,6 +76,8 @@ def parse_nexus_url(url: str) -> Place:
 def _zookeeper(url: str, rest: str) -> ZooKeeperPlace:
     rest, _, query = rest.partition("?")
     authority, slash, path = rest.partition("/")
+    if "@" in path:
+        raise _bad(url, "a / stands before the @", "write %2F for a / in USER or PASSWORD")
     credentials, _, servers = authority.rpartition("@")
     user, colon, password = credentials.partition(":")
     if credentials and not (user and colon and password):
@@ -111,4 +118,4 @@ def _session_s(url: str, query: str) -> float:
 
 
 def _bad(url: str, cause: str, remedy: str) -> CannotOpen:
-    return CannotOpen(re.sub(r":[^/@]*@", ":...@", url), cause, remedy)
+    return CannotOpen(without_password(url), cause, remedy)

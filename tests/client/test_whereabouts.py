@@ -87,6 +87,7 @@ class WhereaboutsTests(SynchronousTestCase):
             (Flags(master="host"), "--master: 'host' is not an address"),
             (Flags(nexus="leveldb:/x"), "only its master can read"),
             (Flags(nexus="etcd://a/b"), "is no nexus"),
+            (Flags(nexus="etcd://ann:secret@a/b"), "'etcd://ann:...@a/b' is no nexus"),
         ]
         for flags, sentence in cases:
             with self.subTest(flags=flags):

@@ -71,7 +71,7 @@ class PartitionTests(ClusterTestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self._down()))
         sockets = layout.sockets(Path(tempfile.gettempdir()), len(agents))
         sockets.mkdir(exist_ok=True)
-        planned = daemons(layout, sockets, masters, nexus, agents)
+        planned = daemons(layout, sockets, masters, agents)
         started = [self._start(layout, daemon) for daemon in planned]
         for process in started:
             self.assertEqual(await deferToThread(process.wait), 0)

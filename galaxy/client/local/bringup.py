@@ -70,7 +70,7 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
             told(f"galaxy: {ignored}")
         agents = settled_agents(layout, wish, known, masters)
         sockets = _socket_directory(layout, len(agents))
-        planned = daemons(layout, sockets, masters, settings.nexus, agents)
+        planned = daemons(layout, sockets, masters, agents)
         before = running(layout.run)
         missing = [daemon for daemon in planned if daemon.name not in before]
         wanted = _Wanted(planned, agents, session.clock(), log_sizes(layout.log))

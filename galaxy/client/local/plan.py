@@ -187,17 +187,21 @@ def daemons(
     layout: Layout,
     sockets: Path,
     masters: Sequence[str],
-    nexus: str,
     agents: Sequence[AgentShare],
 ) -> tuple[Daemon, ...]:
-    """Every daemon of the cluster, in the order in which they are started."""
+    """
+    Every daemon of the cluster, in the order in which they are started.
+
+    The nexus stands in the settings alone: its URL may hold a password, and everybody
+    on a machine sees command lines.
+    """
     config = ("--config", str(layout.settings))
     return (
         *(
             Daemon(
                 f"master-{number}" if number else "master",
                 "galaxy-master",
-                (*config, "--listen", address, "--nexus", nexus),
+                (*config, "--listen", address),
             )
             for number, address in enumerate(masters)
         ),

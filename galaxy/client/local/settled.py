@@ -73,15 +73,24 @@ def _refuse_changes(layout: Layout, settings: Settings, wish: Wish) -> None:
     masters = settings.masters or (settings.master.listen,)
     for option, asked, have in (
         ("--port", wish.port, int(settings.master.listen.rpartition(":")[2])),
-        ("--nexus", wish.nexus, settings.nexus),
         ("--masters", wish.masters, len(masters)),
     ):
         if asked is not None and asked != have:
-            raise Failure(
-                exits.USAGE,
-                f"{option} {asked}: {layout.settings} says {have}."
-                " Change it there while the cluster is down, or name another --dir",
-            )
+            raise _changed(layout, f"{option} {asked}", str(have))
+    if wish.nexus is not None and wish.nexus != settings.nexus:
+        from galaxy.nexus.places import without_password
+
+        asked_for, has = without_password(wish.nexus), without_password(settings.nexus)
+        has = has if has != asked_for else "another password"
+        raise _changed(layout, f"--nexus {asked_for}", has)
+
+
+def _changed(layout: Layout, asked: str, have: str) -> Failure:
+    return Failure(
+        exits.USAGE,
+        f"{asked}: {layout.settings} says {have}."
+        " Change it there while the cluster is down, or name another --dir",
+    )
 
 
 def known_agents(layout: Layout) -> tuple[AgentShare, ...]:

@@ -55,6 +55,18 @@ class GroundTests(SynchronousTestCase):
         self.assertEqual({p.name for p in self.layout.directory.iterdir()},
                          {"galaxy.toml", "run", "log"})  # fmt: skip
 
+    def test_no_message_shows_a_password(self) -> None:
+        """Not of the nexus that is asked for, nor of the one that is there."""
+        self.layout.settings.write_text('nexus = "zookeeper://ann:geheim@z:1/g"')
+        for asked, says in (
+            ("zookeeper://ann:secret@z:1/x", "says zookeeper://ann:...@z:1/g"),
+            ("zookeeper://ann:secret@z:1/g", "says another password"),
+        ):
+            error = self.assertRaises(Failure, settled_settings, self.layout, Wish(nexus=asked))
+            self.assertIn(says, error.sentence)
+            self.assertNotIn("geheim", error.sentence)
+            self.assertNotIn("secret", error.sentence)
+
     def test_a_file_that_cannot_be_replaced_is_as_it_was(self) -> None:
         path = self.layout.directory / "x"
         path.write_text("old")

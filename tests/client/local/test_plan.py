@@ -111,14 +111,14 @@ class DaemonsTests(SynchronousTestCase):
     """The commands that are run."""
 
     def test_the_order_and_the_names(self) -> None:
-        planned = daemons(HERE, HERE.run, ["a:1", "a:2"], "zookeeper://z/g", [ONE, ONE])
+        planned = daemons(HERE, HERE.run, ["a:1", "a:2"], [ONE, ONE])
         self.assertEqual(
             [daemon.name for daemon in planned],
             ["master", "master-1", "scheduler", "agent-0", "agent-1"],
         )
 
     def test_an_agent_is_told_its_own(self) -> None:
-        *_, agent = daemons(HERE, HERE.run, ["a:1"], "leveldb:x", [ONE, ONE])
+        *_, agent = daemons(HERE, HERE.run, ["a:1"], [ONE, ONE])
         command = agent.command(HERE)
         expected = {
             "--pidfile": "/srv/c/run/agent-1.pid",
@@ -130,6 +130,12 @@ class DaemonsTests(SynchronousTestCase):
             "--millicores": None,
         }
         self.assertEqual({name: option(command, name) for name in expected}, expected)
+
+    def test_no_command_line_names_the_nexus(self) -> None:
+        """Safety: its URL may hold a password, which `ps` would show to everybody."""
+        for daemon in daemons(HERE, HERE.run, ["a:1", "a:2"], [ONE]):
+            self.assertNotIn("--nexus", daemon.command(HERE))
+            self.assertEqual(option(daemon.command(HERE), "--config"), "/srv/c/galaxy.toml")
 
     def test_the_settings_say_where_masters_listen(self) -> None:
         settings = parse_settings(settings_text(["a:1"], "leveldb:/x y"), "x")
