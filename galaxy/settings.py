@@ -61,6 +61,7 @@ class AgentSettings:
     disks: tuple[str, ...] = ()  # "/PATH=SIZE", for volumes; none: in the data directory
     ssds: tuple[str, ...] = ()
     default_user: str = "galaxy"  # whose rights tasks get; see docs/running.md
+    unboxed_user: str = "nobody"  # of tasks without a box; empty: they are not run here
     own_accounts: tuple[str, ...] = ()  # users of jobs who are known here by the same name
     host_dirs: tuple[str, ...] = HOST_DIRS  # of the machine, as tasks in boxes see them
     writable_dirs: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class AgentSettings:
     dead_most: int = 1000  # of how many pods
     dead_free_share: float = 0.1  # with less of the disk free, the oldest go earlier
     package_cache_bytes: int = 10 << 30  # but for those in use
+    package_bytes: int = 2 << 30  # how large one may be
     download_bytes_ps: int = 0  # of packages, all together; 0: no bound
 
 

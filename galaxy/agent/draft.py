@@ -21,7 +21,12 @@ from galaxy.agent.specs import PodSpec, pod_spec
 from galaxy.agent.storage.disks import volumes
 from galaxy.agent.store import Changes, DescriptionKey
 from galaxy.protocol.agent_pb2 import Description
-from galaxy.protocol.types_pb2 import Resource, kQuota
+from galaxy.protocol.types_pb2 import Resource, kAgentError, kQuota
+
+_BOXES_ONLY = (
+    "the job asks for no box (namespace_isolation), and this machine runs no tasks without"
+    " one: its agent.unboxed_user names no account that is theirs alone"
+)
 
 
 class StaleOrder(Exception):
@@ -76,24 +81,28 @@ class Draft:
         verdict = admit(order, there, description, isolation)
         if isinstance(verdict, Known | Refused):
             return verdict
+        boxed = verdict.pod.namespace_isolation
+        user = self._book.users.task_user(verdict.user, boxed=boxed)
+        if user is None:
+            return Refused(order.key, kAgentError, _BOXES_ONLY)
         asked = verdict.pod.requirement
         grant = (
             self._reserve(order.key, asked)
             if there is None
-            else self._take_over(order.key, asked, there, now)
+            else self._take_over(order.key, asked, there, user, now)
         )
         if isinstance(grant, Shortage):
             return Refused(order.key, kQuota, grant.reason)
         pod = Pod(
             order.key,
             order.version,
-            self._book.users.task_user(verdict.user),
+            user,
             now,
             tuple(Task() for _ in verdict.pod.tasks),
             grant.ports,
             generation=order.generation,
             follows=0 if there is None else there.follows or there.key.incarnation,
-            first=0 if there is None or there.excess else there.home.incarnation,
+            first=0 if there is None or _leaves(there, user) else there.home.incarnation,
             disks=tuple(path for path, _size in grant.disks),
         )
         self.pods[order.key] = pod
@@ -191,7 +200,9 @@ class Draft:
         self._grants.setdefault(key, accounts.grants[key])
         accounts.release(key)
 
-    def _take_over(self, key: PodKey, asked: Resource, there: Pod, now: float) -> Grant | Shortage:
+    def _take_over(
+        self, key: PodKey, asked: Resource, there: Pod, user: str, now: float
+    ) -> Grant | Shortage:
         """
         Grant a pod what it asks for out of what is free and what its slot has, and
         have what is there of that stopped; or change nothing.
@@ -203,7 +214,7 @@ class Draft:
         running = there if waiting is None else self.pod(waiting)
         assert running is not None
         whole = granted(running, self._asked(running))
-        before = self._had(there, running)
+        before = self._had(there, running, user)
         attempts = {there.key, running.key}
         held = {each: self._book.accounts.grants[each] for each in attempts}
         for each in attempts:
@@ -219,14 +230,14 @@ class Draft:
         self._stop(running, f"incarnation {key.incarnation} takes its place", now)
         return grant
 
-    def _had(self, there: Pod, running: Pod) -> Before:
+    def _had(self, there: Pod, running: Pod, user: str) -> Before:
         """What of its slot's a pod is to have again."""
         asked = self._asked(there)
         ports = [
             port for port, before in zip(there.ports, asked.ports, strict=True) if before.dynamic
         ]
         held = {number for pod in (there, running) for _name, number in pod.ports}
-        names = [] if there.excess else [volume.name for volume in volumes(asked)]
+        names = [] if _leaves(there, user) else [volume.name for volume in volumes(asked)]
         return Before(ports, frozenset(held), dict(zip(names, there.disks, strict=False)))
 
     def _asked(self, pod: Pod) -> Resource:
@@ -240,3 +251,11 @@ class Draft:
 
     def _unused(self, version: DescriptionKey, change: int) -> bool:
         return self._book.uses(version) + change <= 0
+
+
+def _leaves(there: Pod, user: str) -> bool:
+    """
+    Whether what a pod has on disk is not for the attempt that follows it: it was too much, or
+    belongs to another account, which may have hidden anything in it.
+    """
+    return bool(there.excess) or there.user != user

@@ -165,7 +165,12 @@ def _disks(settings: AgentSettings) -> list[Path]:
 
 
 def _users(settings: AgentSettings) -> Users:
-    users = Users(os.getuid(), settings.default_user, settings.own_accounts)
+    users = Users(
+        os.getuid(),
+        settings.default_user,
+        settings.own_accounts,
+        unboxed=settings.unboxed_user,
+    )
     if problem := users.problem():
         refuse_to_start(problem)
     return users

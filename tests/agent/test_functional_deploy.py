@@ -85,7 +85,7 @@ class DeployTests(TestCase):
             clock=reactor,
             rng=Random(7),
             machine=Size("host-1", 4, 8 * GIB),
-            users=Users(os.geteuid(), "nobody"),
+            users=Users(os.geteuid(), "daemon", unboxed="nobody"),
             network=network,
             discovery=StaticDiscovery(["127.0.0.1:1"], reactor),
             open_database=MemoryDatabase,

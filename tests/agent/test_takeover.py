@@ -103,6 +103,31 @@ class BookTests(SynchronousTestCase):
         self.assertEqual(list(self.book.accounts.grants), [key(2)])
         self.assertEqual(self.book.pods[key(2)].predecessor, None)
 
+    def test_out_of_the_box(self) -> None:
+        """What goes on as another account begins in a directory of its own; back, too."""
+        self.book = Book(Accounts(1000, GIB), Users(0, unboxed="nobody"))
+        boxed, unboxed = description(), description(version="v2")
+        boxed.pod.namespace_isolation = True
+        found = [
+            (pod.user, pod.home.incarnation)
+            for number, version in enumerate((boxed, boxed, unboxed, unboxed, boxed), 1)
+            for pod in [self.adopt(number, version)]
+        ]
+        expected = [("galaxy", 1), ("galaxy", 1), ("nobody", 3), ("nobody", 3), ("galaxy", 5)]
+        self.assertEqual(expected, found)
+
+    def test_boxes_only(self) -> None:
+        """Where no account is for tasks without a box, they are refused; what is there runs on."""
+        self.book = Book(Accounts(1000, GIB), Users(0))
+        boxed = description()
+        boxed.pod.namespace_isolation = True
+        before = self.adopt(1, boxed)
+        draft, refused = self.draft(2, description(version="v2"))
+        assert isinstance(refused, Refused)
+        self.assertIn("agent.unboxed_user names no account", refused.reason)
+        self.assertFalse(draft.changes())
+        self.assertEqual(self.book.pods, {key(1): before})
+
     def test_does_not_fit(self) -> None:
         """What does not fit into what is free and its own is refused; the earlier one runs on."""
         before = self.adopt(1, description(millicores=800))
