@@ -33,7 +33,7 @@ _OF_STATUS: dict[int, int] = {
     pb.kLabelAgentFail: REFUSED,
     pb.kInputError: REFUSED,
     pb.kStaleEpoch: REFUSED,
-    pb.kNotLeader: REFUSED,
+    pb.kNotLeader: UNREACHABLE,  # whoever may decide was not found
     pb.kSafeMode: REFUSED,
     pb.kBusy: REFUSED,
     pb.kConflict: REFUSED,

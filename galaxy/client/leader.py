@@ -8,6 +8,11 @@ Note: what is asked again
     carries an id by which the master knows it again (a submission, a restart, a
     rollback). The rest is asked once. Whoever asked for a change and was not answered
     is told that it may have been carried out, and where to look.
+
+Note: what is said when nobody decides
+    Without ZooKeeper a leader answers what it knows and decides nothing, while standbys
+    may still name it. So whoever has asked in vain for long is told of doubt, if any
+    master, or else ZooKeeper itself, gives cause for it, before of anything else.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from galaxy.client.ensemble import EnsembleFailure
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.master_pb2 import GetStatusRequest
 from galaxy.protocol.services import BlockingMasterStub
 from galaxy.protocol.statuses import GalaxyError
 
@@ -48,7 +54,7 @@ class Dial(Protocol):
 
 
 class Unreachable(Exception):
-    """Nobody answered at any address; the sentence names them and what to do."""
+    """Nobody answered, or nobody who may decide; the sentence says who, and what to do."""
 
 
 class Leader:
@@ -83,6 +89,7 @@ class Leader:
         self._named = False  # the one that is asked was named by a standby
         self._tries = 0
         self._deaf: dict[str, float] = {}  # when an address was last dialled in vain
+        self._doubts: dict[str, str] = {}  # what the master of an address said when it was reached
 
     def ask(
         self,
@@ -111,10 +118,13 @@ class Leader:
                 waited = self._clock() - begun
                 pause = None if once and lost else self._pause_after(error)
                 if pause is None or waited >= self._patience_s:
-                    raise _doubted(error, look if lost else "") from error
+                    why = None
+                    if error.status == pb.kNotLeader and pause is not None and self._patience_s:
+                        why = self._why_nobody_decides()
+                    raise _doubted(why or error, look if lost else "") from error
                 if not told and waited > _TELL_S:
                     told = True
-                    self._tell(f"galaxy: {error}; asking again")
+                    self._tell(f"galaxy: {self._their_doubt or error}; asking again")
             except Unreachable as error:
                 raise Unreachable(f"{error}{_doubt(look if lost else '')}") from error
             if pause:
@@ -125,6 +135,41 @@ class Leader:
         if self._peer is not None:
             self._peer.close()
             self._peer = None
+
+    @property
+    def _their_doubt(self) -> str:
+        """Why it is not certain who leads, as any of the masters said."""
+        return next(filter(None, self._doubts.values()), "")
+
+    def _why_nobody_decides(self) -> Unreachable | None:
+        """
+        What to say of doubt, once it was asked in vain for long; None: there is none.
+
+        The masters are asked once more, for what they know: who answers that is
+        still of use for reading.
+        """
+        doubt = self._their_doubt
+        for address in dict.fromkeys((*self._doubts, *self._whereabouts.masters)):
+            try:
+                self._reach(address, _SHORT_DIAL_S)
+                known = self._stub().get_status(GetStatusRequest())
+            except GalaxyError:
+                continue
+            finally:
+                self.close()
+            if known.doubt:
+                return Unreachable(
+                    f"no master can decide now: {known.doubt}. What runs goes on, and commands that"
+                    " read (status, jobs, logs, exec, ...) are answered"
+                )
+        if not doubt and self._whereabouts.nexus:
+            try:
+                self._ensemble(self._whereabouts.nexus)
+            except EnsembleFailure as failure:
+                doubt = str(failure)
+        return (
+            Unreachable(f"no master can decide now: {doubt}. What runs goes on") if doubt else None
+        )
 
     def _pause_after(self, error: GalaxyError) -> float | None:
         """How long to wait before asking again, perhaps somebody else; None: do not."""
@@ -178,8 +223,10 @@ class Leader:
             self._peer = self._dial(address, timeout_s)
         except GalaxyError:
             self._deaf[address] = self._clock()
+            self._doubts.pop(address, None)
             raise
         self._address = address
+        self._doubts[address] = self._peer.hello.doubt
 
     def _is_deaf(self, address: str) -> bool:
         """Whether it was dialled in vain just now: to wait for it again would cost others."""
@@ -239,8 +286,12 @@ class Leader:
         return reasons
 
 
-def _doubted(error: GalaxyError, look: str) -> GalaxyError:
-    return GalaxyError(error.status, error.reason + _doubt(look)) if look else error
+def _doubted(error: GalaxyError | Unreachable, look: str) -> GalaxyError | Unreachable:
+    if not look:
+        return error
+    if isinstance(error, Unreachable):
+        return Unreachable(f"{error}{_doubt(look)}")
+    return GalaxyError(error.status, error.reason + _doubt(look))
 
 
 def _doubt(look: str) -> str:

@@ -139,11 +139,11 @@ class Follower:
             yield from in_turn(self._session, earlier, self._asked, several=self._several)
         for trail in found:
             self._join(trail, since=0)
-        look_at = self._session.clock() + _LOOK_S
+        look_at = self._session.elapsed() + _LOOK_S
         while True:
-            if not self._open or self._session.clock() >= look_at:
+            if not self._open or self._session.elapsed() >= look_at:
                 found = self._look(found)
-                look_at = self._session.clock() + _LOOK_S + len(found) / _PODS_A_SECOND
+                look_at = self._session.elapsed() + _LOOK_S + len(found) / _PODS_A_SECOND
             if not self._open:
                 if not any(trail.wanted and trail.pod_id not in self._failed for trail in found):
                     return

@@ -33,7 +33,8 @@ class Session:
     cwd: Path
     home: Path
     sleep: Callable[[float], object] = time.sleep
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.time  # what time it is
+    elapsed: Callable[[], float] = time.monotonic  # for how long: nobody sets that clock
     ensemble: Callable[[str], str | None] = leader_endpoint
     flags: Flags = field(factory=Flags)
     _leader: Leader | None = None
@@ -46,7 +47,7 @@ class Session:
                 found,
                 self.dial,
                 self.sleep,
-                clock=self.clock,
+                clock=self.elapsed,
                 ensemble=self.ensemble,
                 tell=lambda sentence: print(sentence, file=sys.stderr),
             )

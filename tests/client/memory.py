@@ -108,6 +108,7 @@ class MemoryCluster:
 
     peers: dict[str, MemoryPeer] = field(factory=dict)
     now: float = 1000.0
+    wall_ahead: float = 0.0  # of the clock that tells how long something takes
     ensemble: dict[str, str | None] = field(factory=dict)
     dialled: list[str] = field(factory=list)
 
@@ -133,7 +134,8 @@ class MemoryCluster:
             cwd=nowhere,
             home=nowhere,
             sleep=self.sleep,
-            clock=lambda: self.now,
+            clock=lambda: self.now + self.wall_ahead,
+            elapsed=lambda: self.now,
             ensemble=lambda url: self.ensemble[url],
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.client.ensemble import EnsembleFailure
-from galaxy.client.leader import Leader, Unreachable
+from galaxy.client.leader import PATIENCE_S, Leader, Unreachable
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.master_pb2 import (
@@ -158,6 +158,88 @@ class LeaderTests(LeaderTestCase):
         self.assertEqual(self.ask(MemoryCluster({"a:1": peer}), "a:1"), "a")
         self.assertEqual(len(self.told), 1)
         self.assertIn("nobody reigns", self.told[0])
+
+
+class NobodyDecidesTests(LeaderTestCase):
+    """ZooKeeper is away: that is what is said, and what still works."""
+
+    def cluster(self, leader: MemoryPeer | None) -> MemoryCluster:
+        """a:1 reigns, in doubt; b:1 stands by and repeats what it knew."""
+        stale = refuse(pb.kNotLeader, "the leader is a:1")
+        standby = MemoryPeer({"scale_job": stale, "get_status": stale})
+        return MemoryCluster({"b:1": standby} | ({"a:1": leader} if leader else {}))
+
+    def reigning(self) -> MemoryPeer:
+        """A leader that is cut off."""
+        return MemoryPeer(
+            {
+                "scale_job": refuse(pb.kNotLeader, "it is not certain who leads: no ZooKeeper"),
+                "get_status": lambda _: GetStatusResponse(leader="a:1", doubt="no ZooKeeper"),
+            },
+            hello=Hello(doubt="no ZooKeeper"),
+        )
+
+    def scale(self, cluster: MemoryCluster, *, nexus: str = "") -> str:
+        """What is said in the end."""
+        leader = self.leader(cluster, "a:1", "b:1", nexus=nexus)
+        request = ScaleJobRequest(job_id="x")
+        error = self.assertRaises(
+            Unreachable, leader.ask, lambda master: master.scale_job(request), look="galaxy show x"
+        )
+        self.assertGreaterEqual(cluster.now, 1000 + PATIENCE_S)
+        return str(error)
+
+    def test_doubt_comes_before_what_a_standby_repeats(self) -> None:
+        said = self.scale(self.cluster(self.reigning()))
+        self.assertEqual(
+            said,
+            "no master can decide now: no ZooKeeper. What runs goes on, and commands that read"
+            " (status, jobs, logs, exec, ...) are answered",
+        )
+        self.assertEqual(self.told, ["galaxy: no ZooKeeper; asking again"])
+
+    def test_who_reads_is_not_promised_an_answer_by_a_leader_that_is_gone(self) -> None:
+        """The standbys have noticed, too, and know nothing."""
+        cluster = self.cluster(None)
+        cluster.peers["b:1"].hello = Hello(doubt="no ZooKeeper")
+        said = self.scale(cluster)
+        self.assertEqual(said, "no master can decide now: no ZooKeeper. What runs goes on")
+
+    def test_if_no_master_knows_of_doubt_the_ensemble_is_asked(self) -> None:
+        class Away(dict[str, str | None]):
+            def __missing__(self, url: str) -> str | None:
+                raise EnsembleFailure(7, f"{url} does not answer")
+
+        cluster = self.cluster(None)
+        cluster.ensemble = Away()
+        said = self.scale(cluster, nexus="zookeeper://z")
+        self.assertIn("no master can decide now: zookeeper://z does not answer", said)
+
+    def test_doubt_that_has_passed_is_not_told(self) -> None:
+        cluster = self.cluster(self.reigning())
+        leader = self.leader(cluster, "a:1", "b:1")
+        request = ScaleJobRequest(job_id="x")
+        certain = MemoryPeer({"scale_job": lambda _: ScaleJobResponse(job_id="x")})
+
+        def sleep(seconds: float) -> None:
+            cluster.now += seconds
+            if cluster.now > 1005:
+                cluster.peers["a:1"] = certain
+
+        leader._sleep = sleep
+        self.assertEqual(leader.ask(lambda master: master.scale_job(request)).job_id, "x")
+
+    def test_the_command_ends_with_seven(self) -> None:
+        cluster = self.cluster(self.reigning())
+        result = cluster.run("scale", "x", "3", GALAXY_MASTER="a:1,b:1")
+        self.assertEqual(result.exit_code, 7)
+        self.assertIn("no master can decide now: no ZooKeeper", result.stderr)
+
+    def test_patience_does_not_go_by_the_clock_that_people_set(self) -> None:
+        cluster = self.cluster(self.reigning())
+        cluster.wall_ahead = -1e9
+        self.assertEqual(cluster.run("scale", "x", "3", GALAXY_MASTER="a:1,b:1").exit_code, 7)
+        self.assertLess(cluster.now, 1000 + PATIENCE_S + 2)
 
 
 class EnsembleTests(LeaderTestCase):

@@ -100,7 +100,7 @@ def offline_command(
 
 def wait_until_empty(session: Session, endpoint: str, timeout_s: float | None) -> None:
     """Tell how an agent is drained, until it is."""
-    deadline = None if timeout_s is None else session.clock() + timeout_s
+    deadline = None if timeout_s is None else session.elapsed() + timeout_s
     last_told = ""
     while True:
         listed = session.leader().ask(lambda master: master.list_agents(ListAgentsRequest()))
@@ -112,7 +112,7 @@ def wait_until_empty(session: Session, endpoint: str, timeout_s: float | None) -
             return
         if now.state is Drain.CALLED_OFF:
             raise Failure(exits.FAILED, now.text)
-        if deadline is not None and session.clock() >= deadline:
+        if deadline is not None and session.elapsed() >= deadline:
             raise Failure(exits.TIMED_OUT, f"not after {timeout_s:g} s: {now.text}")
         session.sleep(_POLL_S)
 

@@ -71,7 +71,7 @@ def _me() -> str:
 
 def wait_until_healthy(session: Session, job_id: str, timeout_s: float) -> None:
     """Tell how a job comes up, until all of it is. Raises `Failure` with NOT_HEALTHY."""
-    deadline = session.clock() + timeout_s
+    deadline = session.elapsed() + timeout_s
     last_told = ""
     while True:
         job = _overview(session, job_id)
@@ -83,7 +83,7 @@ def wait_until_healthy(session: Session, job_id: str, timeout_s: float) -> None:
             last_told = now.text
         if now.state is Progress.DONE:
             return
-        if session.clock() >= deadline:
+        if session.elapsed() >= deadline:
             reasons = "".join(f"\n  {reason}" for reason in _reasons(session, job_id))
             raise Failure(exits.NOT_HEALTHY, f"not after {timeout_s:g} s: {now.text}{reasons}")
         session.sleep(_POLL_S)
