@@ -159,17 +159,17 @@ class Leader:
                 self.close()
             if known.doubt:
                 return Unreachable(
-                    f"no master can decide now: {known.doubt}. What runs goes on, and commands that"
-                    " read (status, jobs, logs, exec, ...) are answered"
+                    "what runs goes on, and commands that read (status, jobs, logs, exec, ...) are"
+                    f" answered, but no master can decide now: {known.doubt}"
                 )
         if not doubt and self._whereabouts.nexus:
             try:
                 self._ensemble(self._whereabouts.nexus)
             except EnsembleFailure as failure:
                 doubt = str(failure)
-        return (
-            Unreachable(f"no master can decide now: {doubt}. What runs goes on") if doubt else None
-        )
+        if not doubt:
+            return None
+        return Unreachable(f"what runs goes on, but no master can decide now: {doubt}")
 
     def _pause_after(self, error: GalaxyError) -> float | None:
         """How long to wait before asking again, perhaps somebody else; None: do not."""
