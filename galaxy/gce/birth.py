@@ -14,6 +14,7 @@ import signal
 import time
 from typing import Any, NoReturn
 
+from galaxy.gce import way
 from galaxy.gce.box import Template, enter
 from galaxy.gce.kernel import (
     CLONE_NEWIPC,
@@ -164,7 +165,7 @@ def _become(parent: int, neighbour: int | None, template: Template | None) -> No
         os.dup2(fd, target)
     _enter(spec, neighbour, template)
     with _Step(f"cannot enter {spec['cwd']}"):
-        os.chdir(spec["cwd"])
+        _go(spec["cwd"], boxed=template is not None or neighbour is not None)
     _renounce(spec)
     with _Step("cannot be tied to its keeper"):
         die_with_parent()
@@ -199,6 +200,16 @@ def _enter(spec: dict[str, Any], neighbour: int | None, template: Template | Non
     elif spec["uid"]:
         with _Step(f"cannot enter {spec['cwd']}"):
             open_passage(spec["cwd"], spec["uid"], [spec["gid"], *spec["groups"]])
+
+
+def _go(directory: str, *, boxed: bool) -> None:
+    """Enter it. In a box, what is on the way may be the task's, and a link lead out of the box."""
+    if not boxed:
+        os.chdir(directory)
+        return
+    fd = way.directory(directory)
+    os.fchdir(fd)
+    os.close(fd)
 
 
 def _root_of(process: dict[str, int]) -> int:

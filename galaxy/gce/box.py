@@ -5,7 +5,8 @@ A root of its own, which cannot be written to: a small file system in memory wit
 way to what was bound, /proc of its own process ids, /sys without the control
 groups, a /dev of its own. What is bound is copied, and made read-only if it should be, before it is
 put in place; and it is put in place when the machine's own root can no longer be reached by a
-path: so no symbolic link, wherever it points, leads a mount astray.
+path. /proc would lead there (/proc/1 is the keeper, whose root is the machine's), so it comes
+last; and no way to a place goes through a symbolic link, wherever it points (`galaxy.gce.way`).
 
 What boxes have in common is made once, as a template (`galaxy.gce.template`): a namespace of
 mounts without the machine's root. A task goes into a copy of it (`enter`, called between fork
@@ -23,6 +24,7 @@ import stat
 import struct
 from typing import Any, NamedTuple
 
+from galaxy.gce import way
 from galaxy.gce.kernel import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -86,7 +88,7 @@ def build_template(box: dict[str, Any]) -> None:
     os.chdir(os.getcwd())
     exchange_root()
     for directory in (*STANDING, *box["covers"]):
-        _make_directory(directory)
+        os.close(way.directory(directory, made=True))
     _make_devices()
     mount("sysfs", "/sys", "sysfs", _SYS)
     for bind in sorted(found, key=_target):
@@ -110,18 +112,19 @@ def enter(box: dict[str, Any], template: Template, *, as_root: bool) -> None:
     if network:
         _raise_loopback()
         mount("sysfs", "/sys", "sysfs", _SYS)  # which shows a network
-    _furnish(as_root=as_root)
+    _furnish()
     for path in box["covers"]:
         mount("galaxy", path, "tmpfs", _SAFE, "size=256k,mode=755")
         for directory in STANDING:
             if directory.startswith(path + "/"):
-                _make_directory(directory)
+                os.close(way.directory(directory, made=True))
     for bind in sorted(found, key=_target):
         bind.place()
     for bind in found:
         bind.shut()
     for path in box["covers"]:
         mount("none", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY | _SAFE)
+    _show_processes(as_root=as_root)
 
 
 class _Found:
@@ -151,27 +154,40 @@ class _Found:
     def prepare(self) -> None:
         """Make what it is to be put on; of a symbolic link, this is all."""
         if self._link:
-            _make_directory(os.path.dirname(self.target))
-            if not os.path.lexists(self.target):
-                os.symlink(self._link, self.target)
-        elif self._is_directory and (self._mounts is not None or not self._source):
-            _make_directory(self.target)
-        elif self._mounts is not None:
-            _make_file(self.target)
+            way.link(self.target, self._link)
+        elif self._mounts is not None or not self._source:
+            os.close(self._place())
 
     def place(self) -> None:
         """Put it at its target, in the new root."""
-        self.prepare()
         if self._mounts is not None:
-            attach_mounts(self._mounts, self.target)
+            place = self._place()
+            attach_mounts(self._mounts, place, self.target)
+            os.close(place)
             os.close(self._mounts)
-        elif not self._source:
-            mount("galaxy", self.target, "tmpfs", _SAFE, f"size={self._tmpfs},mode={self._mode()}")
+        elif self._source:
+            self.prepare()
+        else:
+            self._mount("galaxy", "tmpfs", _SAFE, f"size={self._tmpfs},mode={self._mode()}")
 
     def shut(self) -> None:
         """Let nothing be written to a file system in memory that only leads to others."""
         if not self._source and not self._writable:
-            mount("none", self.target, "", MS_REMOUNT | MS_BIND | MS_RDONLY | _SAFE)
+            self._mount("none", "", MS_REMOUNT | MS_BIND | MS_RDONLY | _SAFE)
+
+    def _place(self) -> int:
+        """A descriptor of its target, made if need be."""
+        if self._is_directory:
+            return way.directory(self.target, made=True)
+        return way.file(self.target)
+
+    def _mount(self, source: str, kind: str, flags: int, options: str = "") -> None:
+        """Mount on its target, as the working directory: no name is looked up again."""
+        place = self._place()
+        os.fchdir(place)
+        os.close(place)
+        mount(source, ".", kind, flags, options)
+        os.chdir("/")
 
     def _mode(self) -> str:
         return "1777" if self._writable else "755"
@@ -181,16 +197,23 @@ def _target(found: _Found) -> str:
     return found.target
 
 
-def _furnish(*, as_root: bool) -> None:
-    """What every box has for itself."""
-    mount("proc", "/proc", "proc", _SAFE | MS_NOEXEC)
-    if as_root:
-        for path in _ROOTS_OWN:
-            if os.path.exists(path):
-                attach_mounts(clone_mounts(path, _SAFE | MS_NOEXEC | MS_RDONLY), path)
+def _furnish() -> None:
+    """What every box has for itself, but for /proc."""
     options = "newinstance,ptmxmode=0666,mode=0620,gid=5"
     mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, options)
     mount("shm", "/dev/shm", "tmpfs", _SAFE, "size=64m,mode=1777")  # noqa: S108
+
+
+def _show_processes(*, as_root: bool) -> None:
+    """Those of the box."""
+    mount("proc", "/proc", "proc", _SAFE | MS_NOEXEC)
+    for path in _ROOTS_OWN if as_root else ():
+        if os.path.exists(path):
+            place = way.directory(path) if os.path.isdir(path) else way.file(path)
+            mounts = clone_mounts(path, _SAFE | MS_NOEXEC | MS_RDONLY)
+            attach_mounts(mounts, place, path)
+            os.close(place)
+            os.close(mounts)
 
 
 def _make_devices() -> None:
@@ -201,24 +224,6 @@ def _make_devices() -> None:
     os.umask(umask)
     for path, target in _LINKS.items():
         os.symlink(target, path)
-
-
-def _make_directory(path: str) -> None:
-    """Make a directory that all may enter, and those on the way to it, as far as they are not."""
-    try:
-        os.mkdir(path, 0o755)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        _make_directory(os.path.dirname(path))
-        os.mkdir(path, 0o755)
-
-
-def _make_file(path: str) -> None:
-    if os.path.lexists(path):
-        return
-    _make_directory(os.path.dirname(path))
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOCTTY | os.O_NONBLOCK, 0o644))
 
 
 def _raise_loopback() -> None:

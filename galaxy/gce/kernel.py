@@ -46,7 +46,7 @@ _AF_INET, _SOCK_DGRAM = 2, 2
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
 _OPEN_TREE_CLONE = 1
-_MOVE_MOUNT_F_EMPTY_PATH = 4
+_MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_EMPTY_PATH = 0x04, 0x40
 
 _Words = ctypes.c_uint64 * 4  # struct mount_attr: set, clear, propagation, user namespace
 _Header = ctypes.c_uint32 * 2  # struct __user_cap_header_struct
@@ -159,10 +159,10 @@ def clone_mounts(source: str, flags: int) -> int:
     return fd
 
 
-def attach_mounts(fd: int, target: str) -> None:
-    """Mount what `clone_mounts` copied."""
-    flags = _MOVE_MOUNT_F_EMPTY_PATH
-    _check(_syscall(_MOVE_MOUNT, fd, b"", _AT_FDCWD, os.fsencode(target), flags), target)
+def attach_mounts(fd: int, place: int, target: str) -> None:
+    """Mount what `clone_mounts` copied on what the descriptor `place` is of; `target` names it."""
+    flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH
+    _check(_syscall(_MOVE_MOUNT, fd, b"", place, b"", flags), target)
 
 
 def exchange_root() -> None:

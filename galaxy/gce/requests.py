@@ -137,18 +137,25 @@ def box(asked: gce_pb2.Box) -> Box:
         )
     for bind in asked.binds:
         _check_path("the target of a bind", bind.target)
-        if os.path.normpath(bind.target) == "/":
+        place = _normal(bind.target)
+        if place == "/":
             raise GalaxyError(kInputError, "the root of a box cannot be bound")
+        if f"{place}/".startswith("/proc/"):
+            raise GalaxyError(kInputError, f"{bind.target}: /proc is the box's own")
         if bind.source:
             _check_path("the source of a bind", bind.source)
         elif bind.tmpfs <= 0:
             raise GalaxyError(kInputError, f"{bind.target} has neither a source nor a size")
     binds = (
-        Bind(bind.source, os.path.normpath(bind.target), bind.writable, bind.tmpfs)
-        for bind in asked.binds
+        Bind(bind.source, _normal(bind.target), bind.writable, bind.tmpfs) for bind in asked.binds
     )
     layout = lay_out(binds, _is_directory)
     return Box(asked.hostname, layout.own, asked.private_network, layout.shared, layout.covers)
+
+
+def _normal(path: str) -> str:
+    """By the rules of POSIX two slashes in front are something else than one."""
+    return os.path.normpath("/" + path.lstrip("/"))
 
 
 def _is_directory(path: str) -> bool:

@@ -27,6 +27,7 @@ from galaxy.protocol.gce_pb2 import (
     RemoveRequest,
     StopRequest,
 )
+from galaxy.protocol.statuses import GalaxyError
 from tests.gce.contract import FOR_EVER, NO_CALL
 from tests.gce.engines import CGROUP, wait_until, why_no_cgroups
 from tests.gce.isolated import NO_ROOT, USER, Isolated
@@ -244,6 +245,105 @@ class WriteTests(Hostile):
         ]
         for user in (USER, "root"):
             self.assertEqual(["True", lines[-1]], await self.works(*lines, user=user))
+
+
+class WayTests(Hostile):
+    """Where it leads root, which makes the way to what a box has."""
+
+    async def begin(self) -> None:
+        await super().begin()
+        self.lure = self.directory / "lure"  # of the machine; no box has it
+        self.lure.mkdir()
+
+    def boxed(self, *targets: str) -> Box:
+        """A box with file systems in memory at these places, too."""
+        workspace = str(self.workspace("c"))
+        binds = [Bind(source=path, target=path) for path in HOST_DIRS]
+        binds += [
+            Bind(source=workspace, target=place, writable=True) for place in (workspace, "/tmp")
+        ]
+        binds += [Bind(target=target, tmpfs=1 << 20, writable=True) for target in targets]
+        return Box(hostname="c", binds=binds)
+
+    async def refusal(self, target: str) -> str:
+        """Why a task with something at `target` was not started; empty: it was."""
+        name = f"main.{next(self.numbers)}"
+        status = await self.execute(
+            "true", name, user=USER, cwd=str(self.workspace("c")), box=self.boxed(target)
+        )
+        return status.reason
+
+    async def test_links_on_the_way(self) -> None:
+        """Whatever a link leads to, nothing is made there, and the task is told why."""
+        inside = str(self.workspace("c"))
+        for number, root in enumerate(("/proc/1/root", "/proc/self/root", "/proc/1/cwd", "")):
+            for place in (f"/tmp/link{number}", f"{inside}/deep{number}/link"):
+                with self.subTest(root=root, place=place):
+                    await self.prints(
+                        f"mkdir -p {place}; rmdir {place}; ln -s {root}{self.lure} {place}"
+                    )
+                    self.assertIn("a symbolic link", await self.refusal(f"{place}/a/b"))
+                    self.assertIn("a symbolic link", await self.refusal(place))
+        self.assertEqual([], list(self.lure.iterdir()))
+
+    async def test_processes_are_no_way(self) -> None:
+        """Nor does a path of /proc lead anywhere, or one through `..`."""
+        root = f"proc/1/root{self.lure}"
+        for target in (f"/{root}/a", f"/tmp/../{root}/b", f"//{root}/c", "/proc"):
+            with self.assertRaisesRegex(GalaxyError, "/proc is the box's own"):
+                await self.refusal(target)
+        await self.prints("mkdir -p /tmp/a/b")
+        self.assertEqual("", await self.refusal("/tmp/a/../c"))
+        self.assertEqual([], list(self.lure.iterdir()))
+
+    async def test_a_link_in_place_of_a_file(self) -> None:
+        """A file is bound over what is there, never over what a link there leads to."""
+        source = self.directory / "source"
+        source.touch()
+        victim = self.lure / "victim"
+        await self.prints(f"ln -s /proc/1/root{victim} /tmp/file")
+        box = self.boxed()
+        box.binds.add(source=str(source), target="/tmp/file")
+        await self.execute("true", user=USER, cwd=str(self.workspace("c")), box=box)
+        self.assertFalse(victim.exists())
+
+    async def test_a_link_exchanged_meanwhile(self) -> None:
+        """One that comes and goes, while boxes are made: each is refused, or right."""
+        workspace = self.workspace("c")
+        await self.task(
+            f"mkdir /tmp/way; ln -s /proc/1/root{self.lure} /tmp/other; exec python3 race.py",
+            "other.0",
+            **self.racing(workspace),
+        )
+        reasons = [await self.refusal("/tmp/way/a/b") for _ in range(40)]
+        self.assertIn("", reasons)
+        self.assertTrue(any(reasons), "the race was never met")
+        for reason in filter(None, reasons):
+            self.assertRegex(reason, "a symbolic link|No such file")
+        self.assertEqual([], list(self.lure.iterdir()))
+
+    def racing(self, workspace: Path) -> dict[str, Any]:
+        """A program that exchanges two names for ever."""
+        (workspace / "race.py").write_text(
+            "import ctypes\n"
+            "rename = ctypes.CDLL(None).renameat2\n"
+            "while True:\n"
+            "    rename(-100, b'/tmp/way', -100, b'/tmp/other', 2)\n"
+        )
+        return {}
+
+    async def test_the_working_directory_of_what_joins(self) -> None:
+        """It is not entered through a link of the task's, which the engine could follow."""
+        workspace = self.workspace("c")
+        await self.task(f"ln -s /proc/1/root{self.lure} /tmp/there; exec sleep 1000")
+        there = workspace / "there"
+
+        async def is_linked() -> bool:
+            return there.is_symlink()
+
+        await wait_until(is_linked)
+        status = await self.execute("pwd", "exec.1", user=USER, cwd="/tmp/there", join="main.0")
+        self.assertIn("cannot enter /tmp/there: a symbolic link", status.reason)
 
 
 class RightsTests(Hostile):
