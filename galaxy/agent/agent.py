@@ -57,6 +57,7 @@ from galaxy.protocol.wire_pb2 import Hello
 from galaxy.settings import AgentSettings
 
 FOREIGN_PORTS_S = 5.0  # between two looks at ports that others have
+SWEEP_S = 10.0  # between two looks for parts of packages that nobody wants
 
 
 class Agent(Service):
@@ -145,6 +146,7 @@ class Agent(Service):
         )
         self._looking = LoopingCall(self._accounts.look_again)
         self._looking.clock = surroundings.clock
+        self._sweeping: LoopingCall | None = None
 
     def startService(self) -> None:
         """Remember, then listen, then see what runs, then tell the master."""
@@ -161,6 +163,8 @@ class Agent(Service):
         self._vitals.stop()
         if self._looking.running:
             self._looking.stop()
+        if self._sweeping is not None and self._sweeping.running:
+            self._sweeping.stop()
         if self.master is not None and self.master.running:
             self.master.stopService()
         if self._sessions is not None:
@@ -207,6 +211,8 @@ class Agent(Service):
         self._scales.start().addErrback(self._broken)
         self._vitals.start(self._broken)
         self._looking.start(FOREIGN_PORTS_S).addErrback(self._broken)
+        assert self._sweeping is not None
+        self._sweeping.start(SWEEP_S).addErrback(self._broken)
 
     def _broken(self, failure: Failure) -> None:
         self._log.failure("the agent has a fault", failure)
@@ -227,13 +233,17 @@ class Agent(Service):
         artifacts = Artifacts.below(
             data / "packages",
             most_bytes=settings.package_cache_bytes,
+            package_bytes=settings.package_bytes,
             in_use=book.packages,
+            wanted=book.wanted_downloads,
             sources=around.sources,
             in_thread=around.in_thread,
             clock=around.clock,
             rng=around.rng,
         )
         artifacts.prepare()
+        self._sweeping = LoopingCall(artifacts.sweep)
+        self._sweeping.clock = around.clock
         ledger = Ledger(f"{remembered.starts}-{around.rng.getrandbits(48):012x}")
         self._graves = Graves(
             workspaces=workspaces,

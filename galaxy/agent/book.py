@@ -21,7 +21,7 @@ from galaxy.agent.storage.disks import volumes
 from galaxy.agent.store import DescriptionKey, Remembered
 from galaxy.agent.users import Users
 from galaxy.protocol.agent_pb2 import Description
-from galaxy.protocol.types_pb2 import Resource
+from galaxy.protocol.types_pb2 import Resource, kSourceTypeFTP
 
 if TYPE_CHECKING:
     from galaxy.agent.draft import Draft
@@ -108,6 +108,20 @@ class Book:
             if task.phase in _DEPLOYING
             and self.spec(pod).tasks[number].deploying is Deploying.PACKAGE
         ]
+
+    def wanted_downloads(self) -> set[str]:
+        """The names of the packages to be fetched from URLs for pods that are to go on."""
+        versions = {
+            (pod.key.job_id, pod.version): pod
+            for pod in self.pods.values()
+            if pod.stop_reason is None
+        }
+        return {
+            package_of(task, pod.version).name
+            for pod in versions.values()
+            for task in self.description(pod).pod.tasks
+            if task.source_type == kSourceTypeFTP
+        }
 
     def _grant(self, pod: Pod) -> Grant:
         return granted(pod, self.description(pod).pod.requirement)

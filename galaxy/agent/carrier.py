@@ -60,7 +60,9 @@ class Carrier:
                 case Fetch(number=number):
                     task = description.pod.tasks[number]
                     again = pod.tasks[number].tries > 1  # perhaps what is there is to blame
-                    await self.artifacts.fetch(package_of(task, pod.version), doubted=again)
+                    most = self.volumes.directory_bytes(description.pod.requirement)
+                    package = package_of(task, pod.version)
+                    await self.artifacts.fetch(package, most, doubted=again)
                 case Execute():
                     return await self._execute(pod, description, step)
                 case Sweep(number=number):

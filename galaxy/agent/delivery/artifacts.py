@@ -11,7 +11,8 @@ gives up, so does the fetch, and what had come is kept for the next (`galaxy.age
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -23,17 +24,17 @@ from twisted.python.failure import Failure
 
 from galaxy.agent.delivery.downloads import Downloads, InThread
 from galaxy.agent.delivery.fetch import FetchError, ISource, Tag
-from galaxy.agent.delivery.packages import Package
+from galaxy.agent.delivery.packages import Bound, Package, bound
 from galaxy.agent.delivery.part import Part, boot_id
 from galaxy.agent.delivery.shelf import Link, Shelf, digest
 
 
 @define
 class _Fetching:
-    """A fetch that goes on, and those who wait for it."""
+    """A fetch that goes on, and those who wait for it, with what their directories may hold."""
 
-    work: Deferred[Path]
-    waiting: list[Deferred[Path]] = field(factory=list)
+    work: Deferred[Path] = field(factory=Deferred)
+    waiting: list[tuple[Deferred[Path], int]] = field(factory=list)
 
 
 class Artifacts:
@@ -42,10 +43,19 @@ class Artifacts:
     _log = Logger()
 
     def __init__(
-        self, shelf: Shelf, downloads: Downloads, in_thread: InThread, clock: IReactorTime
+        self,
+        shelf: Shelf,
+        downloads: Downloads,
+        *,
+        bound_of: Callable[[Iterable[int]], Bound],
+        wanted: Callable[[], Collection[str]],
+        in_thread: InThread,
+        clock: IReactorTime,
     ) -> None:
         self._shelf = shelf
         self._downloads = downloads
+        self._bound_of = bound_of
+        self._wanted = wanted
         self._in_thread = in_thread
         self._clock = clock
         self._fetching: dict[str, _Fetching] = {}
@@ -56,13 +66,18 @@ class Artifacts:
         directory: Path,
         *,
         most_bytes: int,
+        package_bytes: int,
         in_use: Callable[[], Iterable[Package]],
+        wanted: Callable[[], Collection[str]],
         sources: Mapping[str, ISource],
         in_thread: InThread,
         clock: IReactorTime,
         rng: Random,
     ) -> Artifacts:
-        """A cache in a directory of `most_bytes`, and of what is `in_use`."""
+        """
+        A cache in a directory of `most_bytes`, and of what is `in_use`, each package of
+        `package_bytes` at most. `wanted`: the names of those that somebody may yet wait for.
+        """
 
         def used() -> set[str]:
             return {artifacts.sha256(package) for package in in_use()}
@@ -71,20 +86,34 @@ class Artifacts:
         parts = directory / "parts"
         downloads = Downloads(
             parts,
+            most_bytes=most_bytes,
             sources=sources,
-            spare=shelf.clear,
+            trim=shelf.trim,
+            give=shelf.give,
             in_thread=in_thread,
             clock=clock,
             rng=rng,
             boot=boot_id(),
         )
-        artifacts = cls(shelf, downloads, in_thread, clock)
+        bound_of = partial(bound, package_bytes, most_bytes)
+        artifacts = cls(
+            shelf,
+            downloads,
+            bound_of=bound_of,
+            wanted=wanted,
+            in_thread=in_thread,
+            clock=clock,
+        )
         return artifacts
 
     def prepare(self) -> None:
         """Know what is there. Raises `OSError`."""
         self._shelf.prepare()
-        self._downloads.prepare(self._clock.seconds())
+        self._downloads.prepare()
+
+    def sweep(self) -> None:
+        """Let go of what came of packages that nobody wants any more. Raises `OSError`."""
+        self._downloads.sweep(self._wanted())
 
     def path(self, package: Package) -> Path | None:
         """Where a package is; None: it is not, or not any more as it was."""
@@ -95,25 +124,30 @@ class Artifacts:
         """How far a package has come that is on its way."""
         return self._downloads.progress(package.name)
 
-    def fetch(self, package: Package, *, doubted: bool = False) -> Deferred[Path]:
+    def fetch(
+        self, package: Package, workspace_bytes: int, *, doubted: bool = False
+    ) -> Deferred[Path]:
         """
-        Fire with the package's path once it is there; fails with `FetchError`.
+        Fire with the package's path once it is there; fails with `FetchError`, also if it
+        has more than `workspace_bytes`, and nobody else who waits has more to unpack it in.
 
         `doubted`: there is reason to think that what is there was damaged.
         """
         waiter: Deferred[Path] = Deferred(lambda given_up: self._leave(package, given_up))
         fetching = self._fetching.get(package.name)
         if fetching is not None:
-            fetching.waiting.append(waiter)
+            fetching.waiting.append((waiter, workspace_bytes))
             return waiter
-        work = Deferred.fromCoroutine(self._bring(package, doubted=doubted))
-        fetching = self._fetching[package.name] = _Fetching(work, [waiter])
+        fetching = self._fetching[package.name] = _Fetching(waiting=[(waiter, workspace_bytes)])
+        work = Deferred.fromCoroutine(self._bring(package, fetching, doubted=doubted))
+        fetching.work = work
         work.addBoth(lambda result: self._finish(package, fetching, result))
         return waiter
 
     def _finish(self, package: Package, fetching: _Fetching, result: Failure | Path) -> None:
         self._fetching.pop(package.name, None)
-        for waiter in fetching.waiting:
+        self._downloads.done(package)
+        for waiter, _workspace_bytes in fetching.waiting:
             if isinstance(result, Failure):
                 waiter.errback(result)
             else:
@@ -121,7 +155,7 @@ class Artifacts:
 
     def _leave(self, package: Package, given_up: Deferred[Path]) -> None:
         fetching = self._fetching[package.name]
-        fetching.waiting.remove(given_up)
+        fetching.waiting = [each for each in fetching.waiting if each[0] is not given_up]
         if not fetching.waiting:
             fetching.work.cancel()
 
@@ -132,7 +166,7 @@ class Artifacts:
         link = self._shelf.link(package.name)
         return link.sha256 if link is not None else ""
 
-    async def _bring(self, package: Package, *, doubted: bool) -> Path:
+    async def _bring(self, package: Package, fetching: _Fetching, *, doubted: bool) -> Path:
         shelf = self._shelf
         sha256 = "" if doubted and self._is_unsure(package) else self.sha256(package)
         if sha256 and await self._is_whole(sha256, doubted=doubted):
@@ -141,7 +175,12 @@ class Artifacts:
         known = shelf.latest(package.url) if package.url and not package.content_known else None
         if known is not None and not await self._is_whole(known.sha256, doubted=doubted):
             known = None
-        part = await self._downloads.bring(package, known.tag if known is not None else Tag())
+
+        def most() -> Bound:
+            return self._bound_of(size for _waiter, size in fetching.waiting)
+
+        tag = known.tag if known is not None else Tag()
+        part = await self._downloads.bring(package, tag, most)
         if part is None and known is not None:
             shelf.put_link(package.name, known)
             shelf.touch(known.sha256, self._clock.seconds())

@@ -30,3 +30,11 @@ def superfluous(kept: Iterable[Kept], in_use: Container[str], most_bytes: int) -
             gone.append(package.name)
             beyond -= package.size
     return gone
+
+
+def spared(kept: Iterable[Kept], in_use: Container[str], wanted_bytes: int) -> list[str]:
+    """Those to let go so that as many bytes are given back; none, if all were not enough."""
+    packages = list(kept)
+    idle = [package for package in packages if package.name not in in_use]
+    size = sum(package.size for package in idle)
+    return superfluous(idle, (), size - wanted_bytes) if size >= wanted_bytes else []

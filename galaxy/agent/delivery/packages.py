@@ -5,11 +5,13 @@ Which package a task needs, and what it is called in the machine's cache. Pure.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from random import Random
 
 from attrs import frozen
 
 from galaxy.protocol.types_pb2 import TaskDescriptor, kSourceTypeFTP
+from galaxy.resources import format_size
 
 _MIB = 1 << 20
 _LONGEST_PAUSE_S = 30.0
@@ -44,6 +46,29 @@ def package_of(task: TaskDescriptor, version: str) -> Package:
     if sha256:
         return Package(sha256, url=url, sha256=sha256)
     return Package("u" + hashlib.sha256(f"{version}\n{url}".encode()).hexdigest(), url=url)
+
+
+@frozen(order=True)
+class Bound:
+    """How large a package may be, and what says so."""
+
+    most_bytes: int
+    what: str
+
+    def refusal(self, size_bytes: int) -> str:
+        """Why it is not had that has so many bytes or more; "" if it may be."""
+        if size_bytes <= self.most_bytes:
+            return ""
+        return f"the package is larger than {format_size(self.most_bytes)}, {self.what}"
+
+
+def bound(package_bytes: int, cache_bytes: int, workspaces: Iterable[int]) -> Bound:
+    """For those who want it: what fits in none of their directories cannot be unpacked in any."""
+    return min(
+        Bound(package_bytes, "which is agent.package_bytes"),
+        Bound(cache_bytes, "which is agent.package_cache_bytes"),
+        Bound(max(workspaces, default=0), "which its pod's directory may hold"),
+    )
 
 
 def fetched(received: int, total: int | None, trouble: str = "") -> str:

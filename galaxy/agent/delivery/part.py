@@ -21,8 +21,10 @@ from attrs import asdict, frozen
 from zope.interface import implementer
 
 from galaxy.agent.delivery.fetch import FetchError, Have, ISink, Tag
+from galaxy.agent.delivery.packages import Bound
 
-_LOOK_BYTES = 16 << 20  # so often the disk is looked at
+OF = ".of"
+_LOOK_BYTES = 16 << 20  # so often the disk and the cache are looked at
 
 
 def boot_id() -> str:
@@ -30,8 +32,11 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-MakeRoom = Callable[[int], int]
-"""Tries to have so many bytes of the disk to give; how many there are."""
+MakeRoom = Callable[["Part", int, int], int]
+"""
+Tries to have so many bytes more of the disk to give for a part that will then have so
+many in all; how many there are. Raises `FetchError` when the cache has none.
+"""
 
 
 @frozen
@@ -47,16 +52,22 @@ class PartOf:
 
 @implementer(ISink)
 class Part:
-    """The bytes of one package, while they come. `room` sees to the disk."""
+    """
+    The bytes of one package, while they come. `room` sees to the disk; `bound` says how
+    many they may be, which those who wait decide.
+    """
 
-    def __init__(self, path: Path, url: str, boot: str, room: MakeRoom) -> None:
+    def __init__(
+        self, path: Path, url: str, boot: str, room: MakeRoom, bound: Callable[[], Bound]
+    ) -> None:
         self.path = path
         self.total: int | None = None
         self.received = 0
-        self._of = path.with_name(path.name + ".of")
+        self._of = path.with_name(path.name + OF)
         self._url = url
         self._boot = boot
         self._room = room
+        self._bound = bound
         self.resumed = False  # what came did not come in one piece
         self.tag = Tag()
         self._file: BinaryIO | None = None
@@ -79,6 +90,16 @@ class Part:
         """Whether all came already, and only what follows on that did not happen."""
         return self.resumed and self.received == self.total
 
+    @property
+    def promised_bytes(self) -> int:
+        """How large it is, or will be as far as that is known."""
+        return max(self.received, self.total or 0)
+
+    def check_size(self, size_bytes: int) -> None:
+        """Raise `FetchError` if the package may not be as large."""
+        if refusal := self._bound().refusal(size_bytes):
+            raise FetchError(refusal, final=True)
+
     def have(self, whole: Tag) -> Have:
         """What to tell the source."""
         return Have(self.received if self.tag.strong else 0, self.tag, whole)
@@ -88,6 +109,7 @@ class Part:
         self._check()
         self.close()
         self._look_at = offset
+        self.check_size(max(total or 0, offset))
         self._need((total or offset) - offset, offset)
         self.total, self.tag, self.received, self.resumed = total, tag, offset, offset > 0
         of = PartOf(self._url, self._boot, tag.etag, tag.modified, total)
@@ -100,6 +122,7 @@ class Part:
         """Keep the next piece."""
         self._check()
         assert self._file is not None
+        self.check_size(self.received + len(data))
         if self.received >= self._look_at:
             self._need(len(data), self.received)
             self._look_at = self.received + _LOOK_BYTES
@@ -137,7 +160,7 @@ class Part:
             raise FetchError("nobody waits for the package any more")
 
     def _need(self, size: int, there: int) -> None:
-        free = self._room(size)
+        free = self._room(self, there + size, size)
         if free < size:
             raise FetchError(
                 f"the package needs {size} bytes more than the {there} that came, of which the disk"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
-from galaxy.agent.delivery.eviction import Kept, superfluous
+from galaxy.agent.delivery.eviction import Kept, spared, superfluous
 from galaxy.agent.delivery.fetch import Tag
 
 VERIFY_S = 3600.0  # what was read through within so long is not read again
@@ -154,17 +154,24 @@ class Shelf:
 
     def trim(self, incoming: int = 0) -> None:
         """Let go of what is beyond the bound, if so many bytes come in addition."""
-        kept = [
-            Kept(path.name, path.stat().st_size, (self._notes / path.name).stat().st_mtime)
-            for path in self._whole.iterdir()
-            if (self._notes / path.name).exists()
-        ]
-        for sha256 in superfluous(kept, self._in_use(), max(0, self._most_bytes - incoming)):
+        most_bytes = max(0, self._most_bytes - incoming)
+        for sha256 in superfluous(self._kept(), self._in_use(), most_bytes):
             self.drop(sha256)
 
-    def clear(self) -> None:
-        """Let go of all that is not in use."""
-        self.trim(self._most_bytes)
+    def give(self, wanted_bytes: int) -> None:
+        """Let go of as much as gives the disk so many bytes back, if there is as much."""
+        for sha256 in spared(self._kept(), self._in_use(), wanted_bytes):
+            self.drop(sha256)
+
+    def _kept(self) -> list[Kept]:
+        kept: list[Kept] = []
+        for path in self._whole.iterdir():
+            try:
+                used_at = (self._notes / path.name).stat().st_mtime
+                kept.append(Kept(path.name, path.stat().st_size, used_at))
+            except FileNotFoundError:
+                continue  # it is on its way in or out
+        return kept
 
 
 def digest(path: Path) -> str:

@@ -83,7 +83,7 @@ class Volumes:
         owner = (os.getuid(), os.getgid()) if account is None else (account.pw_uid, account.pw_gid)
         home = self._data / "pods" / pod.home.name
         new = _make(home, 0o711)
-        self._limit(home, asked.workspace or self._workspace_bytes, new=new)
+        self._limit(home, self.directory_bytes(asked), new=new)
         for wanted, mounted in zip(volumes(asked), self._places.mounted(pod, asked), strict=False):
             directory = Path(mounted.source)
             _make(directory.parent, 0o711)
@@ -94,6 +94,10 @@ class Volumes:
         self._clear(pod.home, {each.source for each in self._places.mounted(pod, asked)})
         if asked.tmpfs.size:
             tmpfs.put(home / _TMPFS, asked.tmpfs.size, owner)
+
+    def directory_bytes(self, asked: Resource) -> int:
+        """What a pod's directory may hold."""
+        return asked.workspace or self._workspace_bytes
 
     def mounted(self, pod: Pod, asked: Resource) -> list[Mounted]:
         """What a pod's tasks find, and where."""
@@ -106,7 +110,7 @@ class Volumes:
     def weighable(self, pod: Pod, asked: Resource) -> list[Part]:
         """What of a pod no file system keeps within its quota."""
         directory = self._data / "pods" / pod.home.name
-        parts = [Part("its workspace", str(directory), asked.workspace or self._workspace_bytes)]
+        parts = [Part("its workspace", str(directory), self.directory_bytes(asked))]
         mounted = self._places.mounted(pod, asked)
         parts.extend(
             Part(f"its volume {wanted.path}", each.source, wanted.quota_bytes)
