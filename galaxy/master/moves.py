@@ -124,7 +124,7 @@ def moves(job: Job, draining: Iterable[Agent], now: float) -> Moves:
     budget = _Budget(step(job) - out(job), _most_moved(job))
     rooms = Rooms(now)
     for pod in _candidates(job, draining, may_take_out=budget.out > 0):
-        behind = pod.index in job.behind and budget.moved > 0 and _may_update(pod)
+        behind = pod.index in job.behind and _may_update(pod) and _is_within(budget, pod)
         if pod.stage == kStagePending:
             if behind:
                 retarget.append(pod.index)
@@ -151,6 +151,12 @@ def _most_moved(job: Job) -> int:
     if job.update.state == kUpdateNormal and job.update.breakpoint:
         return max(0, job.update.breakpoint - at_wanted_version(job))
     return len(job.behind)
+
+
+def _is_within(budget: _Budget, pod: Pod) -> bool:
+    """A breakpoint holds up who has yet to take the version, not who is to be restarted at it."""
+    job = pod.job
+    return budget.moved > 0 or (job.update.state in MOVING and pod.version is job.latest)
 
 
 def _may_update(pod: Pod) -> bool:

@@ -12,7 +12,7 @@ from galaxy.master.amend import as_it_is
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job, turn
 from galaxy.master.moves import NONE, Moves, moves, out
-from galaxy.master.pods import Event, change, observe
+from galaxy.master.pods import Event, change, observe, vanish
 from galaxy.master.progress import progress
 from galaxy.master.reconcile import held, wanted
 from galaxy.master.rollout import step
@@ -148,6 +148,18 @@ class MoveTests(SynchronousTestCase):
         self.cluster.settle(NOW)
         run(self.cluster, self.agent, self.job)
         self.assertEqual(self.moves(), NONE)
+
+    def test_a_breakpoint_does_not_hold_up_who_is_there_and_ill(self) -> None:
+        """Liveness: who was restarted on the way to it is judged by the attempt that follows."""
+        begin(self.cluster, self.job, other(self.asked), breakpoint_=1)
+        self.cluster.settle(NOW)
+        self.cluster.amend(self.job, restarted(self.job, 0, NOW), "ada", NOW)
+        vanish(self.cluster.journal, self.job.pods[1], "it is lost", NOW)
+        self.cluster.settle(NOW)
+        there, waiting = self.job.pods[0], self.job.pods[1]
+        self.assertEqual((waiting.stage, waiting.version.name), (kStagePending, "v2"))
+        self.assertEqual((there.version.name, there.generation), ("v2", self.job.generation))
+        check_counts(self, self.cluster)
 
     def test_a_rolling_restart_has_a_step_of_its_own(self) -> None:
         self.cluster.amend(self.job, restarted(self.job, 5, NOW), "ada", NOW)
