@@ -278,6 +278,21 @@ def _slow_ensemble(world: World, rng: Random) -> tuple[str, Undo]:
     return f"the ensemble is slow: {world.ensemble.latency_s:.2f} s", fast
 
 
+def _lost_answer(world: World, rng: Random) -> tuple[str, Undo] | None:
+    """The next that the leader writes is there, or is not, and it does not learn which."""
+    leader = world.leader()
+    nexus = None if leader is None else leader.nexus
+    if leader is None or nexus is None:
+        return None
+    nexus.lose_next = rng.random() < 0.7
+
+    def answered() -> None:
+        nexus.lose_next = None
+
+    done = "is" if nexus.lose_next else "is not"
+    return f"the next commit of {leader.name} {done} carried out, and not answered", answered
+
+
 def _slow(world: World, rng: Random) -> tuple[str, Undo]:
     before, world.slowness_s = world.slowness_s, rng.uniform(0.05, 1.0)
 
@@ -323,4 +338,5 @@ KINDS = (
     Fault(_heavy, 1, 6.0),
     Fault(_no_packages, 1),
     Fault(_slow_ensemble, 2, 8.0),
+    Fault(_lost_answer, 3),
 )

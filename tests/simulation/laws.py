@@ -6,7 +6,7 @@ Laws about what masters think and say, and about what agents grant. See `witness
 * what people were told to have ended stays so;
 * a port of a machine is given once, and its disks are not promised twice;
 * what began on a machine leaves something to look at;
-* of a job that nothing but its owner disturbs, no more is out than its step.
+* of a job that nothing but its owner disturbs, and nobody outranks, no more is out than its step.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from galaxy.master.agents import Agent as Known
 from galaxy.master.reign import Reign
 from galaxy.master.service import Master
 from galaxy.protocol.master_pb2 import JobOverview
-from galaxy.protocol.types_pb2 import kBatch, kLongRun, kStageRunning, kSystem
+from galaxy.protocol.types_pb2 import kBatch, kLongRun, kStageRunning
 from tests.simulation.convergence import running
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
 from tests.simulation.processes import ProcessClock
-from tests.simulation.wishes import HIGHEST
 from tests.simulation.witness import attempt_of
 from tests.simulation.world import DISK_MIB, DISKS, MIB, Machine, Process, World
 
@@ -141,13 +140,11 @@ class Laws:
             )
 
     def _look_at_steps(self) -> None:
-        if any(wish.kind == kSystem for wish in self.people.wishes):
-            return  # they displace all others
         slots = {(key.job_id, key.index) for key in running(self.world)}
         there = Counter(job_id for job_id, _ in slots)
         for wish in self.people.wishes:
-            left_alone = wish.priority == HIGHEST and not (wish.moving or wish.doomed)
-            if wish.kind != kLongRun or wish.scaled or not left_alone:
+            below = any(other.priority > wish.priority for other in self.people.wishes)
+            if wish.kind != kLongRun or below or wish.scaled or wish.moving or wish.doomed:
                 continue
             absent = wish.replica - there[wish.job_id]
             if not absent:
