@@ -30,7 +30,15 @@ import sys
 
 from galaxy.gce.box import Template
 from galaxy.gce.keeper import give_up, keep, write_failed
-from galaxy.gce.kernel import CLONE_NEWPID, name_process, set_namespaces, unshare
+from galaxy.gce.kernel import (
+    CLONE_NEWPID,
+    filter_calls_of_all,
+    leave_session_keyring,
+    name_process,
+    set_namespaces,
+    unshare,
+)
+from galaxy.gce.seccomp import keys_filter
 from galaxy.gce.template import TemplateError, make_template
 
 READY = b"."
@@ -48,6 +56,7 @@ def serve(root: str, lock_path: str, socket: int) -> None:
     name_process(b"galaxy-cradle")
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    _give_up_keys()
     lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     gc.disable()
@@ -70,6 +79,23 @@ def serve(root: str, lock_path: str, socket: int) -> None:
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ECONNRESET):
             raise
+
+
+def _give_up_keys() -> None:
+    """
+    Keep the kernel's keys, which know neither boxes nor who a task belongs to, from all tasks.
+
+    An engine without root runs all as one user, whose keys they are.
+    """
+    leave_session_keyring()
+    program = keys_filter(os.uname().machine)
+    if not program or os.geteuid() != 0:
+        return
+    try:
+        filter_calls_of_all(program)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EINVAL, errno.ENOSYS):
+            raise  # else it is root in name only, and makes no boxes; or the kernel has no filters
 
 
 def _template(

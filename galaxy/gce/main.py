@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
+from galaxy.gce.kernel import leave_session_keyring
 from galaxy.gce.options import Options, parse_options
 from galaxy.gce.spawn import Spawn, spawn_cradle
 
@@ -49,6 +50,7 @@ def main(spawn: Spawn = spawn_cradle) -> NoReturn:
         )
     if not _locked(lock):
         _leave(EX_TEMPFAIL, f"another gce serves {options.directory} already.")
+    leave_session_keyring()
     cradle = spawn(options.directory)
     _open_many_files()
 

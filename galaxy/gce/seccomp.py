@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _LOAD_WORD = 0x20  # BPF_LD | BPF_W | BPF_ABS
@@ -104,6 +104,16 @@ _MACHINES = {
 }
 
 
+# Of each audit number: add_key, request_key, keyctl; also by the other ABIs of such a machine.
+_KEYS = {
+    "x86_64": (
+        (0xC000_003E, (248, 249, 250, _X32 | 248, _X32 | 249, _X32 | 250)),
+        (0x4000_0003, (286, 287, 288)),
+    ),
+    "aarch64": ((0xC000_00B7, (217, 218, 219)), (0x4000_0028, (309, 310, 311))),
+}
+
+
 def is_known(machine: str) -> bool:
     """Whether there is a filter for an architecture, as `uname -m` names it."""
     return machine in _MACHINES
@@ -117,6 +127,30 @@ def default_filter(machine: str) -> bytes:
     mean something else.
     """
     return b"".join(struct.pack("<HBBI", *step) for step in _steps(_MACHINES[machine]))
+
+
+def keys_filter(machine: str) -> bytes:
+    """
+    The program of every task: the kernel's keys know no boxes, so there are none (ENOSYS).
+
+    Empty for an architecture that is not known.
+    """
+    return b"".join(struct.pack("<HBBI", *step) for step in _key_steps(_KEYS.get(machine, ())))
+
+
+def _key_steps(
+    calls: Sequence[tuple[int, tuple[int, ...]]],
+) -> Iterator[tuple[int, int, int, int]]:
+    for audit, numbers in calls:
+        yield _LOAD_WORD, 0, 0, _ARCHITECTURE
+        yield _IF_EQUAL, 0, 2 + 2 * len(numbers), audit
+        yield _LOAD_WORD, 0, 0, _NUMBER
+        for number in numbers:
+            yield _IF_EQUAL, 0, 1, number
+            yield _RETURN, 0, 0, _ERRNO | errno.ENOSYS
+        yield _RETURN, 0, 0, _ALLOW
+    if calls:
+        yield _RETURN, 0, 0, _ALLOW
 
 
 def _steps(machine: _Machine) -> Iterator[tuple[int, int, int, int]]:

@@ -7,6 +7,7 @@ got; what it may do is tried beside it, so that a test cannot pass because nothi
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
@@ -32,6 +33,12 @@ from tests.gce.contract import FOR_EVER, NO_CALL
 from tests.gce.engines import CGROUP, wait_until, why_no_cgroups
 from tests.gce.isolated import NO_ROOT, USER, Isolated
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_X32 = 0x4000_0000
+_ADD_KEY, _REQUEST_KEY, _KEYCTL = (
+    (248, 249, 250) if os.uname().machine == "x86_64" else (217, 218, 219)
+)
+_SESSION = -3  # the session keyring
 HOST_DIRS = ("/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc", "/opt", "/srv", "/mnt")
 SETUID = next((path for path in ("/bin/su", "/usr/bin/su") if os.path.exists(path)), "")
 MANY = 64
@@ -80,7 +87,7 @@ class Hostile(Isolated):
     ) -> ProcessStatus:
         """Start a task in its box."""
         workspace = str(self.workspace(container))
-        account = pwd.getpwnam(more.get("user", USER))
+        account = pwd.getpwnam(more.get("user", USER) or "root")
         os.chown(workspace, account.pw_uid, account.pw_gid)
         binds = [Bind(source=path, target=path) for path in HOST_DIRS]
         binds.append(Bind(source=workspace, target=workspace, writable=True))
@@ -373,6 +380,51 @@ class RightsTests(Hostile):
     async def test_groups(self) -> None:
         """It has the groups of its user, not the engine's."""
         self.assertEqual("65534\n", await self.prints("id -G"))
+
+
+class KeysTests(Hostile):
+    """The kernel's keys of whoever began the engine."""
+
+    def setUp(self) -> Any:
+        self.assertGreater(_LIBC.syscall(_KEYCTL, 1, None), 0)  # the engine is begun in it
+        self.key = f"galaxy-test-{os.getpid()}".encode()
+        self.number = _LIBC.syscall(_ADD_KEY, b"user", self.key, b"secret", 6, _SESSION)
+        self.assertGreater(self.number, 0)
+        self.assertIn(self.key.decode(), Path("/proc/keys").read_text())
+        self.addCleanup(_LIBC.syscall, _KEYCTL, 9, self.number, _SESSION)
+        return super().setUp()
+
+    def reads(self) -> list[str]:
+        """What would get at the key."""
+        return [
+            f"does(libc.syscall({_KEYCTL}, 10, {_SESSION}, b'user', {self.key!r}, 0))",
+            f"does(libc.syscall({_KEYCTL}, 11, {self.number}, None, 0))",
+            f"does(libc.syscall({_REQUEST_KEY}, b'user', {self.key!r}, None, 0))",
+        ]
+
+    async def test_no_keys(self) -> None:
+        """There are none, in a box or not, by whatever filter, number or joining process."""
+        tried = [
+            *self.reads(),
+            f"does(libc.syscall({_ADD_KEY}, b'user', b'own', b'x', 1, {_SESSION}))",
+            f"does(libc.syscall({_ADD_KEY | _X32}, b'user', b'own', b'x', 1, {_SESSION}))",
+            f"does(libc.syscall({_KEYCTL}, 1, None))",
+            "does(libc.getppid())",
+        ]
+        await self.task(FOR_EVER)
+        for user in (USER, "root"):
+            for more in ({}, {"seccomp": "default"}, {"join": "main.0"}, {"box": None}):
+                worked = await self.works(*tried, user=user, **more)
+                self.assertEqual(tried[-1:], worked, (user, more))
+        worked = await self.works(*tried, user="", box=None)  # as a package is unpacked
+        self.assertEqual(tried[-1:], worked)
+
+    async def test_not_listed(self) -> None:
+        """Whose keyring it was is not to be seen."""
+        for more in ({}, {"box": None}):
+            said = await self.prints("cat /proc/keys; echo read", **more)
+            self.assertNotIn(self.key.decode(), said)
+            self.assertTrue(said.endswith("read\n"))
 
 
 class AppetiteTests(Hostile):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.gce.seccomp import default_filter, is_known
+from galaxy.gce.seccomp import default_filter, is_known, keys_filter
 
 MACHINES = ("x86_64", "aarch64")
 AUDIT = {"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7}
@@ -50,6 +50,28 @@ def verdict(program: bytes, number: int, audit: int, argument: int = 0) -> int:
                 0x45: bool(loaded & operand),
             }[operation]
             at += if_so if holds else if_not
+
+
+class KeysTests(SynchronousTestCase):
+    """The program of every task."""
+
+    def test_calls(self) -> None:
+        """No keys, by whatever ABI; all else is allowed, also what means keys elsewhere."""
+        missing = 0x0005_0000 | errno.ENOSYS
+        x32 = 0x4000_0000
+        for machine, audit, keys, others in (
+            ("x86_64", 0xC000_003E, (248, 249, 250, x32 | 248, x32 | 250), (0, 59, 247, 251, 288)),
+            ("x86_64", 0x4000_0003, (286, 287, 288), (3, 250, 285, 289)),
+            ("aarch64", 0xC000_00B7, (217, 218, 219), (0, 216, 220, 250)),
+            ("aarch64", 0x4000_0028, (309, 310, 311), (3, 217, 219, 312)),
+            ("x86_64", 0x1234_5678, (), (248, 250)),
+        ):
+            program = keys_filter(machine)
+            for number in keys:
+                self.assertEqual(missing, verdict(program, number, audit), (machine, number))
+            for number in others:
+                self.assertEqual(ALLOWED, verdict(program, number, audit), (machine, number))
+        self.assertEqual(b"", keys_filter("vax"))
 
 
 class ProgramTests(SynchronousTestCase):
