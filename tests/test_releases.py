@@ -179,7 +179,7 @@ class StoreTests(SynchronousTestCase):
         record = master_pb2.StoredAgent(endpoint="a:1", admit_time=NOW)
         puts = [self.of_tomorrow(put) for put in (*new_job_puts(job), agent_put(record))]
         self.done(self.nexus.commit(puts, 0))
-        store = Store(self.nexus, 0, self.fail)
+        store = Store(self.nexus, 0, self.fail, self.fail)
         (loaded,) = self.done(Deferred.fromCoroutine(store.load())).jobs
         record.offline = True
         self.done(store.save([job_put(loaded, reason="x"), agent_put(record)]))
@@ -202,7 +202,7 @@ class StoreTests(SynchronousTestCase):
         record.state = TOMORROW
         puts = (*puts[:-1], Put(puts[-1].key, record.SerializeToString()))
         self.done(self.nexus.commit(puts, 0))
-        store = Store(self.nexus, 0, self.fail)
+        store = Store(self.nexus, 0, self.fail, self.fail)
         failure = self.done(Deferred.fromCoroutine(store.load()).addErrback(_said))
         self.assertIn("(JobState 99): upgrade this master", failure)
 

@@ -3,7 +3,8 @@ Election: when this master reigns, and who does when it does not.
 
 The nexus elects; each election begins a reign with a fresh picture. In doubt
 (`suspended`) the reign answers what it knows and decides nothing; deposed, it
-ends at once, and the candidacy goes on by itself.
+ends at once, and the candidacy goes on by itself. When it is not known what the
+nexus holds, the reign is given up, and this master stands anew.
 """
 
 from __future__ import annotations
@@ -206,7 +207,9 @@ class Leadership:
     def _load(self, epoch: int) -> None:
         assert self._nexus is not None
         self._loading = epoch
-        store = Store(self._nexus, epoch, partial(self._overtaken, epoch))
+        store = Store(
+            self._nexus, epoch, partial(self._overtaken, epoch), partial(self._lost, epoch)
+        )
         Deferred.fromCoroutine(store.load()).addCallbacks(
             self._loaded, self._not_loaded, (epoch, store), {}, (epoch,), {}
         )
@@ -265,6 +268,25 @@ class Leadership:
                 lambda failure: self._log.failure("could not resign", failure)
             )
             self._retry = self._clock.callLater(AGAIN_S, self._stand)
+
+    def _lost(self, epoch: int, reason: str) -> None:
+        """It is not known what the nexus holds: let a later reign, perhaps ours, read it."""
+        reign, candidacy = self.reign, self._candidacy
+        if reign is None or reign.epoch != epoch or candidacy is None or reign.given_up:
+            return
+        self._log.warn("the reign is given up: {reason}", reason=reason)
+        reign.give_up(reason)
+        candidacy.resign().addCallbacks(
+            lambda _: self._resigned(reign, candidacy, reason),
+            lambda failure: self._log.failure("could not resign", failure),
+        )
+
+    def _resigned(self, reign: Reign, candidacy: ICandidacy, reason: str) -> None:
+        if self._candidacy is not candidacy or self._stopped:
+            return
+        if self.reign is reign:
+            self._end(reason)
+        self._stand()
 
     def _stand(self) -> None:
         assert self._nexus is not None

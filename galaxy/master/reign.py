@@ -60,6 +60,7 @@ class Reign:
     ) -> None:
         self.epoch = epoch
         self.suspended = ""  # why it may decide nothing at the moment
+        self.given_up = False  # nor ever again
         self.over = ""  # why it has ended
         self.cluster = Cluster.begin(
             epoch=epoch,
@@ -113,8 +114,15 @@ class Reign:
         for waiting in (self._waiting, self.events):
             waiting.end(GalaxyError(Status.kNotLeader, f"the reign is over: {reason}"))
 
+    def give_up(self, reason: str) -> None:
+        """Decide nothing more; what is known is answered until the end."""
+        self.suspended = reason
+        self.given_up = True
+
     def resume(self) -> None:
         """The doubt is over."""
+        if self.given_up:
+            return
         self.suspended = ""
         self.cluster.fleet.excuse(self._clock.seconds())
         self.cluster.reconsider()

@@ -4,6 +4,10 @@ Reads and writes what the nexus keeps, for one reign.
 One writer, in the order of the calls, each write before the answer that depends
 on it; fenced by the reign's epoch, so that a master that was deposed and does not
 know it changes nothing.
+
+Law: the picture never differs from the nexus. When the answer to a write was lost
+nobody knows what it should look like: this store writes no more, and the reign is
+over. The next, whose epoch fences what is still on its way, reads what is there.
 """
 
 from __future__ import annotations
@@ -17,7 +21,14 @@ from galaxy.master.jobs import Job
 from galaxy.master.stored import Incomplete, read_job
 from galaxy.master.stored_orders import read_agent, read_label, read_safe_mode
 from galaxy.nexus.house import MOVED, UNFINISHED, obstacle
-from galaxy.nexus.interfaces import Change, Delete, INexus, NexusError, StaleEpoch
+from galaxy.nexus.interfaces import (
+    Change,
+    Delete,
+    INexus,
+    NexusError,
+    OutcomeUnknown,
+    StaleEpoch,
+)
 from galaxy.nexus.keys import MOST_CHANGES
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
 from galaxy.protocol.statuses import GalaxyError
@@ -39,13 +50,22 @@ class Store:
     """
     The nexus, as one reign uses it.
 
-    `deposed` is called when the nexus says that a higher epoch has begun.
+    `deposed` is called when the nexus says that a higher epoch has begun; `lost` when it
+    is not known what the nexus holds.
     """
 
-    def __init__(self, nexus: INexus, epoch: int, deposed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        nexus: INexus,
+        epoch: int,
+        deposed: Callable[[str], None],
+        lost: Callable[[str], None],
+    ) -> None:
         self._nexus = nexus
         self._epoch = epoch
         self._deposed = deposed
+        self._lost = lost
+        self._over = ""  # why nothing is written any more
         self._later: dict[str, bytes] = {}  # by key, what a later build wrote there besides
 
     async def load(self) -> Loaded:
@@ -89,15 +109,23 @@ class Store:
 
     async def _save(self, changes: Sequence[Change]) -> None:
         changes = [self._kept(change) for change in changes] if self._later else changes
+        if self._over:
+            raise GalaxyError(Status.kNotLeader, self._over)
+        written = 0
         try:
-            for start in range(0, len(changes), MOST_CHANGES):
-                await self._nexus.commit(changes[start : start + MOST_CHANGES], self._epoch)
+            while written < len(changes):
+                await self._nexus.commit(changes[written : written + MOST_CHANGES], self._epoch)
+                written += MOST_CHANGES
         except StaleEpoch as error:
             self._deposed(str(error))
             raise GalaxyError(
                 Status.kNotLeader, f"this master does not reign any more: {error}"
             ) from error
         except NexusError as error:
+            if written or isinstance(error, OutcomeUnknown):
+                self._over = f"it is not known what was written down: {error}"
+                self._lost(self._over)
+                raise GalaxyError(Status.kPersistenceError, self._over) from error
             raise GalaxyError(
                 Status.kPersistenceError, f"it could not be written down: {error}"
             ) from error

@@ -23,6 +23,8 @@ from galaxy.nexus.interfaces import CannotOpen, Unavailable
 # meets the half record drops the rest of its block, and with it writes that were
 # acknowledged. A log opened afresh ends before the half record and begins a new file.
 # So a database that failed a write is closed, and opened again for the next access.
+# When the append was whole and its sync failed, the write is there after all: what stood
+# there before, as the open database knows it, is then put back first.
 
 _FORMAT_KEY = b"\x00format"
 
@@ -62,6 +64,7 @@ class LevelDatabase:
         self.path = path
         self._lock = threading.Lock()  # for `_db` itself: a read must not meet a close
         self._closed = False
+        self._undo: dict[bytes, bytes | None] = {}  # what a failed write may have left behind
         self._db: plyvel.DB | None = _open(path)
         try:
             self._claim(kind, version)
@@ -95,14 +98,10 @@ class LevelDatabase:
         with self._lock:
             db = self._opened()
         try:
-            with db.write_batch(transaction=True, sync=True) as batch:
-                for key, value in changes.items():
-                    if value is None:
-                        batch.delete(key)
-                    else:
-                        batch.put(key, value)
+            _write(db, changes)
         except (plyvel.Error, OSError) as error:
             with self._lock:  # Note [A torn log]
+                self._undo = {key: db.get(key) for key in changes}
                 db.close()
                 self._db = None
             raise Unavailable(f"cannot write {self.path}: {_words(error)}") from error
@@ -120,9 +119,18 @@ class LevelDatabase:
             raise Unavailable(f"{self.path} has been closed")
         if self._db is None:
             try:
-                self._db = _open(self.path)
+                db = _open(self.path)
             except CannotOpen as error:
                 raise Unavailable(str(error)) from error
+            try:
+                left = {key: old for key, old in self._undo.items() if db.get(key) != old}
+                if left:
+                    _write(db, left)
+            except (plyvel.Error, OSError) as error:
+                db.close()
+                raise Unavailable(f"cannot write {self.path}: {_words(error)}") from error
+            self._undo = {}
+            self._db = db
         return self._db
 
     def _claim(self, kind: str, version: int) -> None:
@@ -149,6 +157,15 @@ class LevelDatabase:
                 f"its format is {found_version}, this build knows {version}",
                 "use the build that wrote it, or migrate it",
             )
+
+
+def _write(db: plyvel.DB, changes: Mapping[bytes, bytes | None]) -> None:
+    with db.write_batch(transaction=True, sync=True) as batch:
+        for key, value in changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
 
 
 def _open(path: Path) -> plyvel.DB:

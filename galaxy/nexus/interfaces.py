@@ -60,7 +60,11 @@ class Leader:
 
 
 class NexusError(Exception):
-    """The nexus did not do what was asked; nothing was changed. Carries its cause."""
+    """
+    The nexus did not do what was asked. Carries its cause.
+
+    Nothing was changed, unless it is `OutcomeUnknown`.
+    """
 
 
 class Conflict(NexusError):
@@ -77,7 +81,15 @@ class StaleEpoch(NexusError):
 
 
 class Unavailable(NexusError):
-    """The nexus cannot be reached or cannot write. Whether a write arrived may be unknown."""
+    """The nexus cannot be reached or cannot write."""
+
+
+class OutcomeUnknown(Unavailable):
+    """
+    A commit was sent and its answer was lost: all of it was, or will be, done, or none.
+
+    What the nexus holds is certain again for who reads it under a higher epoch.
+    """
 
 
 class CannotOpen(Exception):
@@ -189,8 +201,9 @@ class INexus(IDiscovery):
         All of the changes or none, durably. No key twice.
 
         With an epoch: only if no higher one has begun, else `StaleEpoch`.
-        Fails with `Conflict` or `Unavailable`. Commits take effect in
-        the order they were asked for.
+        Fails with `Conflict`, `Unavailable` or, alone of all that can be
+        asked, `OutcomeUnknown`. Commits take effect in the order they were
+        asked for.
         """
 
     def watch(prefix: str, changed: Callable[[str], None]) -> IWatch:

@@ -24,6 +24,7 @@ from galaxy.nexus.interfaces import (
     INexus,
     IWatch,
     Leader,
+    OutcomeUnknown,
     Put,
     StaleEpoch,
     Unavailable,
@@ -212,7 +213,11 @@ class MemoryEnsemble:
 
 @implementer(INexus)
 class MemoryNexus:
-    """One participant's view of an ensemble."""
+    """
+    One participant's view of an ensemble.
+
+    `lose_next`: whether the next commit is carried out, when its answer is to be lost.
+    """
 
     def __init__(self, ensemble: MemoryEnsemble) -> None:
         self.clock = ensemble.clock
@@ -222,6 +227,7 @@ class MemoryNexus:
         self.session_lost = False
         self.gone = False
         self.expiry: IDelayedCall | None = None
+        self.lose_next: bool | None = None
         self._ensemble = ensemble
         self._candidacies: list[_Candidacy] = []
         self._leaving: list[_Candidacy] = []  # resigned, and the ensemble does not know yet
@@ -244,7 +250,15 @@ class MemoryNexus:
         """All of the changes or none."""
         check_changes(changes)
         asked = tuple(changes)
-        return self._ask(lambda: self._ensemble.commit(asked, epoch))
+
+        def arrive() -> None:
+            carried_out, self.lose_next = self.lose_next, None
+            if carried_out is not False:
+                self._ensemble.commit(asked, epoch)
+            if carried_out is not None:
+                raise OutcomeUnknown("the ensemble's answer was lost")
+
+        return self._ask(arrive)
 
     def watch(self, prefix: str, changed: Callable[[str], None]) -> IWatch:
         """Tell of changes at or below the prefix."""
@@ -352,7 +366,7 @@ class MemoryNexus:
                 return
             try:
                 result = what()
-            except (Conflict, StaleEpoch):
+            except (Conflict, StaleEpoch, OutcomeUnknown):
                 answer.errback()
             else:
                 answer.callback(result)

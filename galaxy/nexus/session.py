@@ -37,7 +37,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from galaxy.nexus.interfaces import Unavailable
+from galaxy.nexus.interfaces import OutcomeUnknown, Unavailable
 from galaxy.nexus.places import ZooKeeperPlace
 
 
@@ -100,7 +100,9 @@ class Refused(Exception):
 class _Question:
     send: Callable[[], IAsyncResult]
     answer: Deferred[Any]
-    deadline: IDelayedCall
+    writes: bool
+    sent: bool = False
+    deadline: IDelayedCall | None = None
 
 
 class ZooKeeperSession:
@@ -108,7 +110,8 @@ class ZooKeeperSession:
     Calls `changed` with each `Link` as it comes.
 
     Failures: kazoo's `NoNodeError`, `NodeExistsError`, `BadVersionError` where
-    they can occur, `Refused` for a transaction, `Unavailable` for all the rest.
+    they can occur, `Refused` for a transaction, `Unavailable` for all the rest;
+    `OutcomeUnknown` for a transaction that was sent.
     """
 
     log = Logger()
@@ -182,7 +185,7 @@ class ZooKeeperSession:
                         request.check(path, version)
             return request.commit_async()
 
-        return self._ask(send).addCallback(self._outcome)
+        return self._ask(send, writes=True).addCallback(self._outcome)
 
     def stop(self) -> Deferred[None]:
         """End the session, at once for the ensemble if it can be reached. Fails what waits."""
@@ -200,11 +203,10 @@ class ZooKeeperSession:
         self._client.stop()
         self._client.close()
 
-    def _ask(self, send: Callable[[], IAsyncResult]) -> Deferred[Any]:
+    def _ask(self, send: Callable[[], IAsyncResult], *, writes: bool = False) -> Deferred[Any]:
         answer: Deferred[Any] = Deferred()
-        question = _Question(
-            send, answer, self._reactor.callLater(self.place.session_s, self._too_late, answer)
-        )
+        question = _Question(send, answer, writes)
+        question.deadline = self._reactor.callLater(self.place.session_s, self._too_late, question)
         self._asked.add(question)
         answer.addBoth(self._done, question)
         if self._stopped is not None:
@@ -217,6 +219,7 @@ class ZooKeeperSession:
 
     def _send(self, question: _Question) -> None:
         # Watchers and answers alike come on kazoo's threads.
+        question.sent = True
         question.send().rawlink(
             lambda result: self._reactor.callFromThread(self._answered, question, result)
         )
@@ -233,25 +236,25 @@ class ZooKeeperSession:
         ):
             self._fail(question, f"the connection to {self.place} was lost meanwhile")
         elif isinstance(error, NoAuthError):
-            self._fail(
-                question, f"{self.place} does not let us: check user and password in its URL"
+            question.answer.errback(
+                Unavailable(f"{self.place} does not let us: check user and password in its URL")
             )
         else:
             question.answer.errback(error)
 
-    def _too_late(self, answer: Deferred[Any]) -> None:
-        if not answer.called:
-            answer.errback(
-                Unavailable(f"no answer from {self.place} within {self.place.session_s:g} s")
-            )
+    def _too_late(self, question: _Question) -> None:
+        self._fail(question, f"no answer from {self.place} within {self.place.session_s:g} s")
 
     def _fail(self, question: _Question, reason: str) -> None:
         if not question.answer.called:
-            question.answer.errback(Unavailable(reason))
+            lost = question.writes and question.sent
+            question.answer.errback(OutcomeUnknown(reason) if lost else Unavailable(reason))
 
     def _done(self, result: Any, question: _Question) -> Any:
         self._asked.discard(question)
-        if question.deadline.active():
+        if question in self._waiting:
+            self._waiting.remove(question)
+        if question.deadline is not None and question.deadline.active():
             question.deadline.cancel()
         return result
 
@@ -277,8 +280,7 @@ class ZooKeeperSession:
         if self.link is Link.CONNECTED:
             waiting, self._waiting = self._waiting, []
             for question in waiting:
-                if not question.answer.called:
-                    self._send(question)
+                self._send(question)
 
     def _watcher(self, watcher: Watcher | None) -> Callable[[WatchedEvent], None] | None:
         if watcher is None:

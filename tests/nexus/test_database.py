@@ -6,7 +6,10 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -20,6 +23,29 @@ database = plyvel.DB(sys.argv[1], create_if_missing=True)
 print("held", flush=True)
 sys.stdin.read()
 """
+
+
+class _SyncFails:
+    """A LevelDB whose next write reaches the log, and is then said to have failed."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
+        self._before = dict(db)
+
+    def get(self, key: bytes) -> bytes | None:
+        """As an open LevelDB has it: its memory learns of no write that failed."""
+        return self._before.get(key)
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._db.close()
+
+    @contextmanager
+    def write_batch(self, **options: bool) -> Iterator[Any]:
+        """Write, and fail."""
+        with self._db.write_batch(**options) as batch:
+            yield batch
+        raise OSError("Input/output error")
 
 
 class LevelDatabaseTests(SynchronousTestCase):
@@ -50,6 +76,16 @@ class LevelDatabaseTests(SynchronousTestCase):
         again = self.open()
         self.assertIsNone(again.get(b"a"))
         self.assertEqual(again.items(b"b"), [(b"b", b"2")])
+
+    def test_a_write_whose_sync_failed_is_taken_back(self) -> None:
+        """The append was whole, so LevelDB finds it when it is opened again."""
+        database = self.open()
+        database.write({b"a": b"1"})
+        database._db = _SyncFails(database._db)
+        self.assertRaises(Unavailable, database.write, {b"a": b"2", b"b": b"2"})
+        self.assertEqual(database.items(b""), [(b"\x00format", b"test 1"), (b"a", b"1")])
+        database.close()
+        self.assertEqual(self.open().get(b"a"), b"1")
 
     def test_only_the_owner_may_look_into_a_new_directory(self) -> None:
         self.open()

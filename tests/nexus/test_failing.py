@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.nexus.failing import FailingNexus
-from galaxy.nexus.interfaces import Conflict, INexus, Put, Unavailable
+from galaxy.nexus.interfaces import Conflict, INexus, OutcomeUnknown, Put, Unavailable
 from galaxy.nexus.memory import MemoryEnsemble, MemoryNexus
 from tests.nexus import contract
 
@@ -51,10 +51,10 @@ class FailingNexusTests(SynchronousTestCase):
         self.assertEqual(self.nexus.commits, [((Put("a", b"1"),), 0), ((Put("a", b"2"),), 0)])
 
     def test_an_answer_may_be_lost_after_the_commit_took_effect(self) -> None:
-        self.nexus.break_("commit", Unavailable("lost"), carried_out=True)
+        self.nexus.break_("commit", OutcomeUnknown("lost"), carried_out=True)
         committed = self.nexus.commit([Put("a", b"1")])
         self.clock.advance(0)
-        self.failureResultOf(committed, Unavailable)
+        self.failureResultOf(committed, OutcomeUnknown)
         self.assertEqual(self.ensemble.entries["a"].value, b"1")
 
     def test_an_operation_that_does_not_exist_cannot_fail(self) -> None:

@@ -24,6 +24,7 @@ from galaxy.nexus.interfaces import (
     INexus,
     Leader,
     NexusError,
+    OutcomeUnknown,
     Put,
     StaleEpoch,
     Unavailable,
@@ -71,6 +72,12 @@ class Wire(ProxyFactory):
         self._listening = reactor.listenTCP(self._port, factory, interface="127.0.0.1")
         self._port = self._listening.getHost().port
         return self._port
+
+    def swallow(self) -> None:
+        """Pass on what is asked, and no answer, until it is cut and mended."""
+        for protocol in self._open:
+            peer: Any = protocol.peer
+            peer.dataReceived = lambda _: None
 
     async def cut(self) -> None:
         """Drop connections and take no new ones."""
@@ -156,6 +163,22 @@ class CutOffTests(ZooKeeperTestCase):
         self.assertLess(reactor.seconds() - began, 10.0)  # not a second for each
         await self.second.reign()
         self.assertEqual(await self.standby.get("a"), Entry(b"1", 1))
+
+    async def test_a_commit_whose_answer_was_lost_says_so_and_one_never_sent_does_not(
+        self,
+    ) -> None:
+        epoch = await self.begin()
+        await self.leader.commit([Put("a", b"1")], epoch)
+        self.wire.swallow()
+        lost = self.leader.commit([Put("a", b"2")], epoch)
+        while (entry := await self.standby.get("a")) is None or entry.value != b"2":
+            pass
+        await self.wire.cut()
+        await self.assertFailure(lost, OutcomeUnknown)
+        with self.assertRaises(Unavailable) as caught:
+            await self.leader.commit([Put("a", b"3")], epoch)
+        self.assertNotIsInstance(caught.exception, OutcomeUnknown)
+        self.wire.mend()
 
     async def test_a_watch_that_was_cut_off_is_told_afterwards(self) -> None:
         epoch = await self.begin()
