@@ -60,12 +60,30 @@ def leader_endpoint(url: str) -> str | None:
         )
 
 
-def check(url: str) -> None:
-    """See that an ensemble can be used, before daemons are started on it. As `leader_endpoint`."""
+def check(url: str, *, vacant: bool = False) -> None:
+    """
+    See that an ensemble can be used, before daemons are started on it. As `leader_endpoint`.
+
+    `vacant`: by masters that are new there; others may have been, and none may stand now.
+    """
+    from kazoo.exceptions import NoNodeError
+
+    from galaxy.nexus.znodes import Layout
+
     place = _place(url)
     with _session(place) as client:
         if place.chroot and client.exists(place.chroot) is not None:
             client.get_children(place.chroot)
+        try:
+            stand = client.get_children(Layout(place.chroot).election)
+        except NoNodeError:
+            return
+    if vacant and stand:
+        raise EnsembleFailure(
+            exits.USAGE,
+            f"a cluster runs at {place} already: {len(stand)} of its masters stand for election"
+            " there. Name another chroot, or the --dir of that cluster",
+        )
 
 
 def _place(url: str) -> ZooKeeperPlace:

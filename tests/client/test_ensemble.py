@@ -48,7 +48,11 @@ class EnsembleTests(TestCase):
         candidacy = nexus.stand(candidate, "here:1")
         await candidate.reign()
         self.assertEqual(await self.ask(self.url()), "here:1")
+        await deferToThread(check, self.url())
+        joining: Deferred[Any] = deferToThread(check, self.url(), vacant=True)
+        await self.refused(joining, exits.USAGE, "a cluster runs at zookeeper://")
         await candidacy.resign()
+        await deferToThread(check, self.url(), vacant=True)
         await self.refused(self.ask(self.url()), exits.UNREACHABLE, "no master runs")
 
     async def test_a_wrong_chroot(self) -> None:

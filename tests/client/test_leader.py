@@ -193,8 +193,8 @@ class NobodyDecidesTests(LeaderTestCase):
         said = self.scale(self.cluster(self.reigning()))
         self.assertEqual(
             said,
-            "what runs goes on, and commands that read (status, jobs, logs, exec, ...) are answered,"
-            " but no master can decide now: no ZooKeeper",
+            "what runs goes on, and commands that read (status, jobs, logs, exec, ...) are"
+            " answered, but no master can decide now: no ZooKeeper",
         )
         self.assertEqual(self.told, ["galaxy: no ZooKeeper; asking again"])
 

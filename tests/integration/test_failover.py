@@ -55,6 +55,14 @@ class UpTests(TestCase):
 class LeaderDiesTests(EnsembleTestCase):
     """kill -9."""
 
+    async def test_another_directory_does_not_join(self) -> None:
+        """Two clusters with different directories do not meet, whatever the nexus."""
+        other = Path(self.mktemp()).absolute()
+        ended = await run(GALAXY, "up", "--dir", str(other), "--nexus", self.nexus)
+        self.assertEqual(ended.status, exits.USAGE, ended.err)
+        self.assertIn("a cluster runs at zookeeper://", ended.err)
+        self.assertFalse((other / "galaxy.toml").exists())
+
     async def test_another_goes_on(self) -> None:
         """Within the session and a second; tasks, ended indexes and commands notice nothing."""
         cluster = self.cluster
@@ -190,14 +198,7 @@ class EnsembleDiesTests(EnsembleTestCase):
         cluster = self.cluster
         web = await cluster.submit(sleeper("web", 3), "--wait")
         pids, attempts = await cluster.pids(web), await cluster.attempts(web)
-        for server in self.ensemble.servers:
-            server.kill()
-        self.addCleanup(self._ensemble_back)
-
-        async def doubted() -> str:
-            return str((await cluster.json("status"))["doubt"])
-
-        self.assertIn("no ZooKeeper server answers", await until(doubted))
+        await self._ensemble_away()
         change = Deferred.fromCoroutine(cluster.galaxy("scale", web, "5"))
         watch = Stopwatch()
         while watch.seconds < SESSION_S + 2:
@@ -212,6 +213,40 @@ class EnsembleDiesTests(EnsembleTestCase):
         self.assertUntouched(pids)
         after = await cluster.attempts(web)
         self.assertEqual({pod: after[pod] for pod in attempts}, attempts)
+
+    async def test_what_commands_say_without_them(self) -> None:
+        """That it is for ZooKeeper, and what works meanwhile; with a leader and without one."""
+        cluster = self.cluster
+        leader = await cluster.leader()
+        await self._ensemble_away()
+        await cluster.kill("agent-0")
+        environment = {"GALAXY_CONFIG": str(cluster.directory / "galaxy.toml")}
+        change = Deferred.fromCoroutine(
+            run(GALAXY, "label", "-l", "x", "-e", "a:1", env=environment)
+        )
+        up = await run(GALAXY, "up", "--dir", str(cluster.directory))
+        self.assertEqual(up.status, exits.UNREACHABLE, up.err)
+        self.assertIn("does not answer within 5 s", up.err)
+        self.assertIn("Started, and left running: agent-0", up.err)
+        said = await change
+        self.assertEqual(said.status, exits.UNREACHABLE, said.err)
+        self.assertIn("commands that read (status, jobs, logs, exec, ...) are answered", said.err)
+        self.assertIn("no ZooKeeper server answers", said.err)
+
+        await cluster.kill(leader)
+        said = await run(GALAXY, "label", "-l", "x", "-e", "a:1", env=environment)
+        self.assertEqual(said.status, exits.UNREACHABLE, said.err)
+        self.assertRegex(said.err, "what runs goes on, but no master can decide now: .*[zZ]oo")
+
+    async def _ensemble_away(self) -> None:
+        for server in self.ensemble.servers:
+            server.kill()
+        self.addCleanup(self._ensemble_back)
+
+        async def doubted() -> str:
+            return str((await self.cluster.json("status"))["doubt"])
+
+        self.assertIn("no ZooKeeper server answers", await until(doubted))
 
     def _ensemble_back(self) -> None:
         dead = [server for server in shared_ensemble().servers if server.process is None]

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from attrs import frozen
 
 from galaxy.client import exits
 from galaxy.client.command import Failure, told
-from galaxy.client.ensemble import check
+from galaxy.client.ensemble import EnsembleFailure, check
 from galaxy.client.leader import Leader, Unreachable
 from galaxy.client.local.account import see_to_account
 from galaxy.client.local.ground import claimed, lay
@@ -40,11 +40,17 @@ from galaxy.client.local.settled import (
 from galaxy.client.session import Session
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
-from galaxy.protocol.master_pb2 import GetStatusRequest, ListAgentsRequest
+from galaxy.protocol.master_pb2 import (
+    AgentOverview,
+    GetStatusRequest,
+    GetStatusResponse,
+    ListAgentsRequest,
+)
 from galaxy.protocol.statuses import GalaxyError
 
 _POLL_S = 0.1
 _PATIENCE_S = 60.0
+_ENSEMBLE_EVERY_S = 10.0  # as long as something lacks, the ensemble is seen to
 
 
 @frozen
@@ -73,12 +79,13 @@ def bring_up(session: Session, layout: Layout, wish: Wish) -> list[Member]:
         planned = daemons(layout, sockets, masters, agents)
         before = running(layout.run)
         missing = [daemon for daemon in planned if daemon.name not in before]
-        wanted = _Wanted(planned, agents, session.clock(), log_sizes(layout.log))
+        ensemble = settings.nexus if settings.nexus.startswith("zookeeper:") else ""
+        wanted = _Wanted(planned, agents, session.clock(), log_sizes(layout.log), ensemble)
         leader = Leader(
             Whereabouts(masters, str(layout.settings)), session.dial, session.sleep, patience_s=0
         )
-        if settings.nexus.startswith("zookeeper:") and any(d.is_master for d in missing):
-            check(settings.nexus)
+        if ensemble and any(daemon.is_master for daemon in missing):
+            check(ensemble)
         try:
             _start(layout, missing)
             _wait(session, leader, layout, wanted)
@@ -145,6 +152,7 @@ class _Wanted:
     agents: tuple[AgentShare, ...]
     since: float  # agents must have been heard of after this
     logged: Mapping[Path, int]  # how long each log was before the start
+    ensemble: str  # its URL, if there is one
 
     def words_of(self, log: Path) -> str:
         """Why a daemon gave up, if its log says so since the start."""
@@ -153,7 +161,8 @@ class _Wanted:
 
 def _wait(session: Session, leader: Leader, layout: Layout, wanted: _Wanted) -> None:
     """Until the agents are alive and the master trusts its picture."""
-    deadline = session.clock() + _PATIENCE_S
+    deadline = session.elapsed() + _PATIENCE_S
+    see_to_it = session.elapsed() + _ENSEMBLE_EVERY_S
     while reason := _lacks(leader, layout, wanted):
         for daemon in wanted.daemons:
             if living(layout.pidfile(daemon.name)) is None:
@@ -161,7 +170,13 @@ def _wait(session: Session, leader: Leader, layout: Layout, wanted: _Wanted) -> 
                 words = wanted.words_of(log)
                 why = f"{words} (log: {log})" if words else f"The end of {log}:\n{last_lines(log)}"
                 raise Failure(exits.FAILED, f"{daemon.name} has died. {why}")
-        if session.clock() > deadline:
+        if wanted.ensemble and session.elapsed() > see_to_it:
+            try:
+                check(wanted.ensemble)
+            except EnsembleFailure as failure:
+                raise Failure(failure.code, f"{reason}. {failure}") from failure
+            see_to_it = session.elapsed() + _ENSEMBLE_EVERY_S
+        if session.elapsed() > deadline:
             raise Failure(
                 exits.TIMED_OUT, f"not up after {_PATIENCE_S:g} s: {reason}. Logs: {layout.log}"
             )
@@ -170,12 +185,19 @@ def _wait(session: Session, leader: Leader, layout: Layout, wanted: _Wanted) -> 
 
 
 def _lacks(leader: Leader, layout: Layout, wanted: _Wanted) -> str:
-    """What is still missing; empty: nothing."""
+    """What is still missing, and why the master may not see to it; empty: nothing."""
     try:
         listed = leader.ask(lambda master: master.list_agents(ListAgentsRequest())).agents
         status = leader.ask(lambda master: master.get_status(GetStatusRequest()))
     except (Unreachable, GalaxyError) as error:
         return str(error)
+    lacks = _lacks_of(listed, status, layout, wanted)
+    return f"{lacks}; no master decides: {status.doubt}" if lacks and status.doubt else lacks
+
+
+def _lacks_of(
+    listed: Iterable[AgentOverview], status: GetStatusResponse, layout: Layout, wanted: _Wanted
+) -> str:
     alive = {
         agent.endpoint
         for agent in listed

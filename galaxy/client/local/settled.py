@@ -52,7 +52,7 @@ def settled_settings(layout: Layout, wish: Wish) -> Settings:
                 "several masters need a nexus they can share: --nexus zookeeper://HOSTS/CHROOT",
             )
         if nexus.startswith("zookeeper:"):
-            check(nexus)  # before it is written down that the cluster lives there
+            check(nexus, vacant=True)  # before it is written down that the cluster lives there
         if wish.port is not None and not _is_free(wish.port):
             raise Failure(exits.FAILED, f"port {wish.port} is taken: name another with --port")
         ports = free_ports(layout, _is_free, wish.port)
