@@ -32,6 +32,7 @@ INLINE_LIMIT_BYTES = 8 << 20
 IO_WEIGHTS = range(10, 1001)
 PORTS = range(1, 65536)
 LONGEST_PLACE = 200  # of a volume's path, in the bytes of a URL
+_BOXES_OWN = ("/proc", "/sys", "/dev", "/tmp", "/var/tmp", "/run")  # noqa: S108
 URL_SCHEMES = ("file", "http", "https", "ftp")
 
 _PORT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,31}")
@@ -208,10 +209,24 @@ def _resource_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
 def _volume(path: str, size_name: str, size: int, where: str) -> Iterator[Problem]:
     if size < 1:
         yield Problem(f"{path}.{size_name}", f"must be at least 1 byte, not {size}")
-    if "\0" in where or ".." in where.split("/") or normpath(f"/{where}") == "/":
+    place = _place(where)
+    if "\0" in where or ".." in where.split("/") or place == "/":
         yield Problem(f"{path}.path", "must name a directory below /, without '..'")
+    elif own := next((own for own in _BOXES_OWN if _meet(place, own)), ""):
+        text = f"{place} is no place for it: {own} is every task's own; take another, like /data"
+        yield Problem(f"{path}.path", text)
     elif len(quote(where.strip("/"), safe="")) > LONGEST_PLACE:
         yield Problem(f"{path}.path", "is too long")
+
+
+def _place(where: str) -> str:
+    """Where that is: always from the root."""
+    return normpath("/" + where.strip("/"))
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether one is at, below or above the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _place_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
@@ -223,7 +238,7 @@ def _place_problems(path: str, resource: pb.Resource) -> Iterator[Problem]:
     ]
     first: dict[str, str] = {}
     for name, where in named:
-        other = first.setdefault(normpath(f"/{where.strip('/')}"), name)
+        other = first.setdefault(_place(where), name)
         if other != name:
             yield Problem(f"{path}.{name}.path", f"{where} is the path of {other} already")
 

@@ -126,6 +126,10 @@ UNSOUND: list[tuple[Change, str]] = [
         "pod.requirement.disks[0].path",
     ),
     (
+        lambda job: job.pod.requirement.disks.add(quota=1, path="//proc/1"),
+        "pod.requirement.disks[0].path",
+    ),
+    (
         lambda job: job.pod.requirement.ssds.add(quota=1, path="/" + "é" * 50),
         "pod.requirement.ssds[0].path",
     ),
@@ -214,6 +218,30 @@ class ProblemsTests(SynchronousTestCase):
                 job.user = user
                 task(job).envs.extend(["PATH=/bin", "HOME=/tmp", "MY_GALAXY_X=1", "POD_IDS=1"])
                 self.assertEqual(problems(job), ())
+
+    def test_places_of_volumes(self) -> None:
+        """Below the root, and away from what every task has for itself; always from the root."""
+        own = "{} is no place for it: {} is every task's own; take another, like /data"
+        none = "must name a directory below /, without '..'"
+        table = {
+            **dict.fromkeys(("/", "//", "", "/.", "/a/../b"), none),
+            "/proc": own.format("/proc", "/proc"),
+            "dev/shm": own.format("/dev/shm", "/dev"),
+            "/sys/x": own.format("/sys/x", "/sys"),
+            "/run/./x/": own.format("/run/x", "/run"),
+            "//tmp/l/a": own.format("/tmp/l/a", "/tmp"),
+            "/var": own.format("/var", "/var/tmp"),
+            **dict.fromkeys(("/home/disk1", "/data/", "data", "/tmpfs", "/var/lib", "/procs"), ""),
+        }
+        for path, text in table.items():
+            volume = pb.Resource(disks=[pb.Volume(quota=1, path=path)])
+            tmpfs = pb.Resource(tmpfs=pb.Tmpfs(size=1, path=path))
+            for asked, name in ((volume, "disks[0]"), (tmpfs, "tmpfs")):
+                job = sound_job()
+                job.pod.requirement.MergeFrom(asked)
+                where = f"pod.requirement.{name}.path"
+                told = [problem.text for problem in problems(job) if problem.path == where]
+                self.assertEqual([text] if text else [], told, path)
 
     def test_a_private_network_leads_nowhere(self) -> None:
         """It has no ports, is not asked from outside, and needs namespaces."""

@@ -104,7 +104,7 @@ class Agent(Service):
                 millicores=self._capacity.millicores, memory=self._capacity.memory_bytes
             ),
         )
-        boxes = Boxes(Path(settings.data_dir), settings.host_dirs, settings.writable_dirs)
+        self._boxes = Boxes(Path(settings.data_dir), settings.host_dirs, settings.writable_dirs)
         disks = (*self._capacity.disks, *self._capacity.ssds)
         self._volumes = Volumes(
             Path(settings.data_dir),
@@ -115,7 +115,7 @@ class Agent(Service):
         self._launcher = Launcher(
             lambda: self.endpoint,
             (sys.executable, "-I", "-S", str(Path(unpack.__file__))),
-            lambda: boxes if self.gce.isolation.boxes else None,
+            lambda: self._boxes if self.gce.isolation.boxes else None,
             self._volumes.mounted,
             settings.workspace_bytes,
         )
@@ -125,6 +125,9 @@ class Agent(Service):
             self._exceed,
             surroundings.weigh,
             surroundings.hidden,
+            surroundings.written,
+            surroundings.free_share,
+            settings.disk_floor,
             surroundings.scales,
             surroundings.clock,
         )
@@ -225,6 +228,7 @@ class Agent(Service):
         self._store = AgentStore(around.open_database(), around.disk)
         remembered = self._store.load()
         book = Book.restored(remembered, self._accounts, around.users)
+        book.boxes = self._boxes
         workspaces = self._workspaces
         workspaces.prepare()
         claimed = {pod.home.name for pod in book.pods.values()}

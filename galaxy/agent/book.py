@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from galaxy.agent.accounting import Accounts, Grant
+from galaxy.agent.boxes import Boxes
 from galaxy.agent.delivery.packages import Package, package_of
 from galaxy.agent.records import Phase, Pod, PodKey
 from galaxy.agent.specs import Deploying, PodSpec, pod_spec
@@ -45,6 +46,7 @@ class Book:
     accounts: Accounts
     users: Users
     epoch: int = 0
+    boxes: Boxes | None = field(default=None, kw_only=True)
     pods: dict[PodKey, Pod] = field(factory=dict)
     descriptions: dict[DescriptionKey, Description] = field(factory=dict)
     slots: dict[tuple[str, int], PodKey] = field(factory=dict)

@@ -85,6 +85,9 @@ class Draft:
         user = self._book.users.task_user(verdict.user, boxed=boxed)
         if user is None:
             return Refused(order.key, kAgentError, _BOXES_ONLY)
+        boxes = self._book.boxes if boxed and isolation.boxes else None
+        if boxes is not None and (reason := boxes.refusal(verdict.pod)):
+            return Refused(order.key, kAgentError, reason)
         asked = verdict.pod.requirement
         grant = (
             self._reserve(order.key, asked)

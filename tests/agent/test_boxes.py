@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.agent.boxes import Boxes
 from galaxy.agent.places import Places
 from galaxy.protocol.gce_pb2 import Bind, Box
-from galaxy.protocol.types_pb2 import PodDescriptor, kNetworkPrivate
+from galaxy.protocol.types_pb2 import PodDescriptor, Resource, Tmpfs, Volume, kNetworkPrivate
 
 DATA = Path("/srv/galaxy")
 POD = PodDescriptor(namespace_isolation=True)
@@ -56,6 +56,30 @@ class BoxTests(SynchronousTestCase):
     def test_who_wants_none(self) -> None:
         """A pod may see the machine as it is."""
         self.assertIsNone(box(PodDescriptor(), Boxes(DATA)))
+
+    def test_places_of_volumes(self) -> None:
+        """What an agent cannot let a pod have, and what it can."""
+        there = {"/usr", "/etc", "/mnt", "/mnt/disk1", "/opt/java"}
+        boxes = Boxes(
+            Path("/home/galaxy/data"),
+            ("/usr", "/etc", "/bin", "/mnt", "/opt/java", "/srv"),
+            ("/scratch/all",),
+            is_there=(there | {"/bin", "/bin/x"}).__contains__,  # a link
+            is_directory=there.__contains__,
+        )
+        table = {
+            **dict.fromkeys(("/usr", "/bin", "/opt", "opt/java"), "hide this machine's"),
+            **dict.fromkeys(("/etc/x", "/bin/x", "/mnt/disk2", "/opt/java/x"), "no such directory"),
+            **dict.fromkeys(("/home", "/home/galaxy/data", "/home/galaxy/data/x"), "has its data"),
+            **dict.fromkeys(("/scratch", "/scratch/all/x"), "tasks share /scratch/all"),
+            **dict.fromkeys(("/data", "home/disk1", "/mnt/disk1", "/srv/x", "/usrs"), ""),
+        }
+        for path, reason in table.items():
+            volume = Resource(disks=[Volume(quota=1, path="/d"), Volume(quota=1, path=path)])
+            for asked in (volume, Resource(tmpfs=Tmpfs(size=1, path=path))):
+                told = boxes.refusal(PodDescriptor(requirement=asked))
+                self.assertEqual(bool(reason), told.startswith(f"/{path.strip('/')} is no"), path)
+                self.assertIn(reason, told)
 
     def test_name_and_network(self) -> None:
         """The pod's id, as long as the kernel takes; the network only if it is asked for."""

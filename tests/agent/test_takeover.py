@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.agent.accounting import Accounts
 from galaxy.agent.admission import Isolation, Order, Refused
 from galaxy.agent.book import Book
+from galaxy.agent.boxes import Boxes
 from galaxy.agent.draft import Draft
 from galaxy.agent.records import Phase, Pod, PodKey, Task
 from galaxy.agent.store import Remembered
@@ -24,6 +25,8 @@ from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     Port,
+    Tmpfs,
+    kAgentError,
     kBatch,
     kConflict,
     kPodPending,
@@ -127,6 +130,19 @@ class BookTests(SynchronousTestCase):
         self.assertIn("agent.unboxed_user names no account", refused.reason)
         self.assertFalse(draft.changes())
         self.assertEqual(self.book.pods, {key(1): before})
+
+    def test_no_place_for_a_volume(self) -> None:
+        """A pod in a box is refused for where its volume is to be; one without has none."""
+        self.book.boxes = Boxes(Path("/data"), ("/usr",))
+        boxed = description()
+        boxed.pod.namespace_isolation = True
+        boxed.pod.requirement.tmpfs.MergeFrom(Tmpfs(size=1, path="/usr"))
+        _draft, refused = self.draft(1, boxed)
+        assert isinstance(refused, Refused)
+        self.assertEqual(kAgentError, refused.status)
+        self.assertIn("/usr is no place for a volume", refused.reason)
+        boxed.pod.namespace_isolation = False
+        self.adopt(1, boxed)
 
     def test_does_not_fit(self) -> None:
         """What does not fit into what is free and its own is refused; the earlier one runs on."""

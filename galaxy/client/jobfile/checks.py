@@ -139,7 +139,8 @@ def _sentence(kind: str, mistake: ErrorDetails) -> str:
         words = [
             word.strip("'") for word in mistake["ctx"]["expected"].replace(" or ", ", ").split(", ")
         ]
-        text = f"must be {', '.join(words[:-1])} or {words[-1]}, not {_shown(value)}"
+        shown = words if all(words) else [f'"{word}"' for word in words]
+        text = f"must be {', '.join(shown[:-1])} or {shown[-1]}, not {_shown(value)}"
         return text + (_perhaps(value, words) if isinstance(value, str) else "")
     if kind in _KINDS:
         return f"must be {_KINDS[kind]}, not {_shown(value)}"

@@ -161,7 +161,7 @@ class TaskKeys(_Keys):
     envs: list[str] = []
     mem_isolation_type: Literal["kMemIsolationCgroup", "kMemIsolationLimit"] = "kMemIsolationCgroup"
     cpu_isolation_type: Literal["kCpuIsolationHard", "kCpuIsolationSoft"] = "kCpuIsolationHard"
-    seccomp: Literal["default"] | None = None
+    seccomp: Literal["default", ""] | None = None
     health: HealthKeys | None = None
 
 

@@ -137,6 +137,16 @@ class SoundFileTests(SynchronousTestCase):
         (line,) = read(small(priority="kOnline")).report()
         self.assertIn("priority: must be a whole number, not the string 'kOnline'", line)
 
+    def test_filters_of_system_calls(self) -> None:
+        """One, or none; what else there might be is told of with both."""
+        for name in ("default", "", None):
+            file = read(small(task={"seccomp": name}))
+            self.assertEqual(([], name or ""), (file.report(), file.job.pod.tasks[0].seccomp))
+        for name, hint in (("foo", ""), ("defualt", "; did you mean `default`?")):
+            (line,) = read(small(task={"seccomp": name})).report()
+            expected = f'seccomp: must be "default" or "", not the string \'{name}\'{hint}'
+            self.assertTrue(line.endswith(expected), line)
+
     def test_all_labels_arrive(self) -> None:
         """Galaxy 2 took one (§12.2, 14)."""
         job = read(small(labels=["ssd", "gpu"])).job
