@@ -58,6 +58,7 @@ class AgentSettings:
     reserve_memory_bytes: int = 256 << 20
     dynamic_ports: str = "20000-29999"
     workspace_bytes: int = 10 << 30  # what a pod's directory may hold, if its job says nothing
+    disk_floor: float = 0.02  # with less of the data's disk free, pods that fill it are ended
     disks: tuple[str, ...] = ()  # "/PATH=SIZE", for volumes; none: in the data directory
     ssds: tuple[str, ...] = ()
     default_user: str = "galaxy"  # whose rights tasks get; see docs/running.md

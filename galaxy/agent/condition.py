@@ -29,12 +29,9 @@ class MachineCondition:
 
         May block: a file system that does not answer is waited for.
         """
-        disks = [os.statvfs(path) for path in self.directories if path.is_dir()]
-        closed = (
-            str(path)
-            for path in self.directories
-            if path.is_dir() and os.statvfs(path).f_flag & os.ST_RDONLY
-        )
+        found = {path: os.statvfs(path) for path in self.directories if path.is_dir()}
+        disks = found.values()
+        closed = (str(path) for path, disk in found.items() if disk.f_flag & os.ST_RDONLY)
         memory = psutil.virtual_memory()
         return Reading(
             cpu=psutil.cpu_percent(interval=None) / 100,

@@ -18,7 +18,7 @@ from galaxy.agent.gce_link import IGceSpawner
 from galaxy.agent.machine import Machine
 from galaxy.agent.probes import IProbes
 from galaxy.agent.storage.quotas import Weight
-from galaxy.agent.storage.scales import Hidden, Weigh
+from galaxy.agent.storage.scales import Hidden, Weigh, Written
 from galaxy.agent.users import Users
 from galaxy.agent.wellness import Reading
 from galaxy.nexus.database import IDatabase
@@ -57,5 +57,6 @@ class Surroundings:
     foreign_port: Callable[[int], bool] = lambda _port: False
     weigh: Weigh = lambda _directory, _enough: Weight(0)
     hidden: Hidden = lambda _pods: {}
+    written: Written = lambda _pods: {}
     scales: InThread = maybeDeferred
     build: str = ""

@@ -25,7 +25,7 @@ from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.remains.graves import free_share
 from galaxy.agent.storage.disks import parsed
 from galaxy.agent.storage.measure import weigh_gently
-from galaxy.agent.storage.unlinked import unlinked
+from galaxy.agent.storage.unlinked import unlinked, written
 from galaxy.agent.store import open_database
 from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
@@ -141,6 +141,7 @@ def makeService(options: Options) -> MultiService:
                 foreign_port=port_probe.in_use,
                 weigh=weigh_gently,
                 hidden=unlinked,
+                written=written,
                 scales=DiskThread(clock, "agent-scales"),
                 channels=Channels(clock, data / "exec"),
                 condition=MachineCondition([data, *_disks(settings)]).read,

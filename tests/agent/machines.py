@@ -137,6 +137,8 @@ class Machine:
     faults: list[str] = field(factory=list)
     behave: Behave = usual
     weigh: Weigh = lambda _directory, _enough: Weight(0)
+    free_share: float = 1.0
+    written: dict[str, int] = field(factory=dict)
     disk: InThread = maybeDeferred
     gce_service: Service = GCE
     gce_features: tuple[str, ...] = OF_GCE
@@ -186,6 +188,8 @@ class Machine:
             spawner=self.spawner,
             probes=self.probes,
             weigh=self._weigh,
+            free_share=lambda: self.free_share,
+            written=lambda _pods: self.written,
             channels=self.channels,
         )
         self.agent = Agent(settings, around, self.complaints.append, self.faults.append)

@@ -18,6 +18,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from galaxy.agent.records import PodKey
+from galaxy.agent.storage.floor import PAUSE_S, Account, blamed, sentence
 from galaxy.agent.storage.quotas import (
     SHARE,
     SHORTEST_LOOK_S,
@@ -32,6 +33,7 @@ from galaxy.agent.workspaces import InThread
 
 Weigh = Callable[[str, int], Weight]
 Hidden = Callable[[Collection[str]], Mapping[str, Unlinked]]
+Written = Callable[[Collection[str]], Mapping[str, int]]
 
 HIDDEN_LOOK_S = 3.0
 
@@ -42,7 +44,8 @@ _log = Logger()
 class Scales:
     """
     `pods` are those that live, and `parts` tells what of one there is to weigh; `exceeded`
-    is called with what it holds too much.
+    is called with what it holds too much. When less than `least_free_share` is left of what
+    `free_share` tells, one after the other is given up that is not kept by a file system.
     """
 
     pods: Callable[[], Iterable[PodKey]]
@@ -50,11 +53,16 @@ class Scales:
     exceeded: Callable[[PodKey, str], None]
     weigh: Weigh
     hidden: Hidden
+    written: Written
+    free_share: Callable[[], float]
+    least_free_share: float
     in_thread: InThread
     clock: IReactorTime
     _due: dict[PodKey, float] = field(factory=dict, init=False)
     _hidden: Mapping[str, Unlinked] = field(factory=dict, init=False)
     _hidden_due: float = field(default=0.0, init=False)
+    _held: dict[PodKey, int] = field(factory=dict, init=False)
+    _floor_due: float = field(default=0.0, init=False)
     _looking: LoopingCall = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -73,6 +81,7 @@ class Scales:
     async def _look(self) -> None:
         self._due = {key: self._due.get(key, 0.0) for key in self.pods()}
         await self._look_for_hidden()
+        await self._look_at_the_floor()
         now = self.clock.seconds()
         for key in [key for key, due in self._due.items() if due <= now]:
             if not self._looking.running:
@@ -87,6 +96,8 @@ class Scales:
             self._due[key] = ended + next_look_s(weighed, ended - began)
             if key.name in self._hidden:
                 weighed = with_unlinked(weighed, self._hidden[key.name].sizes)
+            if weighed:
+                self._held[key] = sum(weight.size_bytes for _part, weight in weighed)
             if reason := excess(weighed):
                 self.exceeded(key, reason)
 
@@ -99,6 +110,21 @@ class Scales:
         self._hidden = await self.in_thread(partial(self.hidden, names))
         ended = self.clock.seconds()
         self._hidden_due = ended + max(HIDDEN_LOOK_S, (ended - now) / SHARE)
+
+    async def _look_at_the_floor(self) -> None:
+        """End the one that has most to do with it, if the disk is all but full."""
+        self._held = {key: held for key, held in self._held.items() if key in self._due}
+        if not self._held or self.clock.seconds() < self._floor_due:
+            return
+        free = await self.in_thread(self.free_share)
+        if free >= self.least_free_share:
+            return
+        names = frozenset(key.name for key in self._held)
+        wrote = await self.in_thread(partial(self.written, names))
+        accounts = {key: Account(wrote.get(key.name, 0), held) for key, held in self._held.items()}
+        if (worst := blamed(accounts)) is not None:
+            self._floor_due = self.clock.seconds() + PAUSE_S
+            self.exceeded(worst, sentence(accounts[worst], free))
 
     def _weigh_all(self, parts: Iterable[Part]) -> list[tuple[Part, Weight]]:
         return [(part, self.weigh(part.directory, part.quota_bytes)) for part in parts]

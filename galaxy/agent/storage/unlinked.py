@@ -1,22 +1,31 @@
 """
 Files that were deleted, and that some process has open: no directory shows them.
 
-Looked for among the open files of all processes, which are somebody's by the name of their
-control group. What only root may see of others' processes, an agent that is not root does
-not see; nor does anybody see a file that is only mapped, or under way in a socket.
+Looked for among what all processes have open or mapped, which are somebody's by the name of
+their control group. A thread may have a table of open files of its own, and may go on when
+the first of its process has ended. What only root may see of others' processes, an agent
+that is not root does not see; nor does anybody see a file under way in a socket, which is what
+`galaxy.agent.storage.floor` is for.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from attrs import define, field
 
 from galaxy.agent.storage.quotas import LEAST_BYTES
 
 _BLOCK_BYTES = 512
+_GONE = (FileNotFoundError, ProcessLookupError, PermissionError)  # it ended, or is none of ours
+_KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
+_KCMP_FILES = 2
+_LIBC = ctypes.CDLL(None)
 
 
 @define
@@ -37,17 +46,34 @@ class Unlinked:
 def unlinked(pods: Collection[str], proc: str = "/proc") -> dict[str, Unlinked]:
     """What each of these pods has of them; a pod's containers are named after it."""
     found: dict[str, Unlinked] = {}
-    for pid in os.listdir(proc):
-        if not pid.isdigit():
-            continue
-        try:
-            with open(f"{proc}/{pid}/cgroup", encoding="ascii", errors="replace") as file:
-                pod = _pod(file.read(), pods)
-            if pod is not None:
-                _add_open(f"{proc}/{pid}/fd", found.setdefault(pod, Unlinked()))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it ended, or is none of ours
+    for pod, pid in _processes(pods, proc):
+        _add_process(proc, pid, found.setdefault(pod, Unlinked()))
     return {pod: each for pod, each in found.items() if each.sizes}
+
+
+def written(pods: Collection[str], proc: str = "/proc") -> dict[str, int]:
+    """
+    What each of these pods had written to disks, less what was deleted before it got there:
+    its processes, and those that they waited for.
+    """
+    found: dict[str, int] = {}
+    for pod, pid in _processes(pods, proc):
+        with suppress(*_GONE), open(f"{proc}/{pid}/io", encoding="ascii") as file:
+            counts = dict(line.split(": ") for line in file.read().splitlines())
+            size = int(counts["write_bytes"]) - int(counts["cancelled_write_bytes"])
+            found[pod] = found.get(pod, 0) + size
+    return found
+
+
+def _processes(pods: Collection[str], proc: str) -> Iterator[tuple[str, str]]:
+    """The processes of these pods."""
+    for pid in os.listdir(proc):
+        if pid.isdigit():
+            with suppress(*_GONE):
+                with open(f"{proc}/{pid}/cgroup", encoding="ascii", errors="replace") as file:
+                    pod = _pod(file.read(), pods)
+                if pod is not None:
+                    yield pod, pid
 
 
 def _pod(cgroups: str, pods: Collection[str]) -> str | None:
@@ -60,10 +86,46 @@ def _pod(cgroups: str, pods: Collection[str]) -> str | None:
     return None
 
 
-def _add_open(directory: str, found: Unlinked) -> None:
-    for number in os.listdir(directory):
+def _add_process(proc: str, pid: str, found: Unlinked) -> None:
+    threads: list[str] = []
+    with suppress(*_GONE):
+        threads = os.listdir(f"{proc}/{pid}/task")
+    for thread in threads:
+        if thread == pid or not _same_files(int(pid), int(thread)):
+            with suppress(*_GONE):
+                directory = f"{proc}/{pid}/task/{thread}/fd"
+                _add_those(directory, os.listdir(directory), found)
+    for thread in threads:
+        mapped: list[str] | None = None
+        with suppress(*_GONE):
+            mapped = _deleted_and_mapped(f"{proc}/{pid}/task/{thread}/maps")
+        if mapped is not None:  # threads have one memory, but for those that ended
+            # The kernel shows it below the thread's own number, too, but does not list that.
+            _add_those(f"{proc}/{thread}/map_files", mapped, found)
+            return
+
+
+def _same_files(pid: int, thread: int) -> bool:
+    """Whether a thread has its process's table of open files; False where that is not known."""
+    return _KCMP is not None and _LIBC.syscall(_KCMP, pid, thread, _KCMP_FILES, 0, 0) == 0
+
+
+def _deleted_and_mapped(maps: str) -> list[str] | None:
+    """Where in memory a thread has deleted files, as map_files names it; None: it has no memory."""
+    with open(maps, "rb") as file:
+        lines = file.read().splitlines()
+    found: list[str] = []
+    for line in lines:
+        if line.endswith(b" (deleted)"):
+            start, _, end = line.partition(b" ")[0].partition(b"-")
+            found.append(f"{int(start, 16):x}-{int(end, 16):x}")
+    return found if lines else None
+
+
+def _add_those(directory: str, names: Collection[str], found: Unlinked) -> None:
+    for name in names:
         try:
-            status = os.stat(f"{directory}/{number}")
+            status = os.stat(f"{directory}/{name}")
         except OSError:
             continue  # it was closed meanwhile
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:

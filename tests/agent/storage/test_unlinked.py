@@ -3,13 +3,55 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from galaxy.agent.storage.unlinked import unlinked
+from galaxy.agent.storage.unlinked import unlinked, written
 
 MIB = 1 << 20
+HEAD = """
+import ctypes, os, platform, sys, threading, time
+libc = ctypes.CDLL(None)
+EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+def hold():
+    fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+    os.write(fd, bytes(1 << 20))
+    os.fsync(fd)
+    os.unlink(sys.argv[1])
+    return fd
+def tell_when_alone():
+    state = ""
+    while state != "Z":
+        with open(f"/proc/{os.getpid()}/stat") as file:
+            state = file.read().rpartition(") ")[2][0]
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+TELL = """
+def told():
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+THREAD = """
+def alone():
+    assert libc.unshare(0x400) == 0
+    hold()
+    told()
+threading.Thread(target=alone).start()
+"""
+MAPPED = """
+fd = hold()
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+libc.mmap.restype = ctypes.c_void_p
+assert libc.mmap(None, 4096, 3, 1, fd, 0) != ctypes.c_void_p(-1).value
+os.close(fd)
+"""
+LATE = """
+threading.Thread(target=tell_when_alone).start()
+"""
 
 
 class UnlinkedTests(SynchronousTestCase):
@@ -25,7 +67,28 @@ class UnlinkedTests(SynchronousTestCase):
         place = self.proc / str(pid)
         place.mkdir()
         (place / "cgroup").write_text(f"4:memory:/galaxy/{group}\n0::/\n")
-        (place / "fd").symlink_to("/proc/self/fd")
+        (place / "task").mkdir()
+        (place / "task" / str(pid)).symlink_to("/proc/self")
+        (place / "io").symlink_to("/proc/self/io")
+
+    def attack(self, how: str) -> dict[str, list[int]]:
+        """What is seen of a process that holds a deleted file of a MiB in some way."""
+        command = [sys.executable, "-c", HEAD + how, str(self.file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            self.assertEqual(process.stdout.readline(), b"ready\n")
+            place = self.proc / str(process.pid)
+            place.mkdir()
+            (place / "cgroup").write_text("4:memory:/galaxy/web_1.0.1.0\n")
+            (place / "task").symlink_to(f"/proc/{process.pid}/task")
+            (place / "map_files").symlink_to(f"/proc/{process.pid}/map_files")
+            for thread in os.listdir(f"/proc/{process.pid}/task"):
+                if not (self.proc / thread).exists():
+                    (self.proc / thread).symlink_to(f"/proc/{thread}")
+            try:
+                return self.sizes("web_1.0.1")
+            finally:
+                process.kill()
 
     def sizes(self, *pods: str) -> dict[str, list[int]]:
         """What the pods have of such files."""
@@ -46,6 +109,44 @@ class UnlinkedTests(SynchronousTestCase):
             self.assertEqual(len(sizes), 1)
             self.assertTrue(MIB <= sizes[0] <= MIB + 65536, sizes)
         self.assertEqual(self.sizes("web_1.0.1"), {})
+
+    def assert_seen(self, how: str) -> None:
+        """The file is found, once."""
+        seen = self.attack(how)
+        self.assertEqual([len(sizes) for sizes in seen.values()], [1], seen)
+        self.assertTrue(MIB <= seen["web_1.0.1"][0] <= MIB + 65536, seen)
+
+    def test_thread_of_its_own(self) -> None:
+        """A thread has it open that left its process's table of open files."""
+        self.assert_seen(TELL + THREAD + "time.sleep(60)")
+
+    def test_first_thread_ended(self) -> None:
+        """So has one whose process's first thread is over."""
+        self.assert_seen("told = tell_when_alone\n" + THREAD + "libc.syscall(EXIT, 0)")
+
+    def test_mapped(self) -> None:
+        """It is only mapped; what is seen takes root's rights."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root follows what others have mapped")
+        self.assert_seen(MAPPED + "print('ready', flush=True); time.sleep(60)")
+
+    def test_mapped_and_first_thread_ended(self) -> None:
+        """It is only mapped, and the first thread is over."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root follows what others have mapped")
+        self.assert_seen(MAPPED + LATE + "libc.syscall(EXIT, 0)")
+
+    def test_written(self) -> None:
+        """What was written to a disk is counted, whatever became of it."""
+        self.process(1, "web_1.0.1.0")
+        before = written(("web_1.0.1",), str(self.proc))["web_1.0.1"]
+        with self.file.open("wb", buffering=0) as file:
+            self.file.unlink()
+            file.write(bytes(MIB))
+            os.fsync(file.fileno())
+        after = written(("web_1.0.1", "other_1.0.1"), str(self.proc))
+        self.assertGreaterEqual(after["web_1.0.1"] - before, MIB)
+        self.assertEqual(list(after), ["web_1.0.1"])
 
     def test_the_real_one(self) -> None:
         """Nothing of nobody."""
