@@ -47,8 +47,9 @@ def _end(row: Row) -> str:
 
 
 def _why(row: Row) -> str:
-    """Why an agent is not there; of one that is, why its isolation is not more."""
-    return str(row["isolation_reason"] if row["state"] == "kAlive" else row["reason"])
+    """Why an agent is not there, or unwell; of one that is there, why its isolation is not more."""
+    isolation = row["isolation_reason"] if row["state"] == "kAlive" else ""
+    return "; ".join(filter(None, (row["reason"], isolation)))
 
 
 JOBS = Listing(

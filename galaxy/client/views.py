@@ -53,6 +53,7 @@ def job(overview: JobOverview) -> Row:
         "memory_used_bytes": overview.memory_used_bytes,
         "create_time": _time(overview.create_time),
         "update_time": _time(overview.update_time),
+        "known": not overview.awaited,
         "reason": overview.reason,
     }
 

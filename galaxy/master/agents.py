@@ -14,7 +14,14 @@ from attrs import define, field
 
 from galaxy.protocol.agent_pb2 import QueryResponse
 from galaxy.protocol.master_pb2 import AgentSnapshot
-from galaxy.protocol.types_pb2 import AgentFacts, AgentState, kAgentStateUnset, kAlive, kOffline
+from galaxy.protocol.types_pb2 import (
+    AgentFacts,
+    AgentState,
+    kAgentStateUnset,
+    kAlive,
+    kDead,
+    kOffline,
+)
 from galaxy.resources import NOTHING, Free, Resources, left
 
 if TYPE_CHECKING:
@@ -24,6 +31,9 @@ if TYPE_CHECKING:
 
 Attempt = tuple[str, int, int]
 """(job_id, index, incarnation)"""
+
+
+_STATE_WORDS: dict[AgentState, str] = {kDead: "dead", kOffline: "offline"}
 
 
 @define(eq=False)
@@ -173,21 +183,31 @@ class Agent:
 
     def unfit(self, now: float) -> str:
         """Why it takes no pods at the moment; empty: it takes them."""
-        if self.state != kAlive or self.offline:
-            return f"the agent is {AgentState.Name(kOffline if self.offline else self.state)}"
+        return self._closed(now)[1]
+
+    def _closed(self, now: float) -> tuple[str, str]:
+        """The same in a word that schedulers know, and in a sentence."""
+        state = kOffline if self.offline else self.state
+        if state != kAlive:
+            return _STATE_WORDS.get(state, "silent"), f"the agent is {AgentState.Name(state)}"
         if self.facts.unhealthy:
-            return f"the machine is unwell: {self.facts.unhealthy}"
+            return "unwell", f"the machine is unwell: {self.facts.unhealthy}"
         hindrances = (
-            (not self.connected, "the agent is not connected"),
-            (not self.instance, "the agent has not reported yet"),
-            (self.strangers, "the agent is still stopping pods that should not be there"),
-            (now < self.pause_until, "the agent refused a pod a moment ago"),
+            (not self.connected, "away", "the agent is not connected"),
+            (not self.instance, "silent", "the agent has not reported yet"),
+            (
+                self.strangers,
+                "clearing",
+                "the agent is still stopping pods that should not be there",
+            ),
+            (now < self.pause_until, "pausing", "the agent refused a pod a moment ago"),
         )
-        return next((reason for hinders, reason in hindrances if hinders), "")
+        return next(((word, reason) for hinders, word, reason in hindrances if hinders), ("", ""))
 
     def snapshot(self, now: float) -> AgentSnapshot:
         """The agent as schedulers see it; what is claimed counts as granted."""
         committed = self.committed if self.claims else self.assigned
+        closed, _ = self._closed(now)
         return AgentSnapshot(
             agent=self.number,
             endpoint=self.endpoint,
@@ -199,7 +219,8 @@ class Agent:
             used_memory=self.used_memory,
             ports=sorted(committed.ports),
             labels=sorted(self.labels),
-            schedulable=not self.unfit(now),
+            schedulable=not closed,
+            closed=closed,
             isolated=self.isolated,
             pods=len(self.pods),
             free_disk=max(0, self.total.disk_bytes - committed.disk_bytes),

@@ -140,6 +140,10 @@ class Cluster:
         """Whether every slot that the job should have is there, if only as one that waits."""
         return not (self.safe_mode.on or (job.loaded and self.awaited))
 
+    def unheard(self, job: Job) -> int:
+        """How many agents that may have pods of it have not reported in this reign."""
+        return len(self.awaited) if job.loaded else 0
+
     # -- who has reported ------------------------------------------------------------
 
     def reported(self, agent: Agent, now: float) -> None:

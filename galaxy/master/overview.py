@@ -37,9 +37,13 @@ from galaxy.protocol.types_pb2 import (
 )
 
 
-def job_overview(job: Job) -> JobOverview:
-    """One line about a job."""
+def job_overview(job: Job, awaited: int = 0) -> JobOverview:
+    """One line about a job; `awaited`: how many agents that may have pods of it are silent."""
     stages, tally = job.tally.stages, job.tally
+    why = job.why() or standstill(job)
+    if awaited:
+        silent = f"{awaited} agents have" if awaited > 1 else "an agent has"
+        why = "; ".join(filter(None, (f"{silent} not reported yet", why)))
     return JobOverview(
         job_id=job.job_id,
         name=job.name,
@@ -61,14 +65,15 @@ def job_overview(job: Job) -> JobOverview:
         memory_used_bytes=job.used_memory,
         create_time=job.create_time,
         update_time=job.update_time,
-        reason=job.why() or standstill(job),
+        reason=why,
         healthy=tally.healthy,
         updated=tally.healthy - sum(job.pods[index].healthy for index in job.behind),
         breakpoint=job.update.breakpoint,
+        awaited=awaited,
     )
 
 
-def job_in_full(job: Job) -> ShowJobResponse:
+def job_in_full(job: Job, awaited: int = 0) -> ShowJobResponse:
     """A job with its description, packages inside it left out, and its versions."""
     spec = JobDescriptor()
     spec.CopyFrom(job.descriptor)
@@ -80,7 +85,7 @@ def job_in_full(job: Job) -> ShowJobResponse:
     for pod in job.pods.values():
         counts[pod.version.name] = counts.get(pod.version.name, 0) + 1
     return ShowJobResponse(
-        job=job_overview(job),
+        job=job_overview(job, awaited),
         spec=spec,
         versions=[
             JobVersion(version=version.name, time=version.time, pods=counts.get(version.name, 0))

@@ -21,7 +21,7 @@ from galaxy.master.advisers import Advisers
 from galaxy.master.details import NOTHING, ask
 from galaxy.master.explain import explain, plan
 from galaxy.master.holdings import holdings
-from galaxy.master.leader import Deposed, Leadership
+from galaxy.master.leader import Leadership
 from galaxy.master.operators import OperatorMethods
 from galaxy.master.preempt import judge
 from galaxy.master.propose import dispose, note_unplaced
@@ -106,12 +106,16 @@ class MasterService(OperatorMethods, SteeringMethods):
     async def list_jobs(self, request: ListJobsRequest, call: Call) -> ListJobsResponse:
         """Every job that is kept, in the order of submission."""
         reign = await self._leadership.informed()
-        return ListJobsResponse(jobs=[overview.job_overview(job) for job in reign.cluster.jobs])
+        cluster = reign.cluster
+        return ListJobsResponse(
+            jobs=[overview.job_overview(job, cluster.unheard(job)) for job in cluster.jobs]
+        )
 
     async def show_job(self, request: ShowJobRequest, call: Call) -> ShowJobResponse:
         """One job in full."""
         reign = await self._leadership.informed()
-        return overview.job_in_full(reign.cluster.jobs.resolve(request.job_id))
+        job = reign.cluster.jobs.resolve(request.job_id)
+        return overview.job_in_full(job, reign.cluster.unheard(job))
 
     async def show_pod(self, request: ShowPodRequest, call: Call) -> ShowPodResponse:
         """Pods of a job or an agent, with what their agents say of them."""
@@ -321,7 +325,9 @@ class Master(Service):
         """Who dials from now on is told, and may ask another master first."""
         self._hello.doubt = reason
 
-    def _make_reign(self, epoch: int, store: Store, loaded: Loaded, deposed: Deposed) -> Reign:
+    def _make_reign(
+        self, epoch: int, store: Store, loaded: Loaded, let_go: Callable[[str], None]
+    ) -> Reign:
         return Reign(
             clock=self._clock,
             store=store,
@@ -329,5 +335,5 @@ class Master(Service):
             settings=self._settings,
             epoch=epoch,
             rng=self._rng,
-            deposed=deposed,
+            let_go=let_go,
         )

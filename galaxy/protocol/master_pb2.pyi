@@ -326,7 +326,7 @@ class ListJobsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class JobOverview(_message.Message):
-    __slots__ = ("job_id", "name", "user", "type", "priority", "state", "update_state", "version", "replica", "deploy_step", "running", "deploying", "pending", "death", "finished", "failed", "cpu_used_millicores", "memory_used_bytes", "create_time", "update_time", "reason", "healthy", "updated", "breakpoint")
+    __slots__ = ("job_id", "name", "user", "type", "priority", "state", "update_state", "version", "replica", "deploy_step", "running", "deploying", "pending", "death", "finished", "failed", "cpu_used_millicores", "memory_used_bytes", "create_time", "update_time", "reason", "healthy", "updated", "breakpoint", "awaited")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
@@ -351,6 +351,7 @@ class JobOverview(_message.Message):
     HEALTHY_FIELD_NUMBER: _ClassVar[int]
     UPDATED_FIELD_NUMBER: _ClassVar[int]
     BREAKPOINT_FIELD_NUMBER: _ClassVar[int]
+    AWAITED_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     name: str
     user: str
@@ -375,7 +376,8 @@ class JobOverview(_message.Message):
     healthy: int
     updated: int
     breakpoint: int
-    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., priority: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., update_state: _Optional[_Union[_types_pb2.JobUpdateState, str]] = ..., version: _Optional[str] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., running: _Optional[int] = ..., deploying: _Optional[int] = ..., pending: _Optional[int] = ..., death: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., reason: _Optional[str] = ..., healthy: _Optional[int] = ..., updated: _Optional[int] = ..., breakpoint: _Optional[int] = ...) -> None: ...
+    awaited: int
+    def __init__(self, job_id: _Optional[str] = ..., name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., priority: _Optional[int] = ..., state: _Optional[_Union[_types_pb2.JobState, str]] = ..., update_state: _Optional[_Union[_types_pb2.JobUpdateState, str]] = ..., version: _Optional[str] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., running: _Optional[int] = ..., deploying: _Optional[int] = ..., pending: _Optional[int] = ..., death: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cpu_used_millicores: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ..., create_time: _Optional[float] = ..., update_time: _Optional[float] = ..., reason: _Optional[str] = ..., healthy: _Optional[int] = ..., updated: _Optional[int] = ..., breakpoint: _Optional[int] = ..., awaited: _Optional[int] = ...) -> None: ...
 
 class ListJobsResponse(_message.Message):
     __slots__ = ("jobs",)
@@ -726,7 +728,7 @@ class GetResourceSnapshotRequest(_message.Message):
     def __init__(self, reign: _Optional[str] = ..., since_revision: _Optional[int] = ...) -> None: ...
 
 class AgentSnapshot(_message.Message):
-    __slots__ = ("agent", "endpoint", "total_millicores", "total_memory", "assigned_millicores", "assigned_memory", "used_millicores", "used_memory", "ports", "labels", "schedulable", "isolated", "pods", "free_disk", "free_ssd")
+    __slots__ = ("agent", "endpoint", "total_millicores", "total_memory", "assigned_millicores", "assigned_memory", "used_millicores", "used_memory", "ports", "labels", "schedulable", "isolated", "pods", "free_disk", "free_ssd", "closed")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_MILLICORES_FIELD_NUMBER: _ClassVar[int]
@@ -742,6 +744,7 @@ class AgentSnapshot(_message.Message):
     PODS_FIELD_NUMBER: _ClassVar[int]
     FREE_DISK_FIELD_NUMBER: _ClassVar[int]
     FREE_SSD_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
     agent: int
     endpoint: str
     total_millicores: int
@@ -757,7 +760,8 @@ class AgentSnapshot(_message.Message):
     pods: int
     free_disk: int
     free_ssd: int
-    def __init__(self, agent: _Optional[int] = ..., endpoint: _Optional[str] = ..., total_millicores: _Optional[int] = ..., total_memory: _Optional[int] = ..., assigned_millicores: _Optional[int] = ..., assigned_memory: _Optional[int] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., ports: _Optional[_Iterable[int]] = ..., labels: _Optional[_Iterable[str]] = ..., schedulable: _Optional[bool] = ..., isolated: _Optional[bool] = ..., pods: _Optional[int] = ..., free_disk: _Optional[int] = ..., free_ssd: _Optional[int] = ...) -> None: ...
+    closed: str
+    def __init__(self, agent: _Optional[int] = ..., endpoint: _Optional[str] = ..., total_millicores: _Optional[int] = ..., total_memory: _Optional[int] = ..., assigned_millicores: _Optional[int] = ..., assigned_memory: _Optional[int] = ..., used_millicores: _Optional[int] = ..., used_memory: _Optional[int] = ..., ports: _Optional[_Iterable[int]] = ..., labels: _Optional[_Iterable[str]] = ..., schedulable: _Optional[bool] = ..., isolated: _Optional[bool] = ..., pods: _Optional[int] = ..., free_disk: _Optional[int] = ..., free_ssd: _Optional[int] = ..., closed: _Optional[str] = ...) -> None: ...
 
 class GetResourceSnapshotResponse(_message.Message):
     __slots__ = ("reign", "revision", "full", "agents")
@@ -982,14 +986,16 @@ class StoredLabel(_message.Message):
     def __init__(self, label: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StoredSafeMode(_message.Message):
-    __slots__ = ("manual", "actor", "time")
+    __slots__ = ("manual", "actor", "time", "above")
     MANUAL_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    ABOVE_FIELD_NUMBER: _ClassVar[int]
     manual: bool
     actor: str
     time: float
-    def __init__(self, manual: _Optional[bool] = ..., actor: _Optional[str] = ..., time: _Optional[float] = ...) -> None: ...
+    above: int
+    def __init__(self, manual: _Optional[bool] = ..., actor: _Optional[str] = ..., time: _Optional[float] = ..., above: _Optional[int] = ...) -> None: ...
 
 class StoredAgent(_message.Message):
     __slots__ = ("endpoint", "admit_time", "offline")

@@ -9,6 +9,7 @@ explain to people.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,14 +19,26 @@ from galaxy.resources import Lack
 from galaxy.scheduler.fleet import Bools, Fleet, Ints
 from galaxy.scheduler.groups import MIB, Shape
 
+_TAKES = "schedulable"
 _AMOUNTS = frozenset({"cpu", "memory", "disk", "ssd"})
+
+_CLOSED = {
+    "dead": ("is dead", "are dead"),
+    "offline": ("is offline", "are offline"),
+    "unwell": ("is unwell", "are unwell"),
+    "silent": ("has not reported yet", "have not reported yet"),
+    "away": ("is not connected", "are not connected"),
+    "clearing": ("is stopping pods of before", "are stopping pods of before"),
+    "pausing": ("refused a pod a moment ago", "refused a pod a moment ago"),
+}
+"""Of one and of several: why they take no pods, by the master's word for it."""
 
 
 @frozen
 class Removed:
     """How many agents a constraint ruled out that none before it had."""
 
-    constraint: str  # "label ssd", "cpu", ...
+    constraint: str  # "label ssd", "cpu", ...; "unwell", ... of agents that take no pods
     agents: int
 
 
@@ -49,7 +62,7 @@ class Survey:
 
 def lasting(fleet: Fleet, shape: Shape) -> Iterator[tuple[str, Bools]]:
     """Constraints that placing pods does not change; each with the agents that meet it."""
-    yield "schedulable", fleet.schedulable
+    yield _TAKES, fleet.schedulable
     if shape.needs_isolation:
         yield "isolation", fleet.isolated
     for label in shape.labels:
@@ -98,7 +111,7 @@ def survey(
         out = mask & ~meets
         count = int(np.count_nonzero(out))
         if count:
-            removed.append(Removed(constraint, count))
+            removed += _closed(fleet, out) if constraint == _TAKES else [Removed(constraint, count)]
             mask &= meets
             if constraint in _AMOUNTS:
                 short |= out
@@ -129,10 +142,19 @@ def sentence(seen: Survey) -> str:
     return f"{text}; nearest: {seen.nearest.endpoint} {lacks}"
 
 
+def _closed(fleet: Fleet, out: Bools) -> list[Removed]:
+    """Why these agents take no pods, the most frequent first; not every master says why."""
+    words = (fleet.closed[row] for row in np.flatnonzero(out).tolist())
+    counted = Counter(word if word in _CLOSED else _TAKES for word in words)
+    return [Removed(word, count) for word, count in counted.most_common()]
+
+
 def _predicate(constraint: str, *, one: bool) -> str:
     lack = "lacks" if one else "lack"
-    if constraint == "schedulable":
+    if constraint == _TAKES:
         return "takes no pods" if one else "take no pods"
+    if constraint in _CLOSED:
+        return _CLOSED[constraint][0 if one else 1]
     if constraint == "max_per_host":
         return f"{'holds' if one else 'hold'} as many pods of the job as max_per_host allows"
     if constraint.startswith("port "):

@@ -63,6 +63,7 @@ class Fleet:
 
     agents: list[int] = field(factory=list, init=False)  # the master's numbers, by row
     endpoints: list[str] = field(factory=list, init=False)
+    closed: list[str] = field(factory=list, init=False)  # why not schedulable, for people
     rows: dict[int, int] = field(factory=dict, init=False)  # by the master's numbers
 
     total_cpu: Ints = field(factory=_ints, init=False)
@@ -172,6 +173,7 @@ class Fleet:
         """Another fleet of the same machines, to be changed without consequences."""
         other = Fleet()
         other.agents, other.endpoints = list(self.agents), list(self.endpoints)
+        other.closed = list(self.closed)
         other.rows = dict(self.rows)
         for name in _COLUMNS:
             setattr(other, name, getattr(self, name).copy())
@@ -190,6 +192,7 @@ class Fleet:
             self.rows[one.agent] = len(self.agents)
             self.agents.append(one.agent)
             self.endpoints.append(one.endpoint)
+            self.closed.append(one.closed)
             self._labels_of.append(frozenset())
             self._ports_of.append(frozenset())
         more = len(self.agents) - len(self.total_cpu)
@@ -216,7 +219,7 @@ class Fleet:
             ssd,
         )
         before = tuple(column.item(row) for column in self._amounts())
-        self.endpoints[row] = one.endpoint
+        self.endpoints[row], self.closed[row] = one.endpoint, one.closed
         changed = values != before
         if changed:
             for column, value in zip(self._amounts(), values, strict=True):

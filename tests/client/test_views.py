@@ -133,6 +133,18 @@ class FieldTests(SynchronousTestCase):
         self.assertTrue(text.endswith(": exit 4\n  boom\n"), text)
         self.assertNotIn("last failure", laid_out(tables.SHOW, document | NO_FAILURE, "table"))
 
+    def test_why_a_machine_is_unwell_is_in_the_table(self) -> None:
+        """Also of one that is there, and beside why its tasks are not isolated."""
+        facts = pb.AgentFacts(isolation_reason="it is not root")
+        for state, reason, expected in (
+            (pb.kAlive, "", "it is not root"),
+            (pb.kAlive, "unwell: its disk is full", "unwell: its disk is full; it is not root"),
+            (pb.kDead, "silent", "silent"),
+        ):
+            row = views.agent(AgentOverview(state=state, reason=reason, facts=facts))
+            line = laid_out(tables.AGENTS, [row], "table").splitlines()[-1]
+            self.assertTrue(line.endswith(f"  {expected}"), line)
+
     def test_never_is_null(self) -> None:
         task = views.task(TaskOverview())
         pod = views.pod(PodOverview(status=PodStatus()))

@@ -67,6 +67,16 @@ class OverviewTests(SynchronousTestCase):
         self.assertEqual(job_overview(self.job).reason, waits)
         self.assertEqual([version.pods for version in shown.versions], [4, 0])
 
+    def test_counts_that_lack_agents_say_so(self) -> None:
+        """Right after a fail-over nothing runs, as far as one knows: that is no outage."""
+        self.assertEqual(job_overview(self.job, self.cluster.unheard(self.job)).awaited, 0)
+        self.job.loaded = True
+        self.cluster.awaited.add(self.agent)
+        shown = job_overview(self.job, self.cluster.unheard(self.job))
+        self.assertEqual((shown.awaited, shown.reason), (1, "an agent has not reported yet"))
+        full = job_in_full(self.job, 2)
+        self.assertEqual((full.job.awaited, full.job.reason), (2, "2 agents have not reported yet"))
+
     def test_packages_inside_a_job_are_not_shown(self) -> None:
         task = self.job.latest.pod.tasks[0]
         task.source_type, task.binary = kSourceTypeBinary, b"x" * 1000

@@ -5,9 +5,15 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.agent.wellness import Reading
 from galaxy.gce.memory_machine import Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
-from galaxy.protocol.master_pb2 import ExplainRequest, ExplainResponse, UpdateJobRequest
+from galaxy.protocol.master_pb2 import (
+    ExplainRequest,
+    ExplainResponse,
+    OfflineAgentRequest,
+    UpdateJobRequest,
+)
 from galaxy.protocol.types_pb2 import kBatch
 from tests.scenario.cluster import GIB, Cluster
 from tests.scenario.jobs import job
@@ -40,6 +46,54 @@ class ExplainTests(SynchronousTestCase):
             [(one.constraint, one.agents) for one in answer.obstacles],
             [("label ssd", 4), ("memory", 2)],
         )
+
+    def test_machines_that_take_no_pods(self) -> None:
+        """Why they do not: it is that which somebody can act upon."""
+        cluster = Cluster.started(self, agents=3)
+        first, second, third = cluster.machines.values()
+        first.condition = second.condition = Reading(disk=0.99)
+        request = OfflineAgentRequest(endpoint=third.endpoint)
+        cluster.ask(lambda master: master.offline_agent(request))
+        cluster.advance(90)
+        job_id = cluster.submit(job(replica=1))
+        cluster.advance(1)
+        answer = why(cluster, f"{job_id}.0")
+        self.assertEqual(
+            answer.sentence, "it waits for a machine: 2 of 3 agents are unwell, 1 is offline"
+        )
+        self.assertEqual(
+            [(one.constraint, one.agents) for one in answer.obstacles],
+            [("unwell", 2), ("offline", 1)],
+        )
+        first.condition = second.condition = Reading(disk=0.5)
+        request = OfflineAgentRequest(endpoint=first.endpoint)
+        cluster.ask(lambda master: master.offline_agent(request))
+        cluster.kill_agent(second)
+        cluster.advance(90)
+        self.assertEqual(
+            why(cluster, f"{job_id}.0").sentence,
+            "it waits for a machine: 2 of 3 agents are offline, 1 is dead",
+        )
+
+    def test_counts_after_a_change_of_the_leader(self) -> None:
+        """They say that they are not whole, until they are."""
+        cluster = Cluster.started(self, agents=2)
+        cluster.submit(job(replica=4))
+        cluster.advance(5)
+        silent = next(iter(cluster.machines.values()))
+        cluster.kill_master()
+        cluster.kill_agent(silent)
+        cluster.start_master()
+        while cluster.ensemble.leader is None or cluster.ensemble.leader.epoch < 2:
+            cluster.advance(0.1)
+        cluster.advance(3)
+        (seen,) = cluster.jobs()
+        self.assertEqual((seen.awaited, seen.reason), (1, "an agent has not reported yet"))
+        self.assertLess(seen.running, 4)
+        cluster.start_agent(silent)
+        cluster.advance(5)
+        (seen,) = cluster.jobs()
+        self.assertEqual((seen.awaited, seen.running, seen.reason), (0, 4, ""))
 
     def test_a_job_of_which_some_pods_run(self) -> None:
         cluster = Cluster.started(self, agents=2)

@@ -44,6 +44,20 @@ class SurveyTests(SynchronousTestCase):
         )
         self.assertEqual(seen.able, 1)
 
+    def test_agents_that_take_no_pods_are_counted_by_why(self) -> None:
+        """A word of a newer master, or none of an older one, is told as far as it is known."""
+        words = ("unwell", "offline", "unwell", "sleepy", "", "unwell")
+        fleet = fleet_of(*(agent(n, closed=word) for n, word in enumerate(words, 1)), agent(7))
+        seen = survey(fleet, Shape(1000, 1024))
+        self.assertEqual(
+            seen.removed, (Removed("unwell", 3), Removed("schedulable", 2), Removed("offline", 1))
+        )
+        self.assertEqual(
+            sentence(seen),
+            "3 of 7 agents are unwell, 2 take no pods, 1 is offline, 1 can hold one",
+        )
+        self.assertEqual(survey(fleet.copied(), Shape(1000, 1024)), seen)
+
     def test_the_sentence_names_counts_and_the_nearest_miss(self) -> None:
         fleet = fleet_of(
             agent(1),

@@ -111,6 +111,11 @@ def jobs_command(session: Session, output: Output) -> None:
 
     def answer() -> list[views.Row]:
         listed = session.leader().ask(lambda master: master.list_jobs(ListJobsRequest()))
+        if silent := max((each.awaited for each in listed.jobs), default=0):
+            told(
+                f"galaxy: {silent} of the agents have not reported to this master yet:"
+                " counts are of what is known"
+            )
         return [views.job(each) for each in listed.jobs]
 
     output.show(session, tables.JOBS, answer)

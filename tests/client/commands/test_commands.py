@@ -74,6 +74,14 @@ class ReadingTests(SynchronousTestCase):
         self.assertIn("a:1, b:1", result.stderr)
         self.assertNotIn("a:1", result.stdout)
 
+    def test_counts_that_lack_agents_are_told_of(self) -> None:
+        """A script that reads `running` must not believe in an outage after a fail-over."""
+        jobs = [JobOverview(job_id="a", awaited=2), JobOverview(job_id="b")]
+        cluster = MemoryCluster.with_master(list_jobs=in_turn(ListJobsResponse(jobs=jobs)))
+        result = cluster.run("jobs", "-o", "json")
+        self.assertEqual([job["known"] for job in json.loads(result.stdout)], [False, True])
+        self.assertIn("2 of the agents have not reported to this master yet", result.stderr)
+
     def test_d_asks_again(self) -> None:
         answers = [ListJobsResponse(), ListJobsResponse()]
 
