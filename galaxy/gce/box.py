@@ -80,6 +80,7 @@ def build_template(box: dict[str, Any]) -> None:
 
     The working directory, which a file system is mounted on for a moment, becomes the new root.
     """
+    os.umask(0o022)  # the engine's own lets nobody in
     unshare(CLONE_NEWNS)
     mount("none", "/", "", MS_REC | MS_SLAVE)  # what happens here stays here
     found = [_Found(bind) for bind in box["shared"]]
