@@ -80,6 +80,7 @@ class AgentSettings:
     log_bytes_most: int = 1 << 30  # what a job may ask for
     dead_keep_s: float = 18000.0  # what dead pods leave, as long as there is room for it
     dead_most: int = 1000  # of how many pods
+    dead_bytes: int = 20 << 30  # in all
     dead_free_share: float = 0.1  # with less of the disk free, the oldest go earlier
     package_cache_bytes: int = 10 << 30  # but for those in use
     package_bytes: int = 2 << 30  # how large one may be

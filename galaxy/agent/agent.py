@@ -252,8 +252,14 @@ class Agent(Service):
         self._graves = Graves(
             workspaces=workspaces,
             ledger=ledger,
-            retention=Retention(settings.dead_keep_s, settings.dead_most, settings.dead_free_share),
+            retention=Retention(
+                settings.dead_keep_s,
+                settings.dead_most,
+                settings.dead_free_share,
+                settings.dead_bytes,
+            ),
             free_share=around.free_share,
+            weigh=lambda directory, enough: around.scales(lambda: around.weigh(directory, enough)),
             in_thread=around.in_thread,
             news=self._news,
             clock=around.clock,

@@ -188,6 +188,20 @@ class Workspaces:
             del self._homes[slot]
         return trashed
 
+    def strip(self, key: PodKey) -> list[Path]:
+        """
+        Take all but logs and evidence out of a dead pod's directory; where it is now, to be
+        deleted. Raises `OSError`.
+        """
+        directory = self.find(key).directory
+        taken: list[Path] = []
+        for path in list(directory.iterdir()):
+            if path.name != EVIDENCE and (path.is_dir() or output(path.name) is None):
+                trashed = self._trash / f"{key.name}.of.{path.name}"
+                path.rename(trashed)
+                taken.append(trashed)
+        return taken
+
     def trash(self) -> list[Path]:
         """What an agent was deleting when it ended."""
         return list(self._trash.iterdir())

@@ -2,7 +2,8 @@
 Keeps what remains of dead pods, and collects it: the oldest first, a few at a time.
 
 What is collected is moved away at once, so that nobody begins to read it, and
-then deleted in a thread, which may take long.
+then deleted in a thread, which may take long. Of a pod that held more than it might only
+the evidence is kept, and the last of its logs.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from galaxy.agent.ledger import Ledger
+from galaxy.agent.output.holes import CannotPunch
+from galaxy.agent.output.pruner import Bounds, prune
 from galaxy.agent.records import Pod, PodKey
 from galaxy.agent.remains.retention import Retention, collectable
 from galaxy.agent.specs import PodSpec
 from galaxy.agent.status import pod_status
+from galaxy.agent.storage.quotas import Weight
 from galaxy.agent.usage import Meter
 from galaxy.agent.workspaces import InThread, Workspaces
 from galaxy.protocol.agent_pb2 import Description
@@ -30,6 +35,7 @@ from galaxy.protocol.agent_pb2 import Description
 LOOK_S = 5.0
 PAUSE_S = 0.5  # between two rounds, as long as there is something to collect
 MOST_AT_ONCE = 16
+LAST_BYTES = 1 << 20  # of each log of a pod that held too much
 
 _METER = Meter()  # what is over uses nothing
 _log = Logger()
@@ -40,7 +46,8 @@ class Graves:
     Buries the directories of pods, and deletes them when their time is over.
 
     The ledger is told of both; `news` is called when it has more to tell. `free_share`
-    says how much is free of the file system of a directory, between 0 and 1.
+    says how much is free of the file system of a directory, between 0 and 1; `weigh` what a
+    directory holds, if not more than so many bytes.
     """
 
     def __init__(
@@ -50,6 +57,7 @@ class Graves:
         ledger: Ledger,
         retention: Retention,
         free_share: Callable[[], float],
+        weigh: Callable[[str, int], Deferred[Weight]],
         in_thread: InThread,
         news: Callable[[], None],
         clock: IReactorTime,
@@ -58,6 +66,10 @@ class Graves:
         self._ledger = ledger
         self._retention = retention
         self._free_share = free_share
+        self._weigh = weigh
+        self._sizes: dict[PodKey, int] = {}
+        self._excessive: dict[PodKey, Bounds] = {}
+        self._stripped: list[tuple[Bounds, list[Path]]] = []
         self._in_thread = in_thread
         self._news = news
         self._clock = clock
@@ -87,11 +99,24 @@ class Graves:
         )
         last.dead, last.healthy = True, False
         self._workspaces.record(pod.home, last)
+        if pod.excess:
+            logs = dict.fromkeys(range(len(pod.tasks)), LAST_BYTES)
+            self._excessive[pod.home] = Bounds(directory, logs)
 
     def bury(self, key: PodKey) -> None:
         """Keep a pod's directory as that of a dead one."""
         if self._workspaces.bury(key, self._clock.seconds()):
             self._ledger.leave(key)
+            if (bounds := self._excessive.pop(key, None)) is not None:
+                there = self._workspaces.find(key).directory
+                self._stripped.append((evolve(bounds, directory=there), self._strip(key)))
+
+    def _strip(self, key: PodKey) -> list[Path]:
+        try:
+            return self._workspaces.strip(key)
+        except OSError as error:
+            _log.warn("what {pod} held too much is kept: {error}", pod=key.name, error=error)
+            return []
 
     async def _collect_for_ever(self) -> None:
         try:
@@ -106,13 +131,16 @@ class Graves:
             raise
 
     async def _collect(self) -> bool:
-        """Delete a few that should go; whether there were any."""
+        """Delete a few that should go, and weigh a few; whether there were any."""
+        await self._delete_stripped()
         dead = {home.key: home for home in self._workspaces.dead()}
         if not dead:
             return False
         free: float = await self._in_thread(self._free_share)
         died = {key: home.died or 0.0 for key, home in dead.items()}
-        going = collectable(died, self._clock.seconds(), free, self._retention)[:MOST_AT_ONCE]
+        self._sizes = {key: size for key, size in self._sizes.items() if key in dead}
+        now = self._clock.seconds()
+        going = collectable(died, now, free, self._retention, self._sizes)[:MOST_AT_ONCE]
         trashed: list[Path] = []
         for key in going:
             try:
@@ -125,7 +153,26 @@ class Graves:
         if trashed:
             self._news()
             await self._delete(trashed)
-        return bool(trashed)
+        unweighed = [key for key in dead if key not in self._sizes and key not in going]
+        for key in unweighed[:MOST_AT_ONCE]:
+            self._sizes[key] = await self._size(dead[key].directory)
+        return bool(trashed or unweighed)
+
+    async def _size(self, directory: Path) -> int:
+        try:
+            return (await self._weigh(str(directory), self._retention.most_bytes)).size_bytes
+        except OSError as error:
+            _log.warn("{path} could not be weighed: {error}", path=directory, error=error)
+            return 0
+
+    async def _delete_stripped(self) -> None:
+        stripped, self._stripped = self._stripped, []
+        for bounds, trashed in stripped:
+            await self._delete(trashed)
+            try:
+                await self._in_thread(partial(prune, bounds))
+            except (CannotPunch, OSError) as error:
+                _log.warn("{path} is not pruned: {error}", path=bounds.directory, error=error)
 
     async def _delete(self, directories: list[Path]) -> None:
         for directory in directories:

@@ -16,6 +16,8 @@ from galaxy.agent.ledger import Ledger
 from galaxy.agent.records import PodKey
 from galaxy.agent.remains.graves import PAUSE_S, Graves, free_share, remove
 from galaxy.agent.remains.retention import Retention
+from galaxy.agent.storage.measure import weigh
+from galaxy.agent.storage.quotas import Weight
 from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
@@ -31,6 +33,7 @@ from galaxy.settings import AgentSettings
 from tests.agent.machines import JOB, KEY, MAIN, MachineTests, description, run_request
 
 KEEP_S = 100.0
+MIB = 1 << 20
 
 
 class RoomTests(SynchronousTestCase):
@@ -43,8 +46,9 @@ class RoomTests(SynchronousTestCase):
         graves = Graves(
             workspaces=workspaces,
             ledger=ledger,
-            retention=Retention(keep_s=1000.0, most=1000, least_free_share=0.1),
+            retention=Retention(keep_s=1000.0, most=1000, least_free_share=0.1, most_bytes=1 << 30),
             free_share=lambda: 0.2 if len(workspaces.dead()) <= 30 else 0.05,
+            weigh=lambda directory, enough: maybeDeferred(weigh, directory, enough),
             in_thread=maybeDeferred,
             news=lambda: None,
             clock=clock,
@@ -247,6 +251,43 @@ class GraveTests(MachineTests):
             self.die(PodKey(JOB, index, 1))
         self.machine.advance(20)
         self.assertEqual(self.left(), [PodKey(JOB, index, 1).name for index in (2, 3)])
+
+    def test_bytes(self) -> None:
+        """So much is kept, and no more, whatever it is in."""
+        self.machine.kill()
+        self.machine.settings = evolve(self.machine.settings, dead_bytes=2 * MIB)
+        self.machine.weigh = weigh
+        self.machine.start()
+        for index in range(4):
+            self.machine.run(run_request(description(), index))
+            self.machine.advance(0.5)
+            key = PodKey(JOB, index, 1)
+            (self.machine.directory / "pods" / key.name / "0/data").write_bytes(
+                bytes(MIB * 9 // 10)
+            )
+            self.machine.kill_pods(key)
+            self.machine.advance(5)
+        self.machine.advance(20)
+        self.assertEqual(self.left(), [PodKey(JOB, index, 1).name for index in (2, 3)])
+
+    def test_overfilled(self) -> None:
+        """Of one that held too much, evidence and the last of its logs are kept, and no more."""
+        self.run_one()
+        there = self.machine.directory / "pods" / KEY.name
+        (there / "0/data").write_bytes(bytes(4 * MIB))
+        (there / "0.1.main.0.stderr").write_bytes(b"no room\n" * MIB)
+        self.machine.weigh = lambda directory, _enough: (
+            Weight(1 << 40) if directory == str(there) else weigh(directory, 1 << 40)
+        )
+        self.machine.advance(60)
+        self.machine.kill_pods(KEY)
+        self.machine.advance(10)
+        dead = self.machine.directory / "dead" / KEY.name
+        self.assertEqual(sorted(os.listdir(dead)), ["0.1.main.0.stderr", "evidence.json"])
+        self.assertLess(weigh(str(dead), 1 << 40).size_bytes, 2 * MIB)
+        self.assertEqual(os.listdir(self.machine.directory / "trash"), [])
+        (pod,) = self.shown()
+        self.assertIn("its workspace holds 1.0 TiB", pod.reason)
 
     def test_full_answer(self) -> None:
         """Who asks another instance is told all that is kept."""
