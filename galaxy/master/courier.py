@@ -42,7 +42,7 @@ class Courier:
     RunPods and KillPods.
 
     `may_act()`: whether the reign is not in doubt. `changed()` is called when an
-    answer changed the picture; `stale(reason)` when an agent has seen a later reign.
+    answer changed the picture; `stale(agent)` when an agent has seen a later reign.
     """
 
     _log = Logger()
@@ -55,7 +55,7 @@ class Courier:
         lines: Lines,
         may_act: Callable[[], bool],
         changed: Callable[[], None],
-        stale: Callable[[str], None],
+        stale: Callable[[Agent], None],
     ) -> None:
         self._clock = clock
         self._cluster = cluster
@@ -105,7 +105,7 @@ class Courier:
             for pod in agent.untold:
                 pod.reason = f"agent {agent.endpoint} has not taken it yet: {error}"
             if error.status == Status.kStaleEpoch:
-                self._stale(error.reason)
+                self._stale(agent)
 
     async def _kill(self, stub: AgentStub, agent: Agent) -> None:
         attempts = frozenset(sorted(agent.kills)[:BATCH_PODS])

@@ -161,6 +161,10 @@ class Fleet:
         for agent in self._beats:
             agent.heard = max(agent.heard, now)
 
+    def served(self) -> int:
+        """The highest reign that any agent says it has obeyed."""
+        return max((agent.facts.epoch for agent in self), default=0)
+
     def learn(self, journal: Journal, agent: Agent, facts: AgentFacts, now: float) -> None:
         """What an agent says of its machine."""
         if facts == agent.facts:

@@ -39,9 +39,8 @@ SUCCESSION_S = 5.0
 AGAIN_S = 1.0
 """Before standing again, or reading the nexus again, after it went wrong."""
 
-Deposed = Callable[[str], None]
-MakeReign = Callable[[int, Store, Loaded, Deposed], Reign]
-"""(epoch, store, loaded, deposed) -> a reign that has not begun."""
+MakeReign = Callable[[int, Store, Loaded, Callable[[str], None]], Reign]
+"""(epoch, store, loaded, let_go) -> a reign that has not begun; `let_go` has us stand again."""
 
 
 @implementer(ICandidate)
@@ -71,6 +70,7 @@ class Leadership:
         self._candidacy: ICandidacy | None = None
         self._watch: IWatch | None = None
         self._loading = 0  # the epoch of the reign that is about to begin
+        self._above = 0  # as of the nexus, how high the next epoch is to be at least
         self._unfit = ""  # why it cannot begin with what the nexus holds
         self._doubt = ""  # whether and why it is not certain who leads
         self._retry: IDelayedCall | None = None
@@ -218,7 +218,11 @@ class Leadership:
         if epoch != self._loading:
             return
         self._loading, self._unfit = 0, ""
-        reign = self._make_reign(epoch, store, loaded, partial(self._overtaken, epoch))
+        self._above = loaded.above
+        if epoch <= loaded.above:
+            self._stand_again(f"the next reign is to be above epoch {loaded.above}")
+            return
+        reign = self._make_reign(epoch, store, loaded, partial(self._lost, epoch))
         reign.suspended = self._doubt
         reign.begin()
         self.reign = reign
@@ -270,27 +274,31 @@ class Leadership:
             self._retry = self._clock.callLater(AGAIN_S, self._stand)
 
     def _lost(self, epoch: int, reason: str) -> None:
-        """It is not known what the nexus holds: let a later reign, perhaps ours, read it."""
-        reign, candidacy = self.reign, self._candidacy
-        if reign is None or reign.epoch != epoch or candidacy is None or reign.given_up:
+        """Let a later reign, perhaps ours, read what the nexus holds."""
+        if self.reign is None or self.reign.epoch != epoch or self.reign.given_up:
             return
         self._log.warn("the reign is given up: {reason}", reason=reason)
-        reign.give_up(reason)
-        candidacy.resign().addCallbacks(
-            lambda _: self._resigned(reign, candidacy, reason),
-            lambda failure: self._log.failure("could not resign", failure),
-        )
+        self.reign.give_up(reason)
+        self._stand_again(reason)
 
-    def _resigned(self, reign: Reign, candidacy: ICandidacy, reason: str) -> None:
-        if self._candidacy is not candidacy or self._stopped:
+    def _stand_again(self, reason: str) -> None:
+        """Resign; when that has taken effect, end the reign, if there is one, and stand."""
+        candidacy = self._candidacy
+        if candidacy is None:
             return
-        if self.reign is reign:
-            self._end(reason)
-        self._stand()
+
+        def resigned(_: None) -> None:
+            if self._candidacy is candidacy and not self._stopped:
+                self._end(reason)
+                self._stand()
+
+        candidacy.resign().addCallback(resigned).addErrback(
+            lambda failure: self._log.failure("could not resign", failure)
+        )
 
     def _stand(self) -> None:
         assert self._nexus is not None
-        self._candidacy = self._nexus.stand(self, self.endpoint)
+        self._candidacy = self._nexus.stand(self, self.endpoint, self._above)
 
     def _leader_changed(self, leader: Leader | None) -> None:
         self.leader = leader

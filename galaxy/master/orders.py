@@ -24,6 +24,7 @@ from galaxy.master.stored_orders import (
     label_change,
     safe_mode_delete,
     safe_mode_put,
+    succession_put,
 )
 from galaxy.master.work import Work
 from galaxy.protocol.master_pb2 import LabelAgentsRequest, StoredAgent
@@ -33,14 +34,21 @@ from galaxy.protocol.types_pb2 import Status
 
 class Orders:
     """
-    One reign's orders. `changed()` is called after each.
+    One reign's orders. `changed()` is called after each, `let_go(reason)` when the
+    reign is to be followed by one that agents obey.
 
     All fail with GalaxyError: kInputError, kAgentNotFound, kPersistenceError.
     """
 
     def __init__(
-        self, clock: IReactorTime, store: Store, cluster: Cluster, changed: Callable[[], None]
+        self,
+        clock: IReactorTime,
+        store: Store,
+        cluster: Cluster,
+        changed: Callable[[], None],
+        let_go: Callable[[str], None],
     ) -> None:
+        self._let_go = let_go
         self._clock = clock
         self._store = store
         self._cluster = cluster
@@ -96,9 +104,15 @@ class Orders:
         return self._next(lambda: self._go_on(actor))
 
     async def _go_on(self, actor: str) -> None:
-        if self._cluster.safe_mode.on:
+        if not self._cluster.safe_mode.on:
+            return
+        now, served = self._clock.seconds(), self._cluster.fleet.served()
+        if served <= self._cluster.epoch:
             await self._store.save([safe_mode_delete()])
-            self._cluster.leave_safe_mode(actor, self._clock.seconds())
+            self._cluster.leave_safe_mode(actor, now)
+        else:  # Note [A strange nexus]
+            await self._store.save([succession_put(actor, served, now)])
+            self._let_go(f"{actor} left safe mode, and agents have obeyed reign {served}")
 
     def _next(self, begin: Callable[[], Coroutine[Any, Any, None]]) -> Deferred[None]:
         """When it is its turn; it goes on to its end whoever still waits for it."""

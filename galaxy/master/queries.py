@@ -30,7 +30,7 @@ class Queries:
     """
     Agent.Query, for as many agents as there are.
 
-    `merge(agent, response)` takes an answer in; `stale(reason)` is called when an
+    `merge(agent, response)` takes an answer in; `stale(agent)` is called when an
     agent has seen a later reign.
     """
 
@@ -42,7 +42,7 @@ class Queries:
         epoch: int,
         lines: Lines,
         merge: Callable[[Agent, QueryResponse], None],
-        stale: Callable[[str], None],
+        stale: Callable[[Agent], None],
     ) -> None:
         self._clock = clock
         self._epoch = epoch
@@ -73,7 +73,7 @@ class Queries:
                 "agent {endpoint} did not report: {error}", endpoint=agent.endpoint, error=error
             )
             if error.status == Status.kStaleEpoch:
-                self._stale(error.reason)
+                self._stale(agent)
         else:
             self._merge(agent, report)
 

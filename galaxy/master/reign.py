@@ -42,7 +42,7 @@ class Reign:
     """
     The time during which this master leads.
 
-    `deposed(reason)` is called when an agent knows of a later reign.
+    `let_go(reason)` is called when another is to follow it.
     """
 
     _log = Logger()
@@ -56,7 +56,7 @@ class Reign:
         settings: MasterSettings,
         epoch: int,
         rng: Random,
-        deposed: Callable[[str], None],
+        let_go: Callable[[str], None],
     ) -> None:
         self.epoch = epoch
         self.suspended = ""  # why it may decide nothing at the moment
@@ -76,17 +76,17 @@ class Reign:
         self.scribe = Scribe(
             clock=clock, store=store, cluster=self.cluster, rng=rng, changed=self.changed
         )
-        self.orders = Orders(clock, store, self.cluster, self.changed)
+        self.orders = Orders(clock, store, self.cluster, self.changed, let_go)
         self._clock = clock
         self._settings = settings
-        self._queries = Queries(clock, epoch, self.lines, self._merge, deposed)
+        self._queries = Queries(clock, epoch, self.lines, self._merge, self._refused)
         self._courier = Courier(
             clock=clock,
             cluster=self.cluster,
             lines=self.lines,
             may_act=lambda: not self.suspended,
             changed=self.changed,
-            stale=deposed,
+            stale=self._refused,
         )
         # Numbers go on from reign to reign.
         self.chronicle = Chronicle(settings.events_kept, epoch << 32 | 1, clock.seconds())
@@ -138,10 +138,12 @@ class Reign:
     async def heard(self, request: HeartBeatRequest, peer: IPeer) -> tuple[float, bool]:
         """A heartbeat: the interval until the next, and whether the facts should come with it."""
         agent = self.cluster.fleet.find(request.endpoint)
-        if agent is None and not request.HasField("facts"):  # Note [An empty nexus]
+        if agent is None and not request.HasField("facts"):  # Note [A strange nexus]
             return self._settings.heartbeat_s, True
         if agent is None:
             agent = await self.scribe.admit(request.endpoint, request.facts.epoch)
+        elif request.facts.epoch > self.epoch:
+            self._refused(agent, request.facts.epoch)
         cluster, now = self.cluster, self._clock.seconds()
         if agent.state in {kAgentStateUnset, kInit, kDead}:
             state = kOffline if agent.offline else kAlive
@@ -163,6 +165,11 @@ class Reign:
             self._queries.heard(agent)
             self._courier.attend(agent)
         return interval_s, not agent.total.millicores
+
+    def _refused(self, agent: Agent, served: int = 0) -> None:
+        """The agent has obeyed a later reign; Note [A strange nexus]."""
+        if not self.suspended and not self.over:
+            self.scribe.distrust(agent.endpoint, served or agent.facts.epoch)
 
     def _line_changed(self, agent: Agent) -> None:
         self.cluster.journal.moved[agent] = None

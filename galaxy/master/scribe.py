@@ -38,6 +38,7 @@ from galaxy.master.stored_orders import agent_put, safe_mode_put
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.system import find_homes
 from galaxy.master.work import Work
+from galaxy.nexus.interfaces import Put
 from galaxy.protocol.master_pb2 import StoredAgent
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
@@ -49,11 +50,13 @@ from galaxy.protocol.types_pb2 import (
     kJobTerminated,
 )
 
-# Note [An empty nexus]: a master whose nexus was lost, or is misspelt in its settings, would
-# begin a reign without jobs, outbid the epochs that agents have seen, and have everything
-# stopped that runs, as of jobs that nobody wants. An agent that was never heard of and has
-# obeyed a reign before, where there is no job, is the sign of that: safe mode is entered
-# as if by hand, in the write that admits the agent.
+# Note [A strange nexus]: a master whose nexus was lost, is an old copy, or is misspelt in its
+# settings, would have everything stopped that it knows nothing of. Safe mode is entered as if
+# by hand when there is a sign of that: an agent that has obeyed a reign above all that this
+# nexus has begun, or one that was never heard of, and has obeyed one, where there is no job.
+# That none above has begun is certain when the write that enters safe mode succeeds: it is
+# fenced. Else this master was merely overtaken, and the write says so. Who leaves safe mode
+# takes this nexus for the right one: the next reign begins above what the agents obeyed.
 
 T = TypeVar("T")
 
@@ -83,6 +86,8 @@ class Scribe:
         self._rng = rng
         self._changed = changed
         self._records = DeferredLock()
+        self._strange = False  # the nexus is not that of the agents
+        self._distrusting = False
         self._submissions: dict[str, Work[Job]] = {}
         self._admissions: dict[str, Work[Agent]] = {}
         self._writing: set[Job] = set()  # those whose end is being written
@@ -178,24 +183,51 @@ class Scribe:
         """
         A machine that was never heard of; `served`: the highest reign that it obeyed, or 0.
 
-        See Note [An empty nexus].
+        See Note [A strange nexus].
         """
         return _shared(self._admissions, endpoint, lambda: self._admit(endpoint, served))
 
     async def _admit(self, endpoint: str, served: int) -> Agent:
         now = self._clock.seconds()
-        changes = [agent_put(StoredAgent(endpoint=endpoint, admit_time=now))]
-        actor = ""
-        if served and not len(self._cluster.jobs) and self._cluster.safe_mode.cause != Cause.MANUAL:
-            actor = (
-                f"the master (agent {endpoint} has obeyed reign {served} of a cluster, and no job"
-                " is known here: is this the right nexus?)"
-            )
-            changes.append(safe_mode_put(actor, now))
-        await self._store.save(changes)
-        if actor:
-            self._cluster.enter_safe_mode(actor, now)
+        admission = agent_put(StoredAgent(endpoint=endpoint, admit_time=now))
+        empty = not len(self._cluster.jobs) and self._cluster.safe_mode.cause != Cause.MANUAL
+        if served > self._cluster.epoch and not self._strange:
+            await self._hold(now, foreign(endpoint, served, self._cluster.epoch), admission)
+            self._strange = True
+        elif served and empty:
+            found = f"agent {endpoint} has obeyed reign {served} of a cluster, and no job is known"
+            await self._hold(now, f"{found} here", admission)
+        else:
+            await self._store.save([admission])
         return self._cluster.fleet.admit(endpoint, self._clock.seconds(), now)
+
+    def distrust(self, endpoint: str, served: int) -> None:
+        """An agent has obeyed a later reign than this: enter safe mode, or learn of that reign."""
+        if self._strange or self._distrusting:
+            return
+        self._distrusting = True
+        held = Deferred.fromCoroutine(self._distrust(endpoint, served))
+        held.addErrback(self._not_held).addErrback(
+            lambda failure: self._log.failure("safe mode could not be entered", failure)
+        )
+
+    async def _distrust(self, endpoint: str, served: int) -> None:
+        try:
+            await self._hold(self._clock.seconds(), foreign(endpoint, served, self._cluster.epoch))
+            self._strange = True
+        finally:
+            self._distrusting = False
+        self._changed()
+
+    def _not_held(self, failure: Failure) -> None:
+        failure.trap(GalaxyError)
+        self._log.warn("{error}", error=failure.value)  # the agent will refuse again
+
+    async def _hold(self, now: float, found: str, *more: Put) -> None:
+        """Enter safe mode because of what was found; Note [A strange nexus]."""
+        actor = f"the master ({found}: is this the right nexus?)"
+        await self._store.save([*more, safe_mode_put(actor, now)])
+        self._cluster.enter_safe_mode(actor, now)
 
     # -- what the master wants itself --------------------------------------------------
 
@@ -286,6 +318,16 @@ class Scribe:
         turn(self._cluster.journal, job, state, reason, actor, now)
         self._cluster.note_end(job)
         self._changed()
+
+
+def foreign(endpoint: str, served: int, epoch: int) -> str:
+    """What is wrong with a nexus where no reign above `epoch` has begun."""
+    obeyed = f"reign {served}" if served > epoch else "a later reign"
+    return (
+        f"agent {endpoint} has obeyed {obeyed}, and this nexus has begun none above {epoch}:"
+        " it is another cluster's, or an old copy. Give the masters the right one; to go on with"
+        " this one, which ends tasks that it does not know, leave safe mode"
+    )
 
 
 def _nothing(_: object) -> None:

@@ -44,6 +44,7 @@ class Loaded:
     agents: tuple[StoredAgent, ...] = ()
     labels: tuple[StoredLabel, ...] = ()
     manual: StoredSafeMode | None = None  # safe mode was entered by hand, and not left
+    above: int = 0  # a reign whose epoch is not above this is not to begin
 
 
 class Store:
@@ -78,7 +79,8 @@ class Store:
         finished = await self._nexus.scan(FINISHED)
         agents = await self._nexus.scan(AGENTS)
         labels = await self._nexus.scan(LABELS)
-        manual = await self._nexus.get(SAFE_MODE)
+        entry = await self._nexus.get(SAFE_MODE)
+        mode = StoredSafeMode() if entry is None else read_safe_mode(entry.value)
         for entries in (records, finished, agents, labels):
             for key, entry in entries.items():
                 if later := unknown_fields(key, entry.value):
@@ -88,7 +90,8 @@ class Store:
             tuple(sorted(jobs, key=lambda job: (job.create_time, job.job_id))),
             tuple(read_agent(entry.value) for entry in agents.values()),
             tuple(read_label(entry.value) for entry in labels.values()),
-            read_safe_mode(manual.value) if manual is not None else None,
+            mode if mode.manual else None,
+            mode.above,
         )
 
     def save(self, changes: Sequence[Change]) -> Deferred[None]:

@@ -42,6 +42,12 @@ def safe_mode_put(actor: str, now: float) -> Put:
     return Put(SAFE_MODE, record.SerializeToString())
 
 
+def succession_put(actor: str, above: int, now: float) -> Put:
+    """The write that ends safe mode, and has every reign up to that epoch stand again."""
+    record = StoredSafeMode(actor=actor, time=now, above=above)
+    return Put(SAFE_MODE, record.SerializeToString())
+
+
 def safe_mode_delete() -> Delete:
     """The write that ends what was entered by hand."""
     return Delete(SAFE_MODE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from galaxy.master.safemode import Cause
 from galaxy.nexus.interfaces import Unavailable
 from galaxy.protocol.master_pb2 import (
     AgentOverview,
@@ -242,6 +243,40 @@ class SafeModeTests(OrderTests):
         self.safe_mode(enter=False)
         self.world.advance(2)
         self.assertIn("kill", agent.commands)
+
+    def test_in_a_nexus_that_is_not_that_of_the_agents_it_is_entered_and_nobody_climbs(
+        self,
+    ) -> None:
+        """One with jobs of its own, or an old copy: the epochs that agents obeyed are above."""
+        agent = self.world.agent("a")
+        self.world.run()
+        self.world.restart_master()
+        self.world.stop_master()
+        self.world.ensemble.epoch = 20
+        self.rejoin()
+        self.world.run(descriptor(name="late", replica=1))
+        pods = dict(agent.pods)
+        for key in [key for key in self.world.ensemble.entries if "late" in key]:
+            del self.world.ensemble.entries[key]
+        agent.said.epoch = agent.epoch
+        self.world.stop_master()
+        self.world.ensemble.epoch = 3
+        for epoch in (4, 5):
+            self.rejoin()
+            self.world.advance(30)
+            status = self.status()
+            self.assertIn("has obeyed reign 21", status.safe_mode_reason)
+            self.assertIn(f"begun none above {epoch}", status.safe_mode_reason)
+            self.assertEqual((status.epoch, agent.pods), (epoch, pods))
+            self.world.stop_master()
+        self.rejoin()
+        other, _ = self.world.start_master("127.0.0.1:1")  # elected next, it stands again, too
+        self.safe_mode(enter=False)
+        self.world.advance(10)
+        reigns = [each.leadership.reign for each in (self.world.master, other)]
+        (reign,) = filter(None, reigns)
+        self.assertEqual((reign.epoch, self.world.ensemble.epoch), (22, 22))
+        self.assertNotEqual(reign.cluster.safe_mode.cause, Cause.MANUAL)
 
     def test_what_cannot_be_written_is_not_so(self) -> None:
         self.world.nexus.break_("commit", Unavailable("disk full"), times=1)

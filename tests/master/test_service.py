@@ -742,12 +742,24 @@ class LeadershipTests(MasterTests):
     def test_an_agent_that_saw_a_later_reign_ends_this_one(self) -> None:
         """And the master stands anew, with a higher epoch."""
         a = self.world.agent("a")
+        self.world.ensemble.epoch = a.epoch = 3
+        for _ in range(10):
+            a.advance(kPodRunning)
+            a.revision += 1
+            self.world.advance(1)
+        self.assertEqual(self.world.cluster().epoch, 4)
+        self.assertFalse(self.status(self.world.stub).safe_mode)
+
+    def test_a_reign_that_the_nexus_knows_nothing_of_is_not_outbid(self) -> None:
+        a = self.world.agent("a")
         a.epoch = 3
         for _ in range(10):
             a.advance(kPodRunning)
             a.revision += 1
             self.world.advance(1)
-        self.assertEqual(self.world.cluster().epoch, 3)
+        self.assertEqual(self.world.cluster().epoch, 1)
+        status = self.status(self.world.stub)
+        self.assertIn("has obeyed a later reign", status.safe_mode_reason)
 
 
 class InterfaceTests(MasterTests):
