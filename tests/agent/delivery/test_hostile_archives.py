@@ -9,6 +9,8 @@ import lzma
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from galaxy.agent.delivery import unpack
 from galaxy.agent.delivery.unpack import Unusable, deploy
 from tests.agent.delivery.test_unpack import tar
 
@@ -117,3 +120,35 @@ def _below(directory: Path) -> Iterator[Path]:
     for where, directories, files in os.walk(directory):
         for name in (*directories, *files):
             yield Path(where) / name
+
+
+class ShutInTests(SynchronousTestCase):
+    """What unpacks, when it is shut in."""
+
+    skip = None if os.geteuid() == 0 else "only root can shut a process in"
+
+    def test_modules_of_the_tasks_own(self) -> None:
+        """An earlier attempt may have left some where those of the machine would be."""
+        shut_in = Path(tempfile.mkdtemp(prefix="galaxy-hostile-"))
+        self.addCleanup(shutil.rmtree, shut_in)
+        shut_in.chmod(0o755)
+        program = (
+            "import encodings, os, pathlib, runpy, sys\n"
+            "unpack = runpy.run_path(sys.argv[1])\n"
+            "for place in (*sys.path, *encodings.__path__):\n"
+            "    below = pathlib.Path(sys.argv[2] + os.path.realpath(place))\n"
+            "    below.mkdir(parents=True, exist_ok=True)\n"
+            "    (below / 'planted.py').write_text('print(1)')\n"
+            "unpack['_shut_in'](sys.argv[2], 'nobody')\n"
+            "for name in ('planted', 'encodings.planted'):\n"
+            "    try:\n"
+            "        __import__(name)\n"
+            "    except ImportError:\n"
+            "        print('none', os.getuid() != 0, os.listdir('/') != [])\n"
+        )
+        said = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", program, unpack.__file__, shut_in],
+            capture_output=True,
+            check=True,
+        )
+        self.assertEqual(b"none True True\n" * 2, said.stdout)
