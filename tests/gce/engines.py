@@ -15,7 +15,7 @@ from typing import Any, cast
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import galaxy
 from galaxy.gce.boxable import why_no_boxes
@@ -68,7 +68,7 @@ def groups(name: str) -> list[Path]:
     return [group for place in places if place and (group := Path(place, name)).exists()]
 
 
-def temporary_directory(test: TestCase) -> Path:
+def temporary_directory(test: SynchronousTestCase) -> Path:
     """A directory that every user may enter, and that goes with the test."""
     directory = Path(tempfile.mkdtemp(prefix="galaxy-gce-"))
     directory.chmod(0o755)
