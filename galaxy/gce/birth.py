@@ -261,7 +261,9 @@ def _terminal(path: str) -> int:
     """A terminal, which becomes the controlling one, as it has none yet."""
     failure = f"cannot open the terminal {path}"
     with _Step(failure):
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        # One that the agent holds open is found by a link of the kernel's.
+        follow = 0 if path.startswith("/proc/") else os.O_NOFOLLOW
+        fd = os.open(path, os.O_RDWR | follow)
     if not os.isatty(fd):
         raise _RefusedError(f"{failure}: it is none")
     return fd

@@ -213,7 +213,7 @@ class ExecTests(ClusterTestCase):
 
         def story() -> None:
             screen = self._screen("attach", "app.0")
-            screen.type(b"PS1='$ '; stty size; echo $TERM; tty -s && echo a-tty\n")
+            screen.type(b"PS1='$ '; stty size; echo $TERM; test -c $(tty) && echo a-t''ty\n")
             screen.until("30 100")
             screen.until("vt100")
             screen.until("a-tty")

@@ -26,6 +26,8 @@ from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from galaxy.agent.console.requests import Ends
+from galaxy.agent.console.terminals import pseudo_terminal
+from galaxy.agent.steps import Process
 
 CHUNK = 128 << 10
 _PIPE_BYTES = 256 << 10
@@ -80,10 +82,18 @@ class IChannels(Interface):
     def prepare() -> None:
         """Remove what earlier agents left. Raises `OSError`."""
 
-    def open(user: str, window: Window | None, *, interactive: bool, ring: Ring) -> IChannel:
+    def open(
+        user: str,
+        window: Window | None,
+        *,
+        interactive: bool,
+        ring: Ring,
+        task: Process | None = None,
+    ) -> IChannel:
         """
-        Pipes, or with a window a terminal, that belong to a user. Without `interactive`
-        pipes have no input. Raises `OSError`, and `KeyError` when there is no such user.
+        Pipes, or with a window a terminal, that belong to a user; the terminal is in the box
+        of the task, if it is in one. Without `interactive` pipes have no input. Raises
+        `OSError`, and `KeyError` when there is no such user.
         """
 
 
@@ -223,11 +233,19 @@ class Channels:
             shutil.rmtree(self._directory)
         self._directory.mkdir(mode=0o700, parents=True)
 
-    def open(self, user: str, window: Window | None, *, interactive: bool, ring: Ring) -> IChannel:
+    def open(
+        self,
+        user: str,
+        window: Window | None,
+        *,
+        interactive: bool,
+        ring: Ring,
+        task: Process | None = None,
+    ) -> IChannel:
         """Open one."""
         owner = pwd.getpwnam(user).pw_uid if user else None
         if window is not None:
-            return _Terminal(self._reactor, owner, window, ring)
+            return _Terminal(self._reactor, owner, window, ring, task)
         base = self._directory / str(next(self._numbers))
         return _Pipes(self._reactor, base, owner, ring, interactive=interactive)
 
@@ -327,13 +345,17 @@ class _Terminal:
     """A pseudo-terminal. Its device is held open until the command has it."""
 
     def __init__(
-        self, reactor: IReactorFDSet, owner: int | None, window: Window, ring: Ring
+        self,
+        reactor: IReactorFDSet,
+        owner: int | None,
+        window: Window,
+        ring: Ring,
+        task: Process | None,
     ) -> None:
-        master, self._device = os.openpty()
+        master, self._device, self._name = pseudo_terminal(task)
         if owner is not None:
             os.fchown(self._device, owner, -1)
         os.fchmod(self._device, 0o620)
-        self._name = os.ttyname(self._device)
         # A reactor knows one reader or writer by each descriptor.
         self._sink = _Sink(reactor, os.dup(master))
         self._source = _Source(reactor, master, ring)

@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from galaxy.agent.console.channels import IChannel, IChannels, NoReader, Ring, Window
 from galaxy.agent.console.requests import Ends
+from galaxy.agent.steps import Process
 
 
 @implementer(IChannel)
@@ -88,7 +89,13 @@ class MemoryChannels:
         """Nothing is ever left."""
 
     def open(
-        self, user: str, window: Window | None, *, interactive: bool, ring: Ring
+        self,
+        user: str,
+        window: Window | None,
+        *,
+        interactive: bool,
+        ring: Ring,
+        task: Process | None = None,
     ) -> MemoryChannel:
         """Open one."""
         self.opened.append(MemoryChannel(user, window, interactive, ring))

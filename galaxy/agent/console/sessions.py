@@ -25,7 +25,7 @@ from galaxy.agent.containers import IContainers
 from galaxy.agent.launch import Launcher
 from galaxy.agent.pods import task_state
 from galaxy.agent.records import End, Phase, Pod
-from galaxy.agent.steps import Execute
+from galaxy.agent.steps import Execute, Process
 from galaxy.agent.tasks import main_name
 from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import (
@@ -194,7 +194,7 @@ class Sessions:
         if len(self._sessions) >= MOST_SESSIONS:
             reason = f"{MOST_SESSIONS} commands are run in pods of this machine already"
             raise GalaxyError(kBusy, reason)
-        pod, number = self._running(request.pod_id, request.task)
+        pod, number, main = self._running(request.pod_id, request.task)
         window = Window(request.rows or _WINDOW.rows, request.columns or _WINDOW.columns)
         bell = Bell(self._clock)
         try:
@@ -203,6 +203,7 @@ class Sessions:
                 window if request.terminal else None,
                 interactive=request.interactive,
                 ring=bell.ring,
+                task=main,
             )
         except (OSError, KeyError) as error:
             raise GalaxyError(kAgentError, f"no ends for the command: {error}") from error
@@ -213,8 +214,8 @@ class Sessions:
         actor = request.actor or peer.hello.name
         return _Session(pod, number, name, command, actor, peer, bell, channel)
 
-    def _running(self, pod_id: str, task: str) -> tuple[Pod, int]:
-        """A task whose main process runs."""
+    def _running(self, pod_id: str, task: str) -> tuple[Pod, int, Process]:
+        """A task whose main process runs, and that."""
         pod, number = self._task(pod_id, task)
         task_id = names.task_id(pod_id, number)
         picture = self._containers.picture
@@ -226,7 +227,7 @@ class Sessions:
             state = TaskState.Name(task_state(record)).removeprefix("kTask")
             because = f" ({record.reason})" if record.reason else ""
             raise GalaxyError(kConflict, f"task {task_id} does not run: it is {state}{because}")
-        return pod, number
+        return pod, number, process
 
     def _task(self, pod_id: str, task: str) -> tuple[Pod, int]:
         try:
