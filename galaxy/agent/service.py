@@ -143,7 +143,7 @@ class AgentAnswers:
             streams(book, self.workspaces, slot, request),
             send,
             self.clock,
-            tail_lines=max(0, request.tail_lines),
+            tail_lines=max(-1, request.tail_lines),
             goes_on=lambda: follow and slot in book.slots,
         )
 

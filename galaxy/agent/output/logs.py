@@ -102,9 +102,12 @@ class OpenFile:
         """
         Go to where the last so many lines begin; how many there are, at most that.
 
-        A last line without an end is one.
+        A last line without an end is one. Less than none: to the end, also within a line.
         """
         first, end = self.position, os.fstat(self._descriptor).st_size
+        if lines < 0:
+            self.position = end
+            return 0
         found, whole = 0, end
         while whole > first and found <= lines:
             start = max(first, whole - CHUNK)
@@ -226,7 +229,7 @@ async def read_logs(
     is added to any of them.
 
     `tail_lines`: begin so many lines before the end of each, but of those that know
-    where to go on; 0: at the start.
+    where to go on; 0: at the start, -1: at the end.
     """
     with ExitStack() as closing:
         for stream in streams:

@@ -31,9 +31,9 @@ from galaxy.protocol.agent_pb2 import ReadLogRequest
 )
 @click.option(
     "--tail",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=0),
     metavar="N",
-    help="Only the last N lines of each task.",
+    help="Only the last N lines of each task; with -f, 0 is only what comes.",
 )
 @click.argument("job_or_pod", type=named)
 @click.argument("task", required=False, default="")
@@ -55,7 +55,8 @@ def logs_command(
     """
     if follow and previous:
         raise click.UsageError("--previous is over: there is nothing to follow")
-    asked = ReadLogRequest(task=task, stderr=stderr, tail_lines=tail or 0, previous=previous)
+    tail_lines = {None: 0, 0: -1}.get(tail, tail)  # of the message 0 is all of it
+    asked = ReadLogRequest(task=task, stderr=stderr, tail_lines=tail_lines, previous=previous)
     found = trails_of(session, job_or_pod)
     several = len(found) > 1
     if not any(trail.stops for trail in found) and not (follow and found):

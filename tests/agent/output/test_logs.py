@@ -110,6 +110,22 @@ class ReaderTests(SynchronousTestCase):
         self.finish(self.read("0", tail=tail))
         self.assertEqual(self.got.get("0", b""), b"".join(lines[-tail:]))
 
+    def test_only_what_comes(self) -> None:
+        """From the end: nothing that is there, also of a line that has no end yet."""
+        for data in (b"", b"first\n", b"first"):
+            self.got = {}
+            self.write("0", data)
+            self.write("0.1", data)
+            reading = self.read("0", "1", tail=-1, follow=True)
+            self.assertEqual(self.got, {})
+            self.write("0.1", b"second\n")
+            self.write("1", b"other\n")
+            self.clock.pump([POLL_S] * LOOK_EVERY)
+            self.assertEqual(self.got, {"0": b"second\n", "1": b"other\n"})
+            reading.addErrback(lambda failure: failure.trap(CancelledError))
+            reading.cancel()
+            (self.directory / "1").unlink()
+
     def test_follow(self) -> None:
         """What is written later follows, also in a file that appears later."""
         self.write("0", b"first\n")

@@ -351,6 +351,12 @@ class LogsTests(SynchronousTestCase):
     def test_previous_is_not_followed(self) -> None:
         self.assertEqual(self.cluster().run("logs", "-f", "--previous", "x").exit_code, 2)
 
+    def test_no_line_of_before(self) -> None:
+        cluster = self.cluster()
+        self.assertEqual(0, cluster.run("logs", "x.1", "--tail", "0").exit_code)
+        expected = ReadLogRequest(pod_id="x_1.1", tail_lines=-1)
+        self.assertEqual(cluster.peers["b:1"].asked, [("read_log", expected)])
+
     def test_one_pod_has_no_prefix(self) -> None:
         cluster = self.cluster()
         result = cluster.run("logs", "x.1", "0", "--stderr", "--tail", "5")
