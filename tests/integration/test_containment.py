@@ -19,6 +19,7 @@ id -un; uname -n
 ls "$HOME/../.."
 cd /proc; echo [0-9]*; cd "$HOME"
 grep CapBnd /proc/self/status
+echo > /dev/null && ls /dev/pts
 exec sleep 1000
 """
 
@@ -76,10 +77,11 @@ class ContainmentTests(ClusterTestCase):
             self.assertEqual("galaxy", pwd.getpwuid(home.stat().st_uid).pw_name)
             (home / "go").touch()
         for pod, home in zip(pods, homes, strict=True):
-            lines = (await self._said(pod["pod_id"], 5)).splitlines()
+            lines = (await self._said(pod["pod_id"], 6)).splitlines()
             self.assertEqual(["galaxy", pod["pod_id"], home.parent.name], lines[:3])
             self.assertEqual("1 2", lines[3][:3])
             self.assertEqual("CapBnd:\t" + "0" * 16, lines[4])
+            self.assertEqual(["ptmx"], lines[5:])
             said = await self.cluster.galaxy("exec", pod["pod_id"], "--", "cat", "secret")
             self.assertEqual("mine", said.strip())
 
