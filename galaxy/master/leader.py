@@ -29,6 +29,7 @@ from galaxy.nexus.interfaces import (
     IWatch,
     Leader,
     NexusError,
+    Unavailable,
 )
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
@@ -36,7 +37,7 @@ from galaxy.protocol.types_pb2 import Status
 SUCCESSION_S = 5.0
 """How long one who steps down waits to see who follows."""
 
-AGAIN_S = 1.0
+AGAIN_S, AGAIN_AT_MOST_S = 1.0, 8.0
 """Before standing again, or reading the nexus again, after it went wrong."""
 
 MakeReign = Callable[[int, Store, Loaded, Callable[[str], None]], Reign]
@@ -73,7 +74,9 @@ class Leadership:
         self._above = 0  # as of the nexus, how high the next epoch is to be at least
         self._unfit = ""  # why it cannot begin with what the nexus holds
         self._doubt = ""  # whether and why it is not certain who leads
-        self._retry: IDelayedCall | None = None
+        self._again_s = AGAIN_S
+        self._reading: IDelayedCall | None = None  # when it will be read again
+        self._standing: IDelayedCall | None = None  # when we will stand again
         self._waiting: list[Deferred[None]] = []
         self._leader_news = Waiting(clock)
         self._stopped = False
@@ -90,8 +93,9 @@ class Leadership:
         self._stopped = True
         if self._watch is not None:
             self._watch.stop()
-        if self._retry is not None and self._retry.active():
-            self._retry.cancel()
+        for timer in (self._reading, self._standing):
+            if timer is not None and timer.active():
+                timer.cancel()
         self._end("the master stops")
         if self._candidacy is not None:
             await self._candidacy.resign()
@@ -217,7 +221,7 @@ class Leadership:
     def _loaded(self, loaded: Loaded, epoch: int, store: Store) -> None:
         if epoch != self._loading:
             return
-        self._loading, self._unfit = 0, ""
+        self._loading, self._unfit, self._again_s = 0, "", AGAIN_S
         self._above = loaded.above
         if epoch <= loaded.above:
             self._stand_again(f"the next reign is to be above epoch {loaded.above}")
@@ -237,20 +241,24 @@ class Leadership:
     def _not_loaded(self, failure: Failure, epoch: int) -> None:
         if epoch != self._loading:
             return
-        if failure.check(Incomplete) is None:
-            self._log.failure("the nexus could not be read; it will be tried again", failure)
-        elif failure.getErrorMessage() != self._unfit:
-            self._unfit = failure.getErrorMessage()
-            self._log.error("no reign can begin: {reason}", reason=self._unfit)
+        reason = failure.getErrorMessage()
+        if failure.check(Unavailable) is not None:
+            self._log.warn("the nexus could not be read, again soon: {reason}", reason=reason)
+        elif reason != self._unfit:
+            if failure.check(Incomplete, NexusError) is None:
+                self._log.failure("what the nexus holds could not be understood", failure)
+            self._unfit = reason
+            self._log.error("no reign can begin: {reason}", reason=reason)
             self._wake()
-        self._retry = self._clock.callLater(AGAIN_S, self._load_again, epoch)
+        self._reading = self._clock.callLater(self._again_s, self._load_again, epoch)
+        self._again_s = min(2 * self._again_s, AGAIN_AT_MOST_S) if self._unfit else AGAIN_S
 
     def _load_again(self, epoch: int) -> None:
         if epoch == self._loading:
             self._load(epoch)
 
     def _end(self, reason: str) -> None:
-        self._loading, self._unfit = 0, ""
+        self._loading, self._unfit, self._again_s = 0, "", AGAIN_S
         self._doubt = ""
         self._doubted("")
         reign, self.reign = self.reign, None
@@ -271,7 +279,7 @@ class Leadership:
             candidacy.resign().addErrback(
                 lambda failure: self._log.failure("could not resign", failure)
             )
-            self._retry = self._clock.callLater(AGAIN_S, self._stand)
+            self._standing = self._clock.callLater(AGAIN_S, self._stand)
 
     def _lost(self, epoch: int, reason: str) -> None:
         """Let a later reign, perhaps ours, read what the nexus holds."""

@@ -178,7 +178,7 @@ class Reign:
         self.changed()
 
     def _merge(self, agent: Agent, report: QueryResponse) -> None:
-        if self.over or agent.state == kDead:
+        if self.over or self.suspended or agent.state == kDead:
             return
         merged = merge(self.cluster, agent, report, self._clock.seconds())
         for job in merged.ended:

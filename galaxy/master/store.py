@@ -12,9 +12,11 @@ over. The next, whose epoch fences what is still on its way, reads what is there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from attrs import evolve, frozen
+from google.protobuf.message import DecodeError
 from twisted.internet.defer import Deferred
 
 from galaxy.master.jobs import Job
@@ -47,6 +49,17 @@ class Loaded:
     above: int = 0  # a reign whose epoch is not above this is not to begin
 
 
+@contextmanager
+def _legible(key: str) -> Iterator[None]:
+    try:
+        yield
+    except DecodeError as error:
+        raise Incomplete(
+            f"{key} in the nexus is damaged ({error}): `galaxy nexus check` tells of all that is,"
+            " and docs/operations.md what then"
+        ) from error
+
+
 class Store:
     """
     The nexus, as one reign uses it.
@@ -70,7 +83,11 @@ class Store:
         self._later: dict[str, bytes] = {}  # by key, what a later build wrote there besides
 
     async def load(self) -> Loaded:
-        """All that is kept. Fails with NexusError, or `Incomplete`."""
+        """
+        All that is kept. Fails with NexusError, or `Incomplete`.
+
+        Whoever repairs it needs the key: see `galaxy.stored`.
+        """
         unfit = obstacle(await self._nexus.get(UNFINISHED), await self._nexus.get(MOVED))
         if unfit is not None:
             raise Incomplete(unfit)
@@ -80,11 +97,16 @@ class Store:
         agents = await self._nexus.scan(AGENTS)
         labels = await self._nexus.scan(LABELS)
         entry = await self._nexus.get(SAFE_MODE)
-        mode = StoredSafeMode() if entry is None else read_safe_mode(entry.value)
+        with _legible(SAFE_MODE):
+            mode = StoredSafeMode() if entry is None else read_safe_mode(entry.value)
         for entries in (records, finished, agents, labels):
             for key, entry in entries.items():
-                if later := unknown_fields(key, entry.value):
-                    self._later[key] = later
+                with _legible(key):
+                    if later := unknown_fields(key, entry.value):
+                        self._later[key] = later
+        for key, entry in descriptions.items():
+            with _legible(key):
+                unknown_fields(key, entry.value)
         jobs = (read_job(entry.value, descriptions, finished) for entry in records.values())
         return Loaded(
             tuple(sorted(jobs, key=lambda job: (job.create_time, job.job_id))),

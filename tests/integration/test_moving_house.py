@@ -227,6 +227,9 @@ class MovingHouseTests(HouseTestCase):
         self.assertEqual(await cluster.json("jobs"), [])
         await cluster.kill("master")
         await self.live_in(f"leveldb:{cluster.directory / 'nexus'}")
+        await cluster.at_ease()
+        (agent,) = await cluster.json("agents")
+        self.refused = agent["stale_refusals"]
         await self.assert_nothing_happened()
 
 
