@@ -205,7 +205,7 @@ class NoGroupsTests(Groups):
         """Pids, use and death go by the keepers; limits and freezing are nothing."""
         verifyObject(ICgroups, self.cgroups)
         self.cgroups.limit(Ceiling(1, 1))
-        keeper = self.enter("c", "sleep 1000 & echo in; wait")
+        keeper = self.enter("c", "sh -c 'echo in; kill -STOP $$' & wait")
         (child,) = self.cgroups.pids("c", [keeper])
         self.assertGreater(self.cgroups.usage("c", [keeper]).memory_bytes, 0)
         self.cgroups.freeze("c")
