@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 from pathlib import Path
 from typing import Any
 
+from tests.agent.storage.test_unlinked import HEAD, MAPPED, THREAD
 from tests.integration.cluster import ClusterTestCase, alive, until
 from tests.integration.test_first_path import job
 
@@ -17,6 +19,10 @@ SPARSE_THEN_WRITTEN = (
 )
 RESERVED = "fallocate -l 64M reserved; sleep 1000"
 DELETED = "exec 9> gone; rm gone; dd if=/dev/zero bs=1M count=64 >&9; exec sleep 1000"
+THREAD_HIDES = shlex.join(
+    ["python3", "-c", f"{HEAD}told = tell_when_alone{THREAD}libc.syscall(EXIT, 0)", "gone", "64"]
+)
+MAPPED_ONLY = shlex.join(["python3", "-c", f"{HEAD}{MAPPED}time.sleep(1000)", "gone", "64"])
 HIDDEN = "ln -s . a; d=.; for n in $(seq 250); do mkdir d; cd d; done; sleep 1000"
 
 
@@ -57,7 +63,7 @@ class HostileTests(ClusterTestCase):
             "reserved": RESERVED,
         }
         if os.geteuid() == 0:  # whoever is not, cannot see what others have open
-            commands["deleted"] = DELETED
+            commands |= {"deleted": DELETED, "thread": THREAD_HIDES, "mapped": MAPPED_ONLY}
         ids = [
             await self.cluster.submit(bounded(name, command, workspace="16M"))
             for name, command in commands.items()
@@ -65,6 +71,14 @@ class HostileTests(ClusterTestCase):
         for job_id in ids:
             reason = await self.given_up(job_id)
             self.assertRegex(reason, r"its workspace holds .+, granted 16\.0 MiB")
+
+        async def stripped() -> bool:
+            """Evidence and logs are files."""
+            dead = self.cluster.directory / "agent-0/dead"
+            there = [path for job_id in ids for path in dead.glob(f"{job_id}.*/*")]
+            return bool(there) and all(path.is_file() for path in there)
+
+        await until(stripped)
         shown = await self.cluster.galaxy("show", ids[0])
         self.assertIn("its workspace holds", shown)
         deep = await self.cluster.submit(bounded("hidden", HIDDEN))

@@ -112,8 +112,11 @@ class Artifacts:
         self._downloads.prepare()
 
     def sweep(self) -> None:
-        """Let go of what came of packages that nobody wants any more. Raises `OSError`."""
-        self._downloads.sweep(self._wanted())
+        """Let go of what came of packages that nobody wants any more."""
+        try:
+            self._downloads.sweep(self._wanted())
+        except OSError as error:
+            self._log.warn("what came of packages cannot be let go of: {error}", error=error)
 
     def path(self, package: Package) -> Path | None:
         """Where a package is; None: it is not, or not any more as it was."""

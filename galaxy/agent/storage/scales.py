@@ -116,7 +116,11 @@ class Scales:
         self._held = {key: held for key, held in self._held.items() if key in self._due}
         if not self._held or self.clock.seconds() < self._floor_due:
             return
-        free = await self.in_thread(self.free_share)
+        try:
+            free = await self.in_thread(self.free_share)
+        except OSError as error:
+            _log.warn("how full the disk is cannot be told: {error}", error=error)
+            return
         if free >= self.least_free_share:
             return
         names = frozenset(key.name for key in self._held)

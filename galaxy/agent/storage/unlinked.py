@@ -69,11 +69,20 @@ def _processes(pods: Collection[str], proc: str) -> Iterator[tuple[str, str]]:
     """The processes of these pods."""
     for pid in os.listdir(proc):
         if pid.isdigit():
+            pod: str | None = None
             with suppress(*_GONE):
-                with open(f"{proc}/{pid}/cgroup", encoding="ascii", errors="replace") as file:
-                    pod = _pod(file.read(), pods)
-                if pod is not None:
-                    yield pod, pid
+                pod = _whose(f"{proc}/{pid}", pods)
+                if pod is None:  # of a first thread that ended, groups of version 1 tell no more
+                    others = (each for each in os.listdir(f"{proc}/{pid}/task") if each != pid)
+                    if thread := next(others, None):
+                        pod = _whose(f"{proc}/{pid}/task/{thread}", pods)
+            if pod is not None:
+                yield pod, pid
+
+
+def _whose(place: str, pods: Collection[str]) -> str | None:
+    with open(f"{place}/cgroup", encoding="ascii", errors="replace") as file:
+        return _pod(file.read(), pods)
 
 
 def _pod(cgroups: str, pods: Collection[str]) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from galaxy.agent.storage.floor import Account, blamed
 from galaxy.agent.storage.unlinked import unlinked, written
 
 MIB = 1 << 20
@@ -18,7 +20,8 @@ libc = ctypes.CDLL(None)
 EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
 def hold():
     fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
-    os.write(fd, bytes(1 << 20))
+    for _ in range(int(sys.argv[2])):
+        os.write(fd, bytes(1 << 20))
     os.fsync(fd)
     os.unlink(sys.argv[1])
     return fd
@@ -73,7 +76,7 @@ class UnlinkedTests(SynchronousTestCase):
 
     def attack(self, how: str) -> dict[str, list[int]]:
         """What is seen of a process that holds a deleted file of a MiB in some way."""
-        command = [sys.executable, "-c", HEAD + how, str(self.file)]
+        command = [sys.executable, "-c", HEAD + how, str(self.file), "1"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
             assert process.stdout is not None
             self.assertEqual(process.stdout.readline(), b"ready\n")
@@ -147,6 +150,22 @@ class UnlinkedTests(SynchronousTestCase):
         after = written(("web_1.0.1", "other_1.0.1"), str(self.proc))
         self.assertGreaterEqual(after["web_1.0.1"] - before, MIB)
         self.assertEqual(list(after), ["web_1.0.1"])
+
+    def test_under_way(self) -> None:
+        """A file under way in a socket is nobody's, but that it was written is known."""
+        self.process(1, "web_1.0.1.0")
+        before = written(("web_1.0.1",), str(self.proc))["web_1.0.1"]
+        near, far = socket.socketpair()
+        with near, far:
+            with self.file.open("wb", buffering=0) as file:
+                self.file.unlink()
+                file.write(bytes(4 * MIB))
+                socket.send_fds(near, [b"x"], [file.fileno()])
+            self.assertEqual(self.sizes("web_1.0.1"), {})
+            after = written(("web_1.0.1",), str(self.proc))["web_1.0.1"]
+        account = Account(written_bytes=after - before, held_bytes=0)
+        self.assertGreaterEqual(account.unseen_bytes, 4 * MIB)
+        self.assertEqual(blamed({"this": account, "other": Account(MIB, 3 * MIB)}), "this")
 
     def test_the_real_one(self) -> None:
         """Nothing of nobody."""
