@@ -159,8 +159,9 @@ class Machine:
         ]
 
     def weigh(self, directory: str, _enough: int) -> Weight:
-        """What a directory is said to hold."""
-        return Weight(1 << 50 if self.heavy and f"/{CHECKED}" in directory else 0)
+        """What a directory is said to hold; what dead pods left is stripped of its weight."""
+        too_much = self.heavy and f"/{CHECKED}" in directory and "/dead/" not in directory
+        return Weight(1 << 50 if too_much else 0)
 
     def written(self) -> set[str]:
         """The attempts that are on its disk, whether or not that can be read now."""
