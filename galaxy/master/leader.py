@@ -125,8 +125,11 @@ class Leadership:
         if self._loading:
             raise GalaxyError(Status.kPersistenceError, self._unfit)
         if self.leader is not None and self.leader.endpoint != self.endpoint:
-            raise GalaxyError(Status.kNotLeader, f"the leader is {self.leader.endpoint}")
-        raise GalaxyError(Status.kNotLeader, "there is no leader at the moment")
+            known = f"the leader is {self.leader.endpoint}"
+        else:
+            known = "there is no leader at the moment"
+        doubt = f"; that is not certain: {self._doubt}" if self._doubt else ""
+        raise GalaxyError(Status.kNotLeader, known + doubt)
 
     async def standbys(self) -> tuple[str, ...]:
         """Where the other masters listen that stand; none while that cannot be known."""
@@ -188,7 +191,7 @@ class Leadership:
 
     def suspended(self, reason: str) -> None:
         """Decide nothing until it is clear who leads."""
-        self._log.warn("the reign is in doubt: {reason}", reason=reason)
+        self._log.warn("it is in doubt who leads: {reason}", reason=reason)
         self._doubt = reason
         self._doubted(reason)
         if self.reign is not None:
@@ -196,7 +199,7 @@ class Leadership:
 
     def resumed(self) -> None:
         """Go on."""
-        self._log.info("the reign goes on")
+        self._log.info("the doubt is over")
         self._doubt = ""
         self._doubted("")
         if self.reign is not None:

@@ -9,6 +9,9 @@ noticed its end can change nothing.
 
     standing --first--> reigning --no connection--> in doubt --the same session--> reigning
        ^                    `-----session lost, or `leader` names another-----> standing
+
+Who reigns watches `leader` and its own node, and looks at both whenever one of them has
+changed: what was deleted by hand ends the reign, as no other master would know of it.
 """
 
 from __future__ import annotations
@@ -84,7 +87,7 @@ class ZooKeeperCandidacy:
             self._depose("the session with ZooKeeper has expired")
             if self._resigned:
                 self._left()
-        elif self._epoch and not self._doubtful:
+        elif not (self._doubtful or self._resigned):
             self._doubtful = True
             self._candidate.suspended("no ZooKeeper server answers")
 
@@ -142,9 +145,10 @@ class ZooKeeperCandidacy:
         if self._resigned:
             await self._withdraw()
         elif self._epoch:
-            if self._doubtful:
-                await self._verify()
+            await self._verify()
         else:
+            if self._doubtful:
+                self._resume()
             await self._stand()
 
     def _stepped(self, failure: Failure | None) -> None:
@@ -218,31 +222,42 @@ class ZooKeeperCandidacy:
         self._epoch = epoch
         self._candidate.elected(epoch)
         self._begun()
+        self._again = True  # watch over it
         if self._session.link is not Link.CONNECTED:
             self.linked(self._session.link)
 
     async def _verify(self) -> None:
-        """The same session again: is the reign still mine?"""
-        if await self._reigns():
-            if self._epoch and self._doubtful and self._session.link is Link.CONNECTED:
-                self._doubtful = False
-                self._candidate.resumed()
-        elif not self._resigned:
+        """The same session again, or something has changed: is the reign still mine?"""
+        epoch = self._epoch
+        reigns = await self._reigns()
+        if self._resigned or self._epoch != epoch:
+            return
+        if not reigns:
             self._depose("the leader's node was taken away")
             self._again = True
+        elif self._doubtful and self._session.link is Link.CONNECTED:
+            self._resume()
+
+    def _resume(self) -> None:
+        self._doubtful = False
+        self._candidate.resumed()
 
     async def _reigns(self) -> bool:
+        """Whether `leader` names me and my node is there; from now on both are watched."""
         try:
-            data, _ = await self._session.get(self._layout.leader)
+            data, _ = await self._session.get(self._layout.leader, self._step)
             leader, candidate = parse_leader(data)
         except (NoNodeError, Damaged):
             return False
-        return candidate.startswith(self._name) and leader.epoch == self._epoch
+        if not candidate.startswith(self._name) or leader.epoch != self._epoch:
+            return False
+        mine = f"{self._layout.election}/{candidate}"
+        return await self._session.exists(mine, self._step) is not None
 
     def _depose(self, reason: str) -> None:
-        self._doubtful = False
         if self._epoch:
             self._epoch = 0
+            self._doubtful = False
             self._candidate.deposed(reason)
 
     async def _withdraw(self) -> None:

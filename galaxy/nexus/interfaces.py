@@ -114,10 +114,13 @@ class ICandidate(Interface):
         """This candidate reigns; `epoch` is higher than any before, ever."""
 
     def suspended(reason: str) -> None:
-        """The reign is in doubt: decide nothing until `resumed` or `deposed`."""
+        """
+        It is in doubt who reigns, whether this one does or not: decide nothing
+        until `resumed`, `deposed` or `elected`.
+        """
 
     def resumed() -> None:
-        """The doubt is over: the reign, with its epoch, was never lost."""
+        """The doubt is over: whoever reigned here, with its epoch, still does."""
 
     def deposed(reason: str) -> None:
         """The reign is over. The candidacy stands again by itself and may be elected anew."""

@@ -332,9 +332,9 @@ class MemoryNexus:
         self.expiry = None
 
     def doubt(self) -> None:
-        """The ensemble does not answer: whoever reigns here stops."""
+        """The ensemble does not answer: whoever stands here does not know who reigns."""
         for candidacy in self._candidacies:
-            if candidacy.epoch:
+            if not candidacy.doubtful:
                 candidacy.doubtful = True
                 candidacy.tell(candidacy.candidate.suspended, "the ensemble does not answer")
 
@@ -348,9 +348,10 @@ class MemoryNexus:
                 candidacy.epoch = 0
                 if reigned:
                     candidacy.tell(candidacy.candidate.deposed, "the session has expired")
-                self._ensemble.stand(candidacy)
-            elif candidacy.doubtful:
+            if candidacy.doubtful and not (lost and reigned):
                 candidacy.tell(candidacy.candidate.resumed)
+            if lost:
+                self._ensemble.stand(candidacy)
             candidacy.doubtful = False
         self.watches.tell_unknown()
         self.leaders.tell(self._ensemble.leader)

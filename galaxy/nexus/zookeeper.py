@@ -63,6 +63,7 @@ class ZooKeeperNexus:
         self._candidacies: list[ZooKeeperCandidacy] = []
         self._commits = DeferredLock()  # one at a time: they must not overtake each other
         self._closed: Deferred[None] | None = None
+        self._met = False  # the ensemble has answered
         self._changes_seen: int | None = None
         self._session = ZooKeeperSession(place, reactor, self._linked)
         self._nodes = Nodes(self._session, self._layout)
@@ -116,7 +117,10 @@ class ZooKeeperNexus:
             clock=self._reactor,
         )
         self._candidacies.append(candidacy)
-        candidacy.linked(self._session.link)
+        if self._session.link is Link.CONNECTED:
+            candidacy.linked(Link.CONNECTED)
+        elif self._met:  # before the first connection nothing is in doubt
+            candidacy.linked(Link.SUSPENDED)
         return candidacy
 
     def watch_leader(self, changed: Callable[[Leader | None], None]) -> IWatch:
@@ -158,6 +162,7 @@ class ZooKeeperNexus:
     def _linked(self, link: Link) -> None:
         if self._closed is not None:
             return
+        self._met = self._met or link is Link.CONNECTED
         if link is Link.LOST:
             self._nodes.forget()
         self._candidacies = [each for each in self._candidacies if not each.over]

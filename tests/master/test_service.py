@@ -757,6 +757,18 @@ class LeadershipTests(MasterTests):
         answer: GetStatusResponse = self.world.do(stub.get_status(GetStatusRequest()))
         return answer
 
+    def test_a_standby_in_doubt_says_so(self) -> None:
+        self.world.start_master("127.0.0.1:7829")
+        standby = self.world.dial("127.0.0.1:7829")
+        self.world.ensemble.lose_quorum()
+        self.world.advance(1)
+        reason = self.assert_refused(Status.kNotLeader, standby.list_jobs(ListJobsRequest()))
+        self.assertIn(f"the leader is {ADDRESS}; that is not certain: the ensemble", reason)
+        self.world.ensemble.regain_quorum()
+        self.world.advance(1)
+        reason = self.assert_refused(Status.kNotLeader, standby.list_jobs(ListJobsRequest()))
+        self.assertEqual(reason, f"the leader is {ADDRESS}")
+
     def test_an_agent_that_saw_a_later_reign_ends_this_one(self) -> None:
         """And the master stands anew, with a higher epoch."""
         a = self.world.agent("a")

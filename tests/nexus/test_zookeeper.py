@@ -137,6 +137,17 @@ class CutOffTests(ZooKeeperTestCase):
         await self.leader.commit([Put("a", b"2")], epoch=epoch)
         self.assertEqual(self.second.events.pending, [])
 
+    async def test_who_stands_by_is_told_of_doubt_too(self) -> None:
+        self.standby.stand(self.second, "standby:1")
+        await self.second.reign()
+        candidacy = self.leader.stand(self.first, "leader:1")
+        while await candidacy.others() != ("standby:1",):
+            pass
+        await self.wire.cut()
+        self.assertEqual((await self.first.events.get())[0], "suspended")
+        self.wire.mend()
+        self.assertEqual(await self.first.events.get(), ("resumed", None))
+
     async def test_a_long_cut_passes_the_reign_on_and_the_old_one_is_deposed(self) -> None:
         """Its session has expired; it learns that when it comes back, and stands again."""
         epoch = await self.begin()
@@ -200,11 +211,14 @@ class CutOffTests(ZooKeeperTestCase):
         epoch = await self.begin()
         zookeeper = self.standby._session._client
         await deferToThread(zookeeper.delete, f"/{self.chroot}/leader")
-        await self.wire.cut()
-        self.wire.mend()
-        self.assertEqual((await self.first.events.get())[0], "suspended")
         self.assertEqual((await self.first.events.get())[0], "deposed")
-        self.assertGreater(await self.first.reign(), epoch)
+        later = await self.first.reign()
+        self.assertGreater(later, epoch)
+        election = f"/{self.chroot}/election"
+        names = await deferToThread(zookeeper.get_children, election)
+        await deferToThread(zookeeper.delete, f"{election}/{min(names, key=lambda n: n[-10:])}")
+        self.assertEqual((await self.first.events.get())[0], "deposed")
+        self.assertGreater(await self.second.reign(), later)
 
     async def test_resigning_while_cut_off_ends_with_the_session(self) -> None:
         self.leader.stand(self.first, "leader:1")
