@@ -5,10 +5,10 @@ How things stand in nodes is in `znodes` and `nodes`, the election in `election`
 kazoo's threads in `session`.
 
 What happens when: no server answers, no quorum, slow servers: everything asked fails with
-`Unavailable` within the session's time-out, reigns are suspended at once and deposed when
-the session has expired; connecting goes on for ever. A wrong user or password:
-`Unavailable` that says so. A chroot that does not exist is made by whoever stands or
-commits; who only looks finds nothing there, and a warning is logged.
+`Unavailable` within the session's time-out (a commit that was sent: `OutcomeUnknown`), who stands
+is suspended at once, reigns are deposed when the session has expired; connecting goes on for ever.
+A wrong user or password: `Unavailable` that says so. A chroot that does not exist is made
+by whoever stands or commits; who only looks finds nothing there, and a warning is logged.
 """
 
 from __future__ import annotations
