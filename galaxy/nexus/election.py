@@ -92,17 +92,20 @@ class ZooKeeperCandidacy:
             self._candidate.suspended("no ZooKeeper server answers")
 
     def resign(self) -> Deferred[None]:
-        """Give up; at the latest when the session would have expired, it has taken effect."""
+        """
+        Give up. Waits no longer than the session without servers would have lasted; if it
+        has lasted all the same, the ensemble is told as soon as one answers.
+        """
         done: Deferred[None] = Deferred()
         self._gone.append(done)
-        if not self._resigned:
-            self._resigned = True
-            self._epoch = 0
-            self._deadline = self._clock.callLater(self._session.place.session_s, self._left)
+        self._resigned = True
+        self._epoch = 0
         if self.over:
             self._left()
-        else:
-            self._step()
+            return done
+        if self._deadline is None:
+            self._deadline = self._clock.callLater(self._session.place.session_s, self._waited)
+        self._step()
         return done
 
     def others(self) -> Deferred[tuple[str, ...]]:
@@ -294,6 +297,14 @@ class ZooKeeperCandidacy:
             if timer is not None and timer.active():
                 timer.cancel()
         self._retry = self._deadline = None
+        self._tell()
+
+    def _waited(self) -> None:
+        """Whoever waits has waited long enough."""
+        self._deadline = None
+        self._tell()
+
+    def _tell(self) -> None:
         gone, self._gone = self._gone, []
         for done in gone:
             done.callback(None)

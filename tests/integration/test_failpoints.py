@@ -47,7 +47,7 @@ LANDMARKS = {
     "a group is joined": r"^cradle gce/birth.py.* write$",
     "namespaces are made": r"^cradle gce/kernel.py.* unshare return$",
     "something is mounted in the box": r"^cradle gce/kernel.py.* mount return$",
-    "the box becomes the root": r"^cradle gce/kernel.py.* exchange_root return$",
+    "the box is entered": r"^cradle gce/kernel.py.* set_namespaces return$",
     "the rights are dropped": r"^cradle gce/.* setuid$",
     "the command is about to begin": r"^cradle gce/.* execve$",
     "the keeper tells that it has begun": r"^cradle gce/keeper.py.* _tell write$",

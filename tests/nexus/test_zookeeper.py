@@ -228,6 +228,21 @@ class CutOffTests(ZooKeeperTestCase):
         await self.wire.cut()
         await resigned.resign()
 
+    async def test_a_session_that_outlasts_a_resignation_does_not_keep_it_standing(self) -> None:
+        """Its node would stand before all others for as long as the session lives."""
+        nexus = self.open_nexus(f"127.0.0.1:{self.wire._port}", session_s=9)
+        reigning = nexus.stand(self.first, "leader:1")
+        epoch = await self.first.reign()
+        await self.wire.cut()
+        resigned = reigning.resign()
+        reigning._deadline.reset(0)  # type: ignore[attr-defined]
+        await resigned
+        nexus.stand(self.second, "leader:1")
+        self.wire.mend()
+        for expected in ("suspended", "resumed"):
+            self.assertEqual((await self.second.events.get())[0], expected)
+        self.assertGreater(await self.second.reign(), epoch)
+
 
 class StepDownTests(ZooKeeperTestCase):
     """A planned hand-over."""

@@ -91,7 +91,7 @@ class Machine:
                     *(sys.executable, "-m", "tests.survival.nursery"),
                     *(str(self.directory), self._cgroup),
                     *("--endpoint", self._endpoint, "--data-dir", str(self.data)),
-                    *("--master", "127.0.0.1:1", "--default-user", "nobody"),
+                    *("--master", "127.0.0.1:1", "--default-user", "daemon"),
                     *("--millicores", "100000", "--memory", "64G"),
                 ],
                 env=ENVIRONMENT,
@@ -179,7 +179,7 @@ class Machine:
                 namespace_isolation=limits.get("boxed", True),
             ),
             job_name="survival",
-            user="nobody",
+            user="ann",
             type=kLongRun,
             restart=kRestartNever,
         )
