@@ -31,6 +31,8 @@ from galaxy.protocol.wire_pb2 import Hello
 
 _CHUNK = 1 << 18
 _FOREVER = float("inf")
+# Python heeds a signal that comes just before a system call when that call is over.
+_SIGNALS_HEEDED_S = 1.0
 _KEEPALIVE_IDLE_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_PROBES = 20, 5, 4
 
 
@@ -204,14 +206,14 @@ class BlockingPeer:
         return self._table.outgoing.call(method, request, deadline_s, epoch, self._now(), reply)
 
     def _exchange(self, seconds: float) -> None:
-        """Write what can be written, read what has come, waiting at most so long."""
+        """Write what can be written, read what has come, waiting for a while, at most so long."""
         if not self._writing:
             self._writing = memoryview(self._table.outbox.take())
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._writing else 0))
         for descriptor in self._attended:
             poll.register(descriptor, select.POLLIN)
-        ready = dict(poll.poll(None if seconds == _FOREVER else max(0.0, seconds) * 1000))
+        ready = dict(poll.poll(min(_SIGNALS_HEEDED_S, max(0.0, seconds)) * 1000))
         self._transfer(ready.pop(self._socket.fileno(), 0))
         for descriptor in ready:
             if descriptor in self._attended:

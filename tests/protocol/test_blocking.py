@@ -61,6 +61,20 @@ class BlockingTests(TestCase):
         assert await self.run_client(client) == list(range(100))
         assert self.agent.calls[0].peer.hello.name == "cli"
 
+    async def test_nothing_comes(self) -> None:
+        """It looks up all the same: Python may have a signal to heed that did not end the wait."""
+        network = TcpNetwork(reactor)
+        listening = await network.listen(self.address, hello("callee"), [])
+        self.addCleanup(listening.stop)
+
+        def connected() -> int:
+            with BlockingPeer(listening.address, hello("cli"), timeout_s=10) as peer:
+                looks = iter(range(3))
+                peer.wait(lambda: next(looks, None) is None)
+                return next(looks, 0)
+
+        assert await deferToThread(connected) == 0
+
     async def test_large(self) -> None:
         """Messages far larger than a socket's buffer go through."""
 

@@ -25,7 +25,7 @@ from tests.vm.kernel import Kernel, Missing, find_kernel, run
 PROJECT = Path(__file__).resolve().parent.parent.parent
 INIT = Path(__file__).with_name("init.sh")
 CACHE = PROJECT / ".cache" / "vm"
-TESTS = ("tests.gce", "tests.agent.storage.test_project_quotas")
+TESTS = ("tests.gce", "tests.vm.project_quotas")
 MEMORY_MIB = 1536
 DISK_BYTES = 4 << 30  # sparse
 LONGEST_S = 1500
