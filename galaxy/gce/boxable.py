@@ -13,6 +13,7 @@ from galaxy.gce.kernel import (
     MS_REC,
     MS_SLAVE,
     clone_mounts,
+    die_with_parent,
     mount,
     unshare,
 )
@@ -28,6 +29,7 @@ def why_no_boxes() -> str:
     child = os.fork()
     if child == 0:
         try:
+            die_with_parent()  # whose lock it has, too
             unshare(_NAMESPACES)
             mount("none", "/", "", MS_REC | MS_SLAVE)
             clone_mounts("/", MS_RDONLY)

@@ -108,6 +108,8 @@ class Nursery:
             steps.write_order(self._directory, self._carried_out, "", 0, "")
             for victim in condemned:
                 os.kill(victim, signal.SIGKILL)
+            for victim in condemned:  # who still waited could take the byte of another
+                os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
             with (self._directory / HITS).open("a") as file:
                 file.write(f"{serial}\n")
         if int(pid) not in condemned:
