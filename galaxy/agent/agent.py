@@ -100,6 +100,7 @@ class Agent(Service):
             hello,
             surroundings.spawner,
             surroundings.clock,
+            broken=self._broken,
             ceiling=ConfigureRequest(
                 millicores=self._capacity.millicores, memory=self._capacity.memory_bytes
             ),
@@ -209,8 +210,8 @@ class Agent(Service):
         self.master = self._master_link(answers)
         self.master.startService()
         assert self._graves is not None
-        self._graves.start()
-        self._pruner.start()
+        self._graves.start(self._broken)
+        self._pruner.start(self._broken)
         self._scales.start().addErrback(self._broken)
         self._vitals.start(self._broken)
         self._looking.start(FOREIGN_PORTS_S).addErrback(self._broken)
@@ -328,6 +329,7 @@ class Agent(Service):
             serve=[Served(AGENT, answers)],
             told=self._heartbeat,
             facts=self._facts,
+            broken=self._broken,
             clock=self._around.clock,
             rng=self._around.rng,
         )

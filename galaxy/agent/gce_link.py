@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 import galaxy
@@ -117,9 +118,13 @@ class GceLink(Service):
         spawner: IGceSpawner,
         clock: IReactorTime,
         *,
+        broken: Callable[[Failure], None],
         ceiling: ConfigureRequest | None = None,
     ) -> None:
-        """`ceiling` is what all containers together may use; None: no more than each may."""
+        """
+        `broken` is called when a fault of ours has ended the dialling. `ceiling` is what all
+        containers together may use; None: no more than each may.
+        """
         self.isolation: Isolation = UNKNOWN_ISOLATION
         self._ceiling = ceiling or ConfigureRequest()
         self._network = network
@@ -127,6 +132,7 @@ class GceLink(Service):
         self._hello = hello
         self._spawner = spawner
         self._clock = clock
+        self._broken = broken
         self._changed: Changed = _nobody
         self._picture: dict[str, dict[str, Process]] | None = None
         self._connected: _Connected | None = None
@@ -146,6 +152,7 @@ class GceLink(Service):
         """Begin to dial."""
         super().startService()
         self._running = Deferred.fromCoroutine(self._run())
+        self._running.addErrback(self._broken)
 
     def stopService(self) -> None:
         """Close the connection. What runs goes on running."""

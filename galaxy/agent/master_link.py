@@ -9,6 +9,7 @@ of a change.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 
 from twisted.application.service import Service
@@ -16,6 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from galaxy.agent.bell import Bell
 from galaxy.nexus.following import Following
@@ -34,7 +36,11 @@ INTERVALS_S = (0.05, 60.0)
 
 
 class MasterLink(Service):
-    """Keeps the leading master informed; `told` makes the next heartbeat, without facts."""
+    """
+    Keeps the leading master informed; `told` makes the next heartbeat, without facts.
+
+    `broken` is called when a fault of ours has ended that.
+    """
 
     _log = Logger()
 
@@ -47,6 +53,7 @@ class MasterLink(Service):
         serve: Sequence[Served],
         told: Callable[[], HeartBeatRequest],
         facts: Callable[[], AgentFacts],
+        broken: Callable[[Failure], None],
         clock: IReactorTime,
         rng: Random,
     ) -> None:
@@ -56,6 +63,7 @@ class MasterLink(Service):
         self._serve = serve
         self._told = told
         self._facts = facts
+        self._broken = broken
         self._clock = clock
         self._bell = Bell(clock)
         self._running: Deferred[None] | None = None
@@ -71,6 +79,7 @@ class MasterLink(Service):
         super().startService()
         self._following.start()
         self._running = Deferred.fromCoroutine(self._run())
+        self._running.addErrback(self._broken)
 
     def stopService(self) -> None:
         """Hang up."""
@@ -90,13 +99,8 @@ class MasterLink(Service):
             self._conversation.cancel()
 
     async def _run(self) -> None:
-        try:
+        with suppress(CancelledError):  # `stopService`
             await self._follow()
-        except CancelledError:
-            pass  # `stopService`
-        except Exception:
-            self._log.failure("the link to the master fell over")
-            raise
 
     async def _follow(self) -> None:
         while True:

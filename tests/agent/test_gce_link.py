@@ -54,6 +54,7 @@ class LinkTests(SynchronousTestCase):
         self.gce = MemoryGce(self.clock)
         self.spawner = Spawner()
         self.told: list[list[str] | None] = []
+        self.faults: list[str] = []
         hello = Hello(role="agent", name="a")
         self.link = GceLink(
             self.network,
@@ -61,6 +62,7 @@ class LinkTests(SynchronousTestCase):
             hello,
             self.spawner,
             self.clock,
+            broken=lambda failure: self.faults.append(failure.getErrorMessage()),
             ceiling=ConfigureRequest(memory=5),
         )
         self.link.tell(self.changed)
@@ -180,6 +182,23 @@ class LinkTests(SynchronousTestCase):
         self.advance(20)
         self.assertEqual(self.spawner.times, 2)
         self.assertEqual(self.link.isolation.kind, "cgroup-v1")
+
+    def test_fault(self) -> None:
+        """A fault of ours ends the dialling, and somebody is told."""
+
+        def fall_over(containers: Iterable[str] | None) -> None:
+            raise ZeroDivisionError("ours")
+
+        self.link.tell(fall_over)
+        self.start()
+        self.assertEqual(self.faults, ["ours"])
+
+    def test_stopped(self) -> None:
+        """To be stopped is no fault."""
+        self.start()
+        self.link.stopService()
+        self.advance(1)
+        self.assertEqual((self.faults, self.clock.getDelayedCalls()), ([], []))
 
 
 class ReportTests(SynchronousTestCase):

@@ -70,6 +70,8 @@ class LinkTests(SynchronousTestCase):
         self.clock = Clock()
         self.network = LoopbackNetwork(self.clock)
         self.revision = 1
+        self.fault: Exception | None = None
+        self.faults: list[str] = []
         self.facts = AgentFacts(hostname="host-1")
         self.masters: dict[str, Master] = {}
         self.ports: dict[str, IListening] = {}
@@ -81,6 +83,12 @@ class LinkTests(SynchronousTestCase):
         self.ports[address] = self.successResultOf(listening)
         return master
 
+    def told(self) -> HeartBeatRequest:
+        """The next heartbeat."""
+        if self.fault is not None:
+            raise self.fault
+        return HeartBeatRequest(endpoint="a", instance="i", revision=self.revision)
+
     def link(self, discovery: IDiscovery | None = None) -> MasterLink:
         """A link that has been started."""
         link = MasterLink(
@@ -88,8 +96,9 @@ class LinkTests(SynchronousTestCase):
             network=self.network,
             hello=Hello(role="agent", name="a"),
             serve=[],
-            told=lambda: HeartBeatRequest(endpoint="a", instance="i", revision=self.revision),
+            told=self.told,
             facts=lambda: self.facts,
+            broken=lambda failure: self.faults.append(failure.getErrorMessage()),
             clock=self.clock,
             rng=Random(1),
         )
@@ -210,4 +219,12 @@ class LinkTests(SynchronousTestCase):
         link.stopService()
         master.beats.clear()
         self.advance(10)
-        self.assertEqual(master.beats, [])
+        self.assertEqual((master.beats, self.faults), ([], []))
+
+    def test_fault(self) -> None:
+        """A fault of ours ends the link, and somebody is told."""
+        self.listen(FIRST, Master())
+        self.fault = ZeroDivisionError("ours")
+        self.link()
+        self.advance(1)
+        self.assertEqual(self.faults, ["ours"])

@@ -18,6 +18,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from galaxy.agent.output.cuts import Punch, Remove, Weight, cuts
 from galaxy.agent.output.holes import CannotPunch, punch_front
@@ -63,9 +64,10 @@ class Pruner:
         self._unable = False
         self._pruning: Deferred[None] | None = None
 
-    def start(self) -> None:
-        """Begin to look after the logs."""
+    def start(self, broken: Callable[[Failure], None]) -> None:
+        """Begin to look after the logs; `broken` is told of a fault of ours, which ends that."""
         self._pruning = Deferred.fromCoroutine(self._prune_for_ever())
+        self._pruning.addErrback(broken)
 
     def stop(self) -> None:
         """Look after them no more."""
@@ -83,9 +85,6 @@ class Pruner:
                 await deferLater(self._clock, pause_s)
         except CancelledError:
             pass  # `stop`
-        except Exception:
-            _log.failure("logs are not kept within their bounds any more")
-            raise
 
     def _prune_all(self, bounds: Iterable[Bounds]) -> bool:
         """In a thread. Whether a log had grown beyond its bound."""

@@ -19,6 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.output.holes import CannotPunch
@@ -47,7 +48,8 @@ class Graves:
 
     The ledger is told of both; `news` is called when it has more to tell. `free_share`
     says how much is free of the file system of a directory, between 0 and 1; `weigh` what a
-    directory holds, if not more than so many bytes.
+    directory holds, if not more than so many bytes. Made of `workspaces` that are prepared;
+    raises `OSError`.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class Graves:
         self._news = news
         self._clock = clock
         self._collecting: Deferred[None] | None = None
+        self._trash = workspaces.trash()
         for home in workspaces.dead():
             ledger.leave(home.key)
 
-    def start(self) -> None:
-        """Begin to collect."""
+    def start(self, broken: Callable[[Failure], None]) -> None:
+        """Begin to collect; `broken` is told of a fault of ours, which ends that."""
         self._collecting = Deferred.fromCoroutine(self._collect_for_ever())
+        self._collecting.addErrback(broken)
 
     def stop(self) -> None:
         """Collect no more. What is being deleted is deleted by the next agent."""
@@ -120,15 +124,12 @@ class Graves:
 
     async def _collect_for_ever(self) -> None:
         try:
-            await self._delete(self._workspaces.trash())
+            await self._delete(self._trash)
             while True:
                 busy = await self._collect()
                 await deferLater(self._clock, PAUSE_S if busy else LOOK_S)
         except CancelledError:
             pass  # `stop`
-        except Exception:
-            _log.failure("what remains of dead pods is not collected any more")
-            raise
 
     async def _collect(self) -> bool:
         """Delete a few that should go, and weigh a few; whether there were any."""
@@ -136,7 +137,11 @@ class Graves:
         dead = {home.key: home for home in self._workspaces.dead()}
         if not dead:
             return False
-        free: float = await self._in_thread(self._free_share)
+        try:
+            free: float = await self._in_thread(self._free_share)
+        except OSError as error:
+            _log.warn("how full the disk is cannot be told: {error}", error=error)
+            return False
         died = {key: home.died or 0.0 for key, home in dead.items()}
         self._sizes = {key: size for key, size in self._sizes.items() if key in dead}
         now = self._clock.seconds()
@@ -176,7 +181,10 @@ class Graves:
 
     async def _delete(self, directories: list[Path]) -> None:
         for directory in directories:
-            await self._in_thread(partial(remove, directory))
+            try:
+                await self._in_thread(partial(remove, directory))
+            except OSError as error:  # no process can be made for it now
+                _log.warn("{path} is not deleted: {error}", path=directory, error=error)
 
 
 def remove(directory: Path) -> None:

@@ -99,7 +99,7 @@ class FloodTests(TestCase):
         pruner = Pruner(lambda: [self.bounds()], deferToThread, reactor)
         reader, writing = Reader(), True
         following = Deferred.fromCoroutine(self._read(reader, lambda: writing))
-        pruner.start()
+        pruner.start(self.fail)
         output = os.open(self.path, flags, 0o644)
         self.addCleanup(os.close, output)
         writer = subprocess.Popen(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.agent.ledger import Ledger
@@ -37,32 +39,79 @@ MIB = 1 << 20
 
 
 class RoomTests(SynchronousTestCase):
-    """On a disk that is full."""
+    """On a disk that is full, or of which that cannot be told."""
+
+    def setUp(self) -> None:
+        self.workspaces, self.ledger = Workspaces(Path(self.mktemp())), Ledger("1")
+        self.clock = Clock()
+        self.workspaces.prepare()
+        self.fault: Exception | None = None
+        self.no_process = 0  # for so many
+        self.told: list[Failure] = []
+        self.graves = Graves(
+            workspaces=self.workspaces,
+            ledger=self.ledger,
+            retention=Retention(keep_s=1000.0, most=1000, least_free_share=0.1, most_bytes=1 << 30),
+            free_share=self.free_share,
+            weigh=lambda directory, enough: maybeDeferred(weigh, directory, enough),
+            in_thread=self.in_thread,
+            news=lambda: None,
+            clock=self.clock,
+        )
+        self.addCleanup(self.graves.stop)
+        self.keys = [PodKey(JOB, index, 1) for index in range(40)]
+        for key in self.keys:
+            self.workspaces.make(key, 0, "")
+            self.graves.bury(key)
+            self.clock.advance(1.0)
+
+    def free_share(self) -> float:
+        """There is room for thirty."""
+        if self.fault is not None:
+            raise self.fault
+        return 0.2 if len(self.workspaces.dead()) <= 30 else 0.05
+
+    def in_thread(self, work: Callable[[], Any]) -> Deferred[Any]:
+        """Do it at once."""
+        if self.no_process and work != self.free_share:
+            self.no_process -= 1
+            return fail(BlockingIOError("no more processes"))
+        return maybeDeferred(work)
+
+    def collect(self) -> list[PodKey]:
+        """Let it collect for a while; what is left."""
+        self.clock.pump([PAUSE_S] * 20)
+        return sorted(home.key for home in self.workspaces.dead())
 
     def test_oldest_first(self) -> None:
         """The oldest go, until there is room again; what died lately stays."""
-        workspaces, ledger, clock = Workspaces(Path(self.mktemp())), Ledger("1"), Clock()
-        workspaces.prepare()
-        graves = Graves(
-            workspaces=workspaces,
-            ledger=ledger,
-            retention=Retention(keep_s=1000.0, most=1000, least_free_share=0.1, most_bytes=1 << 30),
-            free_share=lambda: 0.2 if len(workspaces.dead()) <= 30 else 0.05,
-            weigh=lambda directory, enough: maybeDeferred(weigh, directory, enough),
-            in_thread=maybeDeferred,
-            news=lambda: None,
-            clock=clock,
-        )
-        keys = [PodKey(JOB, index, 1) for index in range(40)]
-        for key in keys:
-            workspaces.make(key, 0, "")
-            graves.bury(key)
-            clock.advance(1.0)
-        graves.start()
-        clock.pump([PAUSE_S] * 10)
-        self.assertEqual(sorted(home.key for home in workspaces.dead()), keys[16:])
-        self.assertEqual(sum(len(group.index) for group in ledger.answer("", 0).remains), 24)
-        graves.stop()
+        self.graves.start(self.told.append)
+        self.assertEqual(self.collect(), self.keys[16:])
+        remains = self.ledger.answer("", 0).remains
+        self.assertEqual(sum(len(group.index) for group in remains), 24)
+        self.assertEqual(self.told, [])
+
+    def test_disk_not_seen(self) -> None:
+        """When the disk cannot be looked at nothing is collected, until it can be again."""
+        self.fault = FileNotFoundError("no such directory")
+        self.graves.start(self.told.append)
+        self.assertEqual(self.collect(), self.keys)
+        self.fault = None
+        self.assertEqual(self.collect(), self.keys[16:])
+        self.assertEqual(self.told, [])
+
+    def test_fault(self) -> None:
+        """A fault of ours ends the collecting, and somebody is told."""
+        self.fault = ZeroDivisionError("ours")
+        self.graves.start(self.told.append)
+        self.assertEqual([failure.getErrorMessage() for failure in self.told], ["ours"])
+
+    def test_not_deleted(self) -> None:
+        """What cannot be deleted now, since no process can be made, costs nothing else."""
+        self.no_process = 2
+        self.graves.start(self.told.append)
+        self.assertEqual(self.collect(), self.keys[16:])
+        self.assertEqual((len(self.workspaces.trash()), self.told), (2, []))
 
     def test_real(self) -> None:
         """How much is free of a real disk is a share."""
