@@ -88,16 +88,22 @@ def indexes(first: int, bits: bytes) -> set[int]:
     }
 
 
-def unknown_fields(key: str, value: bytes) -> bytes:
+def record_of(key: str, value: bytes) -> Message:
+    """The record under a key of Galaxy's."""
+    return _PARSERS[key.partition("/")[0]](value)
+
+
+def unknown_fields(message: Message) -> bytes:
     """
-    What a later build wrote into a record that this one does not know.
+    What a later build said in a message, not in those inside it, and this one does not know.
 
     Behind what this build writes instead, it is there for the later one again.
     """
-    record = _PARSERS[key.partition("/")[0]](value)
-    for field in record.DESCRIPTOR.fields:
-        record.ClearField(field.name)
-    return record.SerializeToString()
+    rest = type(message)()
+    rest.CopyFrom(message)
+    for field in rest.DESCRIPTOR.fields:
+        rest.ClearField(field.name)
+    return rest.SerializeToString()
 
 
 @frozen

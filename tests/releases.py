@@ -99,6 +99,27 @@ def filled(message: Any, depth: int = 4) -> Any:
     return message
 
 
+def marked(message: Any, path: str = "") -> Any:
+    """The message, and each in it that is set, with a word of its own in its `tomorrow`."""
+    message.tomorrow = path or "here"
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for number, item in enumerate(value if field.is_repeated else [value]):
+                marked(item, f"{path}.{field.name}[{number}]")
+    return message
+
+
+def kinds(descriptor: Any) -> set[str]:
+    """The names of a kind of message and of all that may be in one, however deep."""
+    found, todo = set[str](), [descriptor]
+    while todo:
+        kind = todo.pop()
+        if kind.name not in found:
+            found.add(kind.name)
+            todo += [field.message_type for field in kind.fields if field.message_type]
+    return found
+
+
 def tomorrows(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
     """Every field of the next release that is set, by path, with what it says."""
     for field, value in message.ListFields():

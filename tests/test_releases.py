@@ -21,11 +21,12 @@ from galaxy.master.jobs import Job, description
 from galaxy.master.report import merge
 from galaxy.master.store import Store
 from galaxy.master.stored import amendment_changes, job_put, new_job_puts, read_job
-from galaxy.master.stored_orders import agent_put
+from galaxy.master.stored_orders import agent_put, label_change
 from galaxy.master.submission import new_job
 from galaxy.master.update import scaled, updated
 from galaxy.nexus.database import MemoryDatabase
-from galaxy.nexus.interfaces import Entry, Put
+from galaxy.nexus.failing import FailingNexus
+from galaxy.nexus.interfaces import Entry, Put, Unavailable
 from galaxy.nexus.memory import MemoryEnsemble, MemoryNexus
 from galaxy.protocol import master_pb2
 from galaxy.protocol.agent_pb2 import RunPodsRequest, TaskChange
@@ -189,6 +190,25 @@ class StoreTests(SynchronousTestCase):
         kept = self.done(self.nexus.get("agents/a:1"))
         next_record = of_next_release(master_pb2.StoredAgent).FromString(kept.value)
         self.assertEqual((next_record.tomorrow, next_record.offline), ("later", True))
+
+    def test_deletion_that_failed(self) -> None:
+        """What stands there still has what the later one put there when it is written next."""
+        nexus = FailingNexus(self.nexus)
+        given, taken = label_change("ssd", ["a:1"]), label_change("ssd", [])
+        assert isinstance(given, Put)
+        self.done(nexus.commit([self.of_tomorrow(given)]))
+        store = Store(nexus, 0, self.fail, self.fail)
+        self.done(Deferred.fromCoroutine(store.load()))
+        nexus.break_("commit", Unavailable("no quorum"), times=1)
+        self.failureResultOf(store.save([taken]))
+        self.done(store.save([given]))
+        kept = self.done(self.nexus.get(given.key))
+        next_record = of_next_release(master_pb2.StoredLabel).FromString(kept.value)
+        self.assertEqual(next_record.tomorrow, "later")
+        self.done(store.save([taken]))
+        self.done(store.save([given]))
+        kept = self.done(self.nexus.get(given.key))
+        self.assertEqual(kept.value, given.value)
 
     def of_tomorrow(self, put: Put) -> Put:
         """The same, with something that only the next release knows."""

@@ -38,6 +38,7 @@ from galaxy.resources import Resources, from_message
 if TYPE_CHECKING:
     from galaxy.master.agents import Agent
     from galaxy.master.backoff import Setback
+    from galaxy.master.refusals import Refusal
     from galaxy.master.events import Journal
     from galaxy.master.pods import Pod
 
@@ -82,13 +83,15 @@ class Version:
     pending_since: float = 0.0  # when the first of them began to wait
     claimed: set[int] = field(factory=set)  # those of them for which room is being made
     unplaced: str = ""  # why, as a scheduler said last
+    refusals: dict[Agent, Refusal] = field(factory=dict)  # of machines, in this reign
     description: Description | None = None  # as agents are sent it, built once
+    later: bytes = b""  # what a later build has on record of it besides
 
     @classmethod
-    def of(cls, number: int, pod: PodDescriptor, time: float) -> Version:
+    def of(cls, number: int, pod: PodDescriptor, time: float, later: bytes = b"") -> Version:
         """The version that a pod description is."""
-        requirement = from_message(pod.requirement)
-        return cls(number, pod.version, time, pod, requirement, tuple(sorted(set(pod.labels))))
+        requirement, labels = from_message(pod.requirement), tuple(sorted(set(pod.labels)))
+        return cls(number, pod.version, time, pod, requirement, labels, later=later)
 
     def wait(self, index: int, now: float) -> None:
         """One more slot waits for a machine."""

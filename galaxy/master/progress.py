@@ -71,7 +71,7 @@ def standstill(job: Job) -> str:
 def _settled(job: Job, why: str, now: float) -> Amendment:
     # How a version was taken back is worth knowing afterwards.
     reason = job.update.reason if job.update.state == kUpdateReverting else ""
-    over = Update(kUpdateNone, reason=reason, time=now)
+    over = Update(kUpdateNone, reason=reason, time=now, later=job.update.later)
     return evolve(as_it_is(job, why), update=over, restart_step=0)
 
 
@@ -83,7 +83,7 @@ def _failed(job: Job, now: float) -> Amendment:
         held_up = evolve(job.update, state=kUpdateSuspend, reason=reason, time=now)
         return evolve(as_it_is(job, reason), update=held_up)
     reason = f"version {job.latest.name} is taken back: {job.complaint}"
-    reverting = Update(kUpdateReverting, reason=reason, time=now)
+    reverting = Update(kUpdateReverting, reason=reason, time=now, later=job.update.later)
     versions = (*(each for each in job.versions if each is not back), back)
     return evolve(as_it_is(job, reason), update=reverting, versions=versions, restart_step=0)
 

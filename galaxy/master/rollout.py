@@ -49,6 +49,7 @@ class Update:
     breakpoint: int = 0
     reason: str = ""
     time: float = 0.0  # when it began, or went on
+    later: bytes = b""  # what a later build has on record of it besides
 
 
 NO_UPDATE = Update()

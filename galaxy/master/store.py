@@ -29,13 +29,23 @@ from galaxy.nexus.interfaces import (
     INexus,
     NexusError,
     OutcomeUnknown,
+    Put,
     StaleEpoch,
 )
 from galaxy.nexus.keys import MOST_CHANGES
 from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
-from galaxy.stored import AGENTS, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS, unknown_fields
+from galaxy.stored import (
+    AGENTS,
+    FINISHED,
+    JOBS,
+    LABELS,
+    SAFE_MODE,
+    VERSIONS,
+    record_of,
+    unknown_fields,
+)
 
 
 @frozen
@@ -102,11 +112,11 @@ class Store:
         for entries in (records, finished, agents, labels):
             for key, entry in entries.items():
                 with _legible(key):
-                    if later := unknown_fields(key, entry.value):
+                    if later := unknown_fields(record_of(key, entry.value)):
                         self._later[key] = later
         for key, entry in descriptions.items():
             with _legible(key):
-                unknown_fields(key, entry.value)
+                record_of(key, entry.value)
         jobs = (read_job(entry.value, descriptions, finished) for entry in records.values())
         return Loaded(
             tuple(sorted(jobs, key=lambda job: (job.create_time, job.job_id))),
@@ -125,20 +135,13 @@ class Store:
         """
         return Deferred.fromCoroutine(self._save(changes))
 
-    def _kept(self, change: Change) -> Change:
-        if isinstance(change, Delete):
-            self._later.pop(change.key, None)
-        elif change.key in self._later:
-            return evolve(change, value=change.value + self._later[change.key])
-        return change
-
     async def _save(self, changes: Sequence[Change]) -> None:
         changes = [self._kept(change) for change in changes] if self._later else changes
-        if self._over:
-            raise GalaxyError(Status.kNotLeader, self._over)
         written = 0
         try:
             while written < len(changes):
+                if self._over:
+                    raise GalaxyError(Status.kNotLeader, self._over)
                 await self._nexus.commit(changes[written : written + MOST_CHANGES], self._epoch)
                 written += MOST_CHANGES
         except StaleEpoch as error:
@@ -154,3 +157,11 @@ class Store:
             raise GalaxyError(
                 Status.kPersistenceError, f"it could not be written down: {error}"
             ) from error
+        for change in changes:
+            if isinstance(change, Delete):
+                self._later.pop(change.key, None)
+
+    def _kept(self, change: Change) -> Change:
+        if isinstance(change, Put) and change.key in self._later:
+            return evolve(change, value=change.value + self._later[change.key])
+        return change

@@ -16,7 +16,7 @@ from galaxy.nexus.interfaces import Delete, Entry, Put
 from galaxy.protocol.master_pb2 import StoredFinished, StoredJob, StoredUpdate, StoredVersion
 from galaxy.protocol.types_pb2 import JobState, JobUpdateState, PodDescriptor
 from galaxy.protocol.words import word
-from galaxy.stored import CHUNK, FINISHED, JOBS, chunk_key, indexes
+from galaxy.stored import CHUNK, FINISHED, JOBS, chunk_key, indexes, unknown_fields
 from galaxy.stored import version_key as key_of_version
 
 
@@ -56,27 +56,17 @@ def amendment_changes(job: Job, amendment: Amendment, now: float) -> tuple[Put |
 
 
 def _put(job: Job, amendment: Amendment, changes: Mapping[str, object]) -> Put:
-    update = amendment.update
     record = StoredJob(
         job_id=job.job_id,
         descriptor_without_pod=amendment.descriptor,
         state=job.state,
-        versions=[
-            StoredVersion(number=version.number, version=version.name, time=version.time)
-            for version in amendment.versions
-        ],
+        versions=map(_stored_version, amendment.versions),
         request_id=job.request_id,
         create_time=job.create_time,
         update_time=job.update_time,
         end_time=job.end_time,
         reason=job.reason,
-        update=StoredUpdate(
-            state=update.state,
-            from_version=update.back_to,
-            breakpoint=update.breakpoint,
-            reason=update.reason,
-            time=update.time,
-        ),
+        update=_stored_update(amendment.update),
         generation=amendment.generation,
         restart_step=amendment.restart_step,
         evidence=job.evidence,
@@ -85,6 +75,24 @@ def _put(job: Job, amendment: Amendment, changes: Mapping[str, object]) -> Put:
     for name, value in changes.items():
         setattr(record, name, value)
     return Put(job_key(job), record.SerializeToString())
+
+
+def _stored_version(version: Version) -> StoredVersion:
+    stored = StoredVersion(number=version.number, version=version.name, time=version.time)
+    stored.MergeFromString(version.later)
+    return stored
+
+
+def _stored_update(update: Update) -> StoredUpdate:
+    stored = StoredUpdate(
+        state=update.state,
+        from_version=update.back_to,
+        breakpoint=update.breakpoint,
+        reason=update.reason,
+        time=update.time,
+    )
+    stored.MergeFromString(update.later)
+    return stored
 
 
 def new_job_puts(job: Job) -> tuple[Put, ...]:
@@ -158,7 +166,7 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
         if key not in descriptions:
             raise Incomplete(f"job {record.job_id} has a version {stored.version}, but no {key}")
         pod = PodDescriptor.FromString(descriptions[key].value)
-        versions.append(Version.of(stored.number, pod, stored.time))
+        versions.append(Version.of(stored.number, pod, stored.time, unknown_fields(stored)))
     job = Job(
         record.job_id,
         record.descriptor_without_pod,
@@ -187,4 +195,11 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
 
 
 def _read_update(stored: StoredUpdate) -> Update:
-    return Update(stored.state, stored.from_version, stored.breakpoint, stored.reason, stored.time)
+    return Update(
+        stored.state,
+        stored.from_version,
+        stored.breakpoint,
+        stored.reason,
+        stored.time,
+        unknown_fields(stored),
+    )

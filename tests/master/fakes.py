@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from galaxy import names
 from galaxy.protocol.agent_pb2 import (
+    Description,
     KillPodsRequest,
     KillPodsResponse,
     PodGroup,
@@ -75,7 +76,7 @@ class FakeAgent:
     revision: int = 1
     pods: dict[tuple[str, int], Attempt] = field(factory=dict)
     removed: list[Attempt] = field(factory=list)
-    descriptions: set[tuple[str, str]] = field(factory=set)
+    descriptions: dict[tuple[str, str], Description] = field(factory=dict)
     commands: list[str] = field(factory=list)
     launches: list[tuple[str, int, int]] = field(factory=list)
     epoch: int = 0
@@ -127,10 +128,17 @@ class FakeAgent:
 
         answer.addCallbacks(answered, lambda failure: failure.trap(GalaxyError) and None)
 
-    def advance(self, state: PodState, *, healthy: bool = False, job_id: str = "") -> None:
-        """Every pod (of that job) is in that state now; say so at once."""
+    def advance(
+        self,
+        state: PodState,
+        *,
+        healthy: bool = False,
+        job_id: str = "",
+        index: int | None = None,
+    ) -> None:
+        """Every pod (of that job, of that index) is in that state now; say so at once."""
         for pod in self.pods.values():
-            if job_id in {"", pod.job_id}:
+            if job_id in {"", pod.job_id} and index in {None, pod.index}:
                 self._news(pod)
                 pod.state, pod.healthy = state, healthy
         if self.peer is not None:
@@ -182,7 +190,7 @@ class FakeAgent:
         await self._hear("run")
         response = RunPodsResponse()
         for description in request.descriptions:
-            self.descriptions.add((description.job_id, description.version))
+            self.descriptions[description.job_id, description.version] = description
         for launch in request.launches:
             for index, incarnation in zip(launch.index, launch.incarnation, strict=True):
                 refusal = self._launch(launch, index, incarnation)

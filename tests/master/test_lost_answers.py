@@ -6,6 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.master.store import Store
+from galaxy.nexus.failing import FailingNexus
 from galaxy.nexus.interfaces import Change, OutcomeUnknown, Put, Unavailable
 from galaxy.nexus.keys import MOST_CHANGES
 from galaxy.nexus.memory import MemoryEnsemble, MemoryNexus
@@ -96,6 +97,18 @@ class LostAnswerTests(MasterTests):
 
 class StoreTests(SynchronousTestCase):
     """What goes in several commits."""
+
+    def test_nothing_is_written_after_an_answer_was_lost(self) -> None:
+        """Not even the rest of what was begun before."""
+        clock, lost = Clock(), list[str]()
+        nexus = FailingNexus(MemoryNexus(MemoryEnsemble(clock)))
+        store = Store(nexus, 0, self.fail, lost.append)
+        saved = store.save([Put(f"jobs/{n}", b"") for n in range(MOST_CHANGES + 1)])
+        nexus.break_("commit", LOST, times=1)
+        self.failureResultOf(store.save([Put("jobs/y", b"")]), GalaxyError)
+        clock.pump([0, 0])
+        self.failureResultOf(saved, GalaxyError)
+        self.assertEqual([len(changes) for changes, _ in nexus.commits], [MOST_CHANGES, 1])
 
     def test_what_was_written_in_part_is_not_known_either(self) -> None:
         clock, lost = Clock(), list[str]()
