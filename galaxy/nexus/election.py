@@ -29,7 +29,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from galaxy.nexus.interfaces import ICandidacy, ICandidate, Leader, Unavailable
-from galaxy.nexus.session import Check, Create, Link, Operation, Refused, Remove, SetData
+from galaxy.nexus.operations import Check, Create, Operation, Refused, Remove, SetData
+from galaxy.nexus.session import Link
 from galaxy.nexus.session import ZooKeeperSession as Session
 from galaxy.nexus.znodes import Damaged, Layout, leader_data, next_epoch, parse_leader
 
@@ -104,7 +105,7 @@ class ZooKeeperCandidacy:
             self._left()
             return done
         if self._deadline is None:
-            self._deadline = self._clock.callLater(self._session.place.session_s, self._waited)
+            self._deadline = self._clock.callLater(self._session.session_s, self._waited)
         self._step()
         return done
 

@@ -28,15 +28,8 @@ from galaxy.nexus.interfaces import (
     Unavailable,
 )
 from galaxy.nexus.keys import is_below
-from galaxy.nexus.session import (
-    Check,
-    Create,
-    Operation,
-    Refused,
-    Remove,
-    SetData,
-    ZooKeeperSession,
-)
+from galaxy.nexus.operations import Check, Create, Operation, Refused, Remove, SetData
+from galaxy.nexus.session import ZooKeeperSession
 from galaxy.nexus.znodes import (
     Blob,
     Damaged,

@@ -7,21 +7,25 @@ and what its threads tell is handed over by `reactor.callFromThread`.
 Law: every deferred fires, at the latest after the session's time-out. What is asked
 while there is no connection waits for one; when its time is over it fails, and is then
 never sent.
+
+Note [Silence]: whoever holds a lock here must doubt it before the servers give it to another,
+which they do when they have not heard from here for `session_s`. Kazoo pings, and gives up a
+connection on which nothing came for two thirds of that; but not while there is something to
+send, which it takes for a ping. So whoever waits for an answer for a third of it takes the
+servers for silent, too, and sends nothing more until they answer: what they heard last was
+sent, at the earliest, two thirds before that question.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from attrs import define, frozen
-from kazoo.client import KazooClient
+from attrs import define
 from kazoo.exceptions import (
     ConnectionClosedError,
     ConnectionLoss,
-    KazooException,
     NoAuthError,
     OperationTimeoutError,
     RolledBackError,
@@ -30,14 +34,14 @@ from kazoo.exceptions import (
 )
 from kazoo.interfaces import IAsyncResult
 from kazoo.protocol.states import EventType, KazooState, WatchedEvent, ZnodeStat
-from kazoo.retry import KazooRetry
-from kazoo.security import make_digest_acl
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from galaxy.nexus.handshake import SessionClient
 from galaxy.nexus.interfaces import OutcomeUnknown, Unavailable
+from galaxy.nexus.operations import Check, Create, Operation, Refused, Remove, SetData
 from galaxy.nexus.places import ZooKeeperPlace
 
 
@@ -49,51 +53,14 @@ class Link(Enum):
     LOST = "the session has ended; the next connection begins another"
 
 
-@frozen
-class Create:
-    """Make a node that must not exist."""
-
-    path: str
-    data: bytes
-    ephemeral: bool = False
-
-
-@frozen
-class SetData:
-    """Write a node that exists, at a version (-1: any)."""
-
-    path: str
-    data: bytes
-    version: int = -1
-
-
-@frozen
-class Remove:
-    """Remove a node that exists, at a version (-1: any)."""
-
-    path: str
-    version: int = -1
-
-
-@frozen
-class Check:
-    """Do nothing, but only if a node exists at a version."""
-
-    path: str
-    version: int
-
-
-Operation = Create | SetData | Remove | Check
 Watcher = Callable[[], None]
 
-
-class Refused(Exception):
-    """A transaction was not carried out because of its operation number `index`."""
-
-    def __init__(self, index: int, error: KazooException) -> None:
-        super().__init__(f"operation {index}: {error!r}")
-        self.index = index
-        self.error = error
+_LINKS = {
+    KazooState.CONNECTED: Link.CONNECTED,
+    KazooState.SUSPENDED: Link.SUSPENDED,
+    KazooState.LOST: Link.LOST,
+}
+_LOST = (ConnectionLoss, ConnectionClosedError, OperationTimeoutError, SessionExpiredError)
 
 
 @define(eq=False)
@@ -101,7 +68,7 @@ class _Question:
     send: Callable[[], IAsyncResult]
     answer: Deferred[Any]
     writes: bool
-    sent: bool = False
+    sent: float | None = None  # when
     deadline: IDelayedCall | None = None
 
 
@@ -122,24 +89,23 @@ class ZooKeeperSession:
         self._reactor = reactor
         self._changed = changed
         self._waiting: list[_Question] = []
-        self._asked: set[_Question] = set()
+        self._asked: dict[_Question, None] = {}  # in order
+        self._silence: IDelayedCall | None = None
+        self._reached = False  # kazoo has a connection
+        self._said_s = place.session_s  # what the log says of `session_s`
         self._stopped: Deferred[None] | None = None
         # Watchers by function: kazoo keeps a set of them, so the same must stay the same.
         self._watchers: dict[Watcher, Callable[[WatchedEvent], None]] = {}
-        self._client = KazooClient(
-            hosts=",".join(place.hosts),
-            timeout=place.session_s,
-            auth_data=[("digest", f"{place.user}:{place.password}")] if place.user else None,
-            default_acl=[make_digest_acl(place.user, place.password, all=True)]
-            if place.user
-            else None,
-            connection_retry=KazooRetry(max_tries=-1, delay=0.05, max_delay=1.0),
-            logger=_silent_logger(),
-        )
+        self._client = SessionClient(place)
         self._client.add_listener(
             lambda state: self._reactor.callFromThread(self._link_changed, state)
         )
         self._client.start_async()
+
+    @property
+    def session_s(self) -> float:
+        """How long the session outlives the last word from here: as granted, or as asked for."""
+        return self._client.granted_s or self.place.session_s
 
     def get(self, path: str, watcher: Watcher | None = None) -> Deferred[tuple[bytes, ZnodeStat]]:
         """A node's data and facts."""
@@ -192,6 +158,8 @@ class ZooKeeperSession:
         if self._stopped is None:
             for question in list(self._asked):
                 self._fail(question, "this nexus has been closed")
+            if self._silence is not None:
+                self._silence.cancel()
             self._stopped = deferToThreadPool(
                 self._reactor, self._reactor.getThreadPool(), self._stop_in_thread
             )
@@ -206,8 +174,8 @@ class ZooKeeperSession:
     def _ask(self, send: Callable[[], IAsyncResult], *, writes: bool = False) -> Deferred[Any]:
         answer: Deferred[Any] = Deferred()
         question = _Question(send, answer, writes)
-        question.deadline = self._reactor.callLater(self.place.session_s, self._too_late, question)
-        self._asked.add(question)
+        question.deadline = self._reactor.callLater(self.session_s, self._too_late, question)
+        self._asked[question] = None
         answer.addBoth(self._done, question)
         if self._stopped is not None:
             self._fail(question, "this nexus has been closed")
@@ -219,21 +187,25 @@ class ZooKeeperSession:
 
     def _send(self, question: _Question) -> None:
         # Watchers and answers alike come on kazoo's threads.
-        question.sent = True
+        question.sent = self._reactor.seconds()
+        self._listen()
         question.send().rawlink(
             lambda result: self._reactor.callFromThread(self._answered, question, result)
         )
 
     def _answered(self, question: _Question, result: IAsyncResult) -> None:
-        if question.answer.called:
-            return  # its time was over
+        error = result.exception
+        lost = isinstance(error, _LOST)
+        if not question.answer.called:  # else its time was over
+            self._answer(question, result, lost=lost)
+        if not lost and self._reached and (self._overdue_s() or 0.0) <= 0:
+            self._become(Link.CONNECTED)
+
+    def _answer(self, question: _Question, result: IAsyncResult, *, lost: bool) -> None:
         error = result.exception
         if error is None:
             question.answer.callback(result.get_nowait())
-        elif isinstance(
-            error,
-            ConnectionLoss | ConnectionClosedError | OperationTimeoutError | SessionExpiredError,
-        ):
+        elif lost:
             self._fail(question, f"the connection to {self.place} was lost meanwhile")
         elif isinstance(error, NoAuthError):
             question.answer.errback(
@@ -243,20 +215,41 @@ class ZooKeeperSession:
             question.answer.errback(error)
 
     def _too_late(self, question: _Question) -> None:
-        self._fail(question, f"no answer from {self.place} within {self.place.session_s:g} s")
+        self._fail(question, f"no answer from {self.place} within {self.session_s:g} s")
 
     def _fail(self, question: _Question, reason: str) -> None:
         if not question.answer.called:
-            lost = question.writes and question.sent
+            lost = question.writes and question.sent is not None
             question.answer.errback(OutcomeUnknown(reason) if lost else Unavailable(reason))
 
     def _done(self, result: Any, question: _Question) -> Any:
-        self._asked.discard(question)
+        self._asked.pop(question, None)
         if question in self._waiting:
             self._waiting.remove(question)
         if question.deadline is not None and question.deadline.active():
             question.deadline.cancel()
         return result
+
+    def _overdue_s(self) -> float | None:
+        """By how much the oldest question is older than Note [Silence] allows, if there is one."""
+        for question in self._asked:
+            if question.sent is not None:
+                return float(self._reactor.seconds() - question.sent - self.session_s / 3)
+        return None
+
+    def _listen(self) -> None:
+        """Look at the oldest question when it may have become too old."""
+        if self._silence is None and self.link is Link.CONNECTED:
+            overdue_s = self._overdue_s()
+            if overdue_s is not None:
+                self._silence = self._reactor.callLater(max(0.0, -overdue_s), self._heard)
+
+    def _heard(self) -> None:
+        self._silence = None
+        overdue_s = self._overdue_s()
+        if self.link is Link.CONNECTED and overdue_s is not None and overdue_s >= 0:
+            self._become(Link.SUSPENDED)
+        self._listen()
 
     def _outcome(self, results: list[Any]) -> None:
         for index, result in enumerate(results):
@@ -268,19 +261,36 @@ class ZooKeeperSession:
                 raise Refused(index, result)
 
     def _link_changed(self, state: str) -> None:
-        if self._stopped is not None:
+        if self._stopped is None:
+            self._reached = state == KazooState.CONNECTED
+            if self._reached:
+                self._say_how_long()
+            self._become(_LINKS[state])
+
+    def _become(self, link: Link) -> None:
+        if self._stopped is not None or link is self.link:
             return
-        self.link = {
-            KazooState.CONNECTED: Link.CONNECTED,
-            KazooState.SUSPENDED: Link.SUSPENDED,
-            KazooState.LOST: Link.LOST,
-        }[state]
-        self.log.info("{place}: {link}", place=str(self.place), link=self.link.value)
-        self._changed(self.link)
+        self.link = link
+        self.log.info("{place}: {link}", place=str(self.place), link=link.value)
+        self._changed(link)
         if self.link is Link.CONNECTED:
             waiting, self._waiting = self._waiting, []
             for question in waiting:
                 self._send(question)
+            self._listen()
+
+    def _say_how_long(self) -> None:
+        asked_s, granted_s = self.place.session_s, self.session_s
+        if granted_s != self._said_s and abs(granted_s - asked_s) > asked_s / 10:
+            self._said_s = granted_s
+            self.log.warn(
+                "{place} keeps sessions for {granted:g} s, not for the {asked:g} s of session_s:"
+                " a lost leader is followed after that time. The servers' tickTime bounds it, or"
+                " their minSessionTimeout and maxSessionTimeout",
+                place=str(self.place),
+                granted=granted_s,
+                asked=asked_s,
+            )
 
     def _watcher(self, watcher: Watcher | None) -> Callable[[WatchedEvent], None] | None:
         if watcher is None:
@@ -293,12 +303,3 @@ class ZooKeeperSession:
 
             self._watchers[watcher] = fired
         return self._watchers[watcher]
-
-
-def _silent_logger() -> logging.Logger:
-    """Kazoo says on its own logger what `changed` says already, and on stderr by default."""
-    logger = logging.getLogger("galaxy.nexus.kazoo")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    return logger

@@ -86,7 +86,7 @@ class ZooKeeperNexus:
         check_changes(changes)
         if self._closed is not None:
             return fail(Unavailable("this nexus has been closed"))
-        late = self._reactor.seconds() + self._place.session_s
+        late = self._reactor.seconds() + self._session.session_s
         asked = tuple(changes)
         return self._commits.run(
             lambda: Deferred.fromCoroutine(self._commit_in_turn(asked, epoch, late))

@@ -12,6 +12,7 @@ from uuid import uuid4
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue, gatherResults
 from twisted.internet.interfaces import IAddress
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.portforward import ProxyFactory, ProxyServer
@@ -73,6 +74,16 @@ class Wire(ProxyFactory):
         self._port = self._listening.getHost().port
         return self._port
 
+    async def stall(self) -> None:
+        """Pass nothing on, either way, close nothing and take nobody new."""
+        listening, self._listening = self._listening, None
+        await listening.stopListening()
+        for protocol in self._open:
+            here: Any = protocol
+            for end in (here, here.peer):
+                end.dataReceived = end.connectionLost = lambda _: None
+                end.transport.unregisterProducer()
+
     def swallow(self) -> None:
         """Pass on what is asked, and no answer, until it is cut and mended."""
         for protocol in self._open:
@@ -84,10 +95,10 @@ class Wire(ProxyFactory):
         if self._listening is not None:
             listening, self._listening = self._listening, None
             await listening.stopListening()
-            for protocol in self._open:
-                assert protocol.transport is not None
-                protocol.transport.abortConnection()  # type: ignore[attr-defined]
-            self._open = []
+        for protocol in self._open:
+            assert protocol.transport is not None
+            protocol.transport.abortConnection()  # type: ignore[attr-defined]
+        self._open = []
 
 
 class ZooKeeperTestCase(TestCase):
@@ -243,6 +254,66 @@ class CutOffTests(ZooKeeperTestCase):
         while event[0] != "elected":  # it may have been in doubt before
             event = await self.second.events.get()
         self.assertGreater(event[1], epoch)
+
+
+class TimeOutTests(ZooKeeperTestCase):
+    """Servers with ticks of one second: they keep sessions for 2 to 20 s, whatever is asked for."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.servers = zookeeper_server.ZooKeeperServers(Path(self.mktemp()), tick_ms=1000)
+        self.addCleanup(self.servers.stop)
+        self.wire = Wire(self.servers.servers[0])
+        self.addCleanup(self.wire.cut)
+        self.near = f"127.0.0.1:{self.wire.mend()}"
+
+    async def test_what_the_servers_grant_is_used_and_said(self) -> None:
+        for asked_s, granted_s in ((1, 2.0), (2, 2.0), (60, 20.0)):
+            with self.subTest(asked_s=asked_s), capturedLogs() as events:
+                nexus = self.open_nexus(self.servers.hosts, session_s=asked_s)
+                await nexus.get("a")
+                self.assertEqual(nexus._session.session_s, granted_s)
+                texts = [str(formatEvent(event)) for event in events]
+                said = f"keeps sessions for {granted_s:g} s, not for the {asked_s} s"
+                self.assertEqual(any(said in text for text in texts), asked_s != granted_s, texts)
+
+    async def test_who_waits_waits_as_long_as_the_session_lives(self) -> None:
+        nexus = self.open_nexus(self.near, session_s=1)
+        candidate = contract.Candidate()
+        candidacy = nexus.stand(candidate, "here:1")
+        await candidate.reign()
+        await self.wire.cut()
+        self.assertEqual((await candidate.events.get())[0], "suspended")
+        began, waited = reactor.seconds(), list[float]()
+        asked: list[Deferred[Any]] = [nexus.get("a"), nexus.commit([Put("a", b"1")])]
+        asked.append(candidacy.resign())
+        for answer in asked:
+            answer.addErrback(lambda failure: failure.trap(Unavailable))
+            answer.addCallback(lambda _: waited.append(reactor.seconds() - began))
+        await gatherResults(asked)
+        self.assertGreaterEqual(min(waited), 2.0)
+
+    async def test_who_hears_nothing_stops_deciding_before_another_reigns(self) -> None:
+        """Also while it asks all the time, which keeps kazoo from noticing."""
+        order: list[str] = []
+        near = self.open_nexus(self.near, session_s=1)
+        far = self.open_nexus(self.servers.hosts, session_s=1)
+        first, second = contract.Candidate(), contract.Candidate()
+        near.stand(first, "near:1")
+        await first.reign()
+        far.stand(second, "far:1")
+        await far.get("a")
+        first.events.get().addCallback(lambda event: order.append(event[0]))
+        later = second.reign()
+        asking = LoopingCall(
+            lambda: near.get("a").addErrback(lambda f: f.trap(Unavailable)) and None
+        )
+        asking.start(0.05)
+        self.addCleanup(asking.stop)
+        await self.wire.stall()
+        await later
+        order.append("another reigns")
+        self.assertEqual(order, ["suspended", "another reigns"])
 
 
 class StepDownTests(ZooKeeperTestCase):
