@@ -61,7 +61,6 @@ class Agent:
     missed: bool = False  # silent for longer than it may, and not given up because of safe mode
     offline: bool = False  # an operator wants it empty: it takes no pods, those it has move
     ailing: bool = False  # it is unwell, and its pods move (`ailments`)
-    pause_until: float = 0.0  # it refused what should have fitted; takes nothing until then
     revision: int = 0  # of the fleet, when schedulers should last have heard of it
     # Its report.
     instance: str = ""  # of the last report that was merged; empty: none in this reign
@@ -200,7 +199,6 @@ class Agent:
                 "clearing",
                 "the agent is still stopping pods that should not be there",
             ),
-            (now < self.pause_until, "pausing", "the agent refused a pod a moment ago"),
         )
         return next(((word, reason) for hinders, word, reason in hindrances if hinders), ("", ""))
 

@@ -18,6 +18,7 @@ from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Version, description
 from galaxy.master.lines import Lines, Pool
 from galaxy.master.pods import Pod
+from galaxy.master.refusals import note
 from galaxy.master.report import refuse, remove
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
@@ -33,8 +34,6 @@ from galaxy.protocol.types_pb2 import Status, kDead, kStageRunning
 IN_FLIGHT = 64
 BATCH_PODS = 2000
 BATCH_DESCRIPTION_BYTES = 12 << 20
-PAUSE_S = 2.0
-"""How long an agent that refused a pod is offered none."""
 
 
 class Courier:
@@ -134,6 +133,7 @@ class Courier:
                 if pod.incarnation == incarnation and pod.agent is agent:
                     agent.untold.discard(pod)
                     agent.takeovers.pop(pod, None)
+                    pod.version.refusals.pop(agent, None)
         sent = {(each.job_id, each.version) for each in request.descriptions}
         again = self._refused(agent, sent, response)
         self._changed()
@@ -153,20 +153,9 @@ class Courier:
             elif refusal.status == Status.kConflict:
                 again = False  # an earlier attempt of the slot is still leaving
             else:
+                note(pod.version, agent, refusal.reason, now)
                 refuse(self._cluster, agent, pod, refusal.reason, now)
-                self._pause(agent, now)
         return again
-
-    def _pause(self, agent: Agent, now: float) -> None:
-        agent.pause_until = now + PAUSE_S
-        self._cluster.journal.moved[agent] = None
-        self._clock.callLater(PAUSE_S, self._resume, agent)
-
-    def _resume(self, agent: Agent) -> None:
-        if not self._stopped:
-            self._cluster.journal.moved[agent] = None
-            self._cluster.journal.room = True
-            self._changed()
 
 
 Batch = dict[Version, list[tuple[Pod, int]]]

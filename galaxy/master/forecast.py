@@ -44,7 +44,7 @@ def of_submission(cluster: Cluster, asked: JobDescriptor, now: float) -> Forecas
     count = job.replica
     if job.type == kSystem:
         count = sum(is_home(job, agent) for agent in cluster.fleet)
-    group = pending_group(job, job.latest, count)
+    group = pending_group(job, job.latest, count, now)
     return Forecast(groups=(group,) if count else ())
 
 
@@ -63,7 +63,7 @@ def of_update(job: Job, amendment: Amendment | None, now: float) -> Forecast:
     moves = version is not job.latest
     staying = _staying(job, placed, version, now) if moves else placed
     where = Counter(pod.agent for pod in staying if pod.agent is not None)
-    group = _group(job, version, amendment.descriptor, where)
+    group = _group(job, version, amendment.descriptor, where, now)
     group.count = max(0, wants - len(staying))
     return Forecast(
         job.job_id,
@@ -86,10 +86,10 @@ def _whole(descriptor: JobDescriptor, version: Version) -> JobDescriptor:
 
 
 def _group(
-    job: Job, version: Version, descriptor: JobDescriptor, where: Mapping[Agent, int]
+    job: Job, version: Version, descriptor: JobDescriptor, where: Mapping[Agent, int], now: float
 ) -> PendingGroup:
     """Pods of the job as it would be, which has these pods on machines already."""
-    group = pending_group(job, version, 0)
+    group = pending_group(job, version, 0, now)
     group.priority, group.max_per_host = descriptor.priority, descriptor.max_per_host
     del group.occupied[:]
     if group.max_per_host:

@@ -38,9 +38,9 @@ from galaxy.resources import Resources, from_message
 if TYPE_CHECKING:
     from galaxy.master.agents import Agent
     from galaxy.master.backoff import Setback
-    from galaxy.master.refusals import Refusal
     from galaxy.master.events import Journal
     from galaxy.master.pods import Pod
+    from galaxy.master.refusals import Refusal
 
 JOB_STATES: dict[JobState, frozenset[JobState]] = {
     kJobNormal: frozenset({kJobSuspended, kJobFinished, kJobFailed, kJobTerminated}),

@@ -25,6 +25,7 @@ from galaxy.master.agents import Agent
 from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import Pod
 from galaxy.master.reconcile import held, wanted
+from galaxy.master.refusals import refusal
 from galaxy.master.rollout import MOVING, step
 from galaxy.protocol.types_pb2 import (
     kAlive,
@@ -75,6 +76,7 @@ class Rooms:
             agent.draining
             or not agent.labels.issuperset(version.labels)
             or (version.pod.require_isolation and not agent.isolated)
+            or refusal(version, agent, self.now) is not None
         ):
             return False
         if agent.state != kAlive or agent.unfit(self.now):

@@ -15,6 +15,7 @@ from attrs import define
 from galaxy.master.jobs import Job, Version
 from galaxy.master.rank import Rank, rank
 from galaxy.master.reconcile import launchable
+from galaxy.master.refusals import refusals
 from galaxy.protocol.master_pb2 import AgentCount, PendingGroup
 from galaxy.protocol.types_pb2 import kJobNormal, kStageRunning
 
@@ -68,7 +69,7 @@ class Queue:
         if self._offers:
             self.revision += 1
 
-    def groups(self, lowest: Rank | None = None) -> list[PendingGroup]:
+    def groups(self, now: float, lowest: Rank | None = None) -> list[PendingGroup]:
         """
         All that wait: by priority, then who waits longest.
 
@@ -84,13 +85,14 @@ class Queue:
                 offer.version.number,
             ),
         )
-        groups = [_message(offer) for offer in ordered]
+        groups = [_message(offer, now) for offer in ordered]
         for offer, group in zip(ordered, groups, strict=True):
             group.may_preempt = lowest is not None and lowest < rank(offer.job)
+            group.refusers[:] = _refusers(offer.version, now)
         return groups
 
 
-def pending_group(job: Job, version: Version, count: int) -> PendingGroup:
+def pending_group(job: Job, version: Version, count: int, now: float) -> PendingGroup:
     """So many pods of a job and version, as schedulers are told of them."""
     return PendingGroup(
         job_id=job.job_id,
@@ -108,10 +110,15 @@ def pending_group(job: Job, version: Version, count: int) -> PendingGroup:
         pending_since=version.pending_since,
         needs_isolation=version.pod.require_isolation,
         running=job.tally.stages[kStageRunning],
+        refusers=_refusers(version, now),
     )
 
 
-def _message(offer: _Offer) -> PendingGroup:
+def _refusers(version: Version, now: float) -> list[int]:
+    return [agent.number for agent, _ in refusals(version, now)]
+
+
+def _message(offer: _Offer, now: float) -> PendingGroup:
     if offer.message is None:
-        offer.message = pending_group(offer.job, offer.version, offer.count)
+        offer.message = pending_group(offer.job, offer.version, offer.count, now)
     return offer.message

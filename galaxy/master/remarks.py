@@ -12,6 +12,7 @@ from galaxy.master.jobs import Job
 from galaxy.master.moves import at_wanted_version
 from galaxy.master.pods import Pod
 from galaxy.master.reconcile import held
+from galaxy.master.refusals import refusals
 from galaxy.protocol.types_pb2 import (
     PodState,
     kPodDeploying,
@@ -97,6 +98,16 @@ def _rests(job: Job, index: int) -> bool:
     return pod is not None and pod.stage == kStagePending and index not in pod.version.pending
 
 
+def _refused(job: Job, now: float) -> str:
+    waiting = (version for version in job.versions if version.pending)
+    refused = [each for version in waiting for each in refusals(version, now)]
+    if not refused:
+        return ""
+    agent, last = max(refused, key=lambda each: each[1].until)
+    again = f"is asked again in {last.until - now:.0f} s"
+    return f"agent {agent.endpoint} refused one, and {again}: {last.reason}"
+
+
 def _updating(job: Job, _: float) -> str:
     version, update = job.latest.name, job.update
     if update.state == kUpdateNormal:
@@ -146,6 +157,7 @@ REMARKS: tuple[Callable[[Job, float], str], ...] = (
     _leaving,
     _claiming,
     _resting,
+    _refused,
     _updating,
     _ended_slots,
 )

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from galaxy.master.agents import Agent
 from galaxy.master.jobs import Job, Version
+from galaxy.master.refusals import refusal
 from galaxy.protocol.types_pb2 import Status
 from galaxy.resources import room_for, shortfall
 
@@ -29,6 +30,11 @@ class Check:
 
 def _lacking_labels(version: Version, agent: Agent) -> str:
     return ", ".join(sorted(set(version.labels) - agent.labels))
+
+
+def _refused(version: Version, agent: Agent, now: float) -> str:
+    there = refusal(version, agent, now)
+    return there.reason if there is not None else ""
 
 
 def _lacking_resources(version: Version, agent: Agent) -> str:
@@ -63,6 +69,14 @@ CHECKS: tuple[Check, ...] = (
         lambda _job, version, agent, _now: (
             f"the agent lacks the label {_lacking_labels(version, agent)}"
         ),
+    ),
+    Check(
+        "refusal",
+        Status.kAgentError,
+        lambda _job, version, agent, wanted, now: (
+            0 if refusal(version, agent, now) is not None else wanted
+        ),
+        lambda _job, version, agent, now: f"the agent refused one: {_refused(version, agent, now)}",
     ),
     Check(
         "max_per_host",

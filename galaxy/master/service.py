@@ -213,7 +213,7 @@ class MasterService(OperatorMethods, SteeringMethods):
         self._advisers.heard(call.peer)
         await reign.news(request.revision, min(request.wait_s, LONGEST_WAIT_S))
         queue = reign.cluster.queue
-        groups = queue.groups(lowest_rank(reign.cluster.jobs))
+        groups = queue.groups(self._clock.seconds(), lowest_rank(reign.cluster.jobs))
         return GetPendingJobsResponse(
             revision=queue.revision, groups=groups, holdings=holdings(reign.cluster.jobs, groups)
         )

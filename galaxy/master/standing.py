@@ -72,7 +72,7 @@ def standing_of_job(cluster: Cluster, job: Job, now: float) -> Standing:
     if ready:
         who = f"{ready} of {held(job)} pods {waits(ready)}" if held(job) > 1 else "its pod waits"
         who += " for a machine"
-        return Standing(who, _withheld(cluster, job), _offered(job), tuple(besides))
+        return Standing(who, _withheld(cluster, job), _offered(job, now), tuple(besides))
     if cluster.safe_mode.on:
         besides.append(_safe_mode(cluster))
     if not besides and job.type == kSystem:
@@ -93,7 +93,7 @@ def standing_of_pod(cluster: Cluster, pod: Pod, status: PodStatus | None, now: f
     setback = job.setbacks.get(pod.index)
     if setback is not None and pod.index not in pod.version.pending:
         return Standing("it waits", _rest(setback, now), besides=before)
-    group = pending_group(job, pod.version, 1)
+    group = pending_group(job, pod.version, 1, now)
     return Standing("it waits for a machine", _withheld(cluster, job), (group,), before)
 
 
@@ -104,15 +104,15 @@ def _places(advice: DryRunResponse | str) -> str:
     return "; ".join(reasons) or "there is room, and a scheduler will use it in a moment"
 
 
-def _offered(job: Job) -> tuple[PendingGroup, ...]:
-    return tuple(pending_group(job, version, count) for version, count in offers(job) if count)
+def _offered(job: Job, now: float) -> tuple[PendingGroup, ...]:
+    return tuple(pending_group(job, version, count, now) for version, count in offers(job) if count)
 
 
 def _withheld(cluster: Cluster, job: Job) -> str:
     """Why the master itself lets none of the job's waiting pods be placed; empty: it does."""
     if cluster.safe_mode.on:
         return _safe_mode(cluster)
-    if not _offered(job):
+    if not any(count for _version, count in offers(job)):
         moving = job.in_motion()
         return f"its deploy_step is {job.deploy_step}, and {moving} {are(moving)} in motion"
     return ""

@@ -668,7 +668,7 @@ class AgentCount(_message.Message):
     def __init__(self, agent: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
 
 class PendingGroup(_message.Message):
-    __slots__ = ("job_id", "version", "count", "requirement", "labels", "max_per_host", "occupied", "priority", "user", "type", "pending_since", "needs_isolation", "may_preempt", "running")
+    __slots__ = ("job_id", "version", "count", "requirement", "labels", "max_per_host", "occupied", "priority", "user", "type", "pending_since", "needs_isolation", "may_preempt", "refusers", "running")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -682,6 +682,7 @@ class PendingGroup(_message.Message):
     PENDING_SINCE_FIELD_NUMBER: _ClassVar[int]
     NEEDS_ISOLATION_FIELD_NUMBER: _ClassVar[int]
     MAY_PREEMPT_FIELD_NUMBER: _ClassVar[int]
+    REFUSERS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     version: str
@@ -696,8 +697,9 @@ class PendingGroup(_message.Message):
     pending_since: float
     needs_isolation: bool
     may_preempt: bool
+    refusers: _containers.RepeatedScalarFieldContainer[int]
     running: int
-    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., requirement: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., max_per_host: _Optional[int] = ..., occupied: _Optional[_Iterable[_Union[AgentCount, _Mapping]]] = ..., priority: _Optional[int] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., pending_since: _Optional[float] = ..., needs_isolation: _Optional[bool] = ..., may_preempt: _Optional[bool] = ..., running: _Optional[int] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., count: _Optional[int] = ..., requirement: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., max_per_host: _Optional[int] = ..., occupied: _Optional[_Iterable[_Union[AgentCount, _Mapping]]] = ..., priority: _Optional[int] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., pending_since: _Optional[float] = ..., needs_isolation: _Optional[bool] = ..., may_preempt: _Optional[bool] = ..., refusers: _Optional[_Iterable[int]] = ..., running: _Optional[int] = ...) -> None: ...
 
 class UserHolding(_message.Message):
     __slots__ = ("user", "millicores", "memory")

@@ -20,6 +20,7 @@ from galaxy.scheduler.fleet import Bools, Fleet, Ints
 from galaxy.scheduler.groups import MIB, Shape
 
 _TAKES = "schedulable"
+_REFUSED = "refused"
 _AMOUNTS = frozenset({"cpu", "memory", "disk", "ssd"})
 
 _CLOSED = {
@@ -29,9 +30,9 @@ _CLOSED = {
     "silent": ("has not reported yet", "have not reported yet"),
     "away": ("is not connected", "are not connected"),
     "clearing": ("is stopping pods of before", "are stopping pods of before"),
-    "pausing": ("refused a pod a moment ago", "refused a pod a moment ago"),
+    _REFUSED: ("refused one of these a moment ago", "refused one of these a moment ago"),
 }
-"""Of one and of several: why they take no pods, by the master's word for it."""
+"""Of one and of several: why they take no pods, by the master's word for it, or none of these."""
 
 
 @frozen
@@ -67,6 +68,10 @@ def lasting(fleet: Fleet, shape: Shape) -> Iterator[tuple[str, Bools]]:
         yield "isolation", fleet.isolated
     for label in shape.labels:
         yield f"label {label}", fleet.labels.get(label, np.zeros(len(fleet), np.bool_))
+    if shape.refusers:
+        takes = np.ones(len(fleet), np.bool_)
+        takes[[fleet.rows[agent] for agent in shape.refusers if agent in fleet.rows]] = False
+        yield _REFUSED, takes
 
 
 def passing(

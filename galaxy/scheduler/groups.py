@@ -35,6 +35,7 @@ class Shape:
     needs_isolation: bool = False
     disk_mib: int = 0
     ssd_mib: int = 0
+    refusers: tuple[int, ...] = ()  # agents that would not take it now
 
     @property
     def needs_disks(self) -> bool:
@@ -74,8 +75,16 @@ def rank_of(priority: int, job_type: JobType) -> Rank:
     return priority, job_type != kBatch
 
 
-def shape_of(amount: Resources, labels: tuple[str, ...], needs_isolation: bool) -> Shape:
-    """The shape of a pod that asks for `amount` on a machine with all `labels`."""
+def shape_of(
+    amount: Resources,
+    labels: tuple[str, ...],
+    needs_isolation: bool,
+    refusers: tuple[int, ...] = (),
+) -> Shape:
+    """
+    The shape of a pod that asks for `amount` on a machine with all `labels`, that is none
+    of the `refusers`.
+    """
     return Shape(
         amount.millicores,
         _mib(amount.memory_bytes),
@@ -84,6 +93,7 @@ def shape_of(amount: Resources, labels: tuple[str, ...], needs_isolation: bool) 
         needs_isolation,
         _mib(amount.disk_bytes),
         _mib(amount.ssd_bytes),
+        tuple(sorted(refusers)),
     )
 
 
@@ -98,7 +108,10 @@ def group_from_message(message: PendingGroup) -> Group:
         version=message.version,
         count=message.count,
         shape=shape_of(
-            from_message(message.requirement), tuple(message.labels), message.needs_isolation
+            from_message(message.requirement),
+            tuple(message.labels),
+            message.needs_isolation,
+            tuple(message.refusers),
         ),
         max_per_host=message.max_per_host,
         occupied=tuple((item.agent, item.count) for item in message.occupied)

@@ -119,7 +119,7 @@ class PreemptTests(SynchronousTestCase):
         self.assertEqual(len(self.cluster.claims), 0)
 
     def offered(self) -> list[str]:
-        return [group.job_id for group in self.cluster.queue.groups()]
+        return [group.job_id for group in self.cluster.queue.groups(NOW)]
 
 
 class JudgementTests(PreemptTests):
@@ -245,7 +245,7 @@ class ClaimTests(PreemptTests):
     def test_its_pods_are_offered_to_nobody(self) -> None:
         job = self.job(replica=2)
         self.judged(job, victims=2)
-        (group,) = self.cluster.queue.groups()
+        (group,) = self.cluster.queue.groups(NOW)
         self.assertEqual((group.job_id, group.count), (job.job_id, 1))
 
     def test_people_are_told_what_its_pods_wait_for(self) -> None:
@@ -348,7 +348,7 @@ class TenantTests(PreemptTests):
     def test_groups_say_whether_they_may_displace_somebody(self) -> None:
         self.job("high")
         self.job("low", priority=0)
-        groups = self.cluster.queue.groups(lowest_rank(self.cluster.jobs))
+        groups = self.cluster.queue.groups(NOW, lowest_rank(self.cluster.jobs))
         self.assertEqual([group.may_preempt for group in groups], [True, False])
 
 

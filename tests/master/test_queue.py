@@ -15,7 +15,7 @@ class QueueTests(SynchronousTestCase):
         self.queue = self.cluster.queue
 
     def counts(self) -> list[tuple[str, int]]:
-        return [(self.name(group.job_id), group.count) for group in self.queue.groups()]
+        return [(self.name(group.job_id), group.count) for group in self.queue.groups(NOW)]
 
     def name(self, job_id: str) -> str:
         return job_id.split("_", maxsplit=1)[0]
@@ -64,7 +64,7 @@ class QueueTests(SynchronousTestCase):
         job = submitted(self.cluster, descriptor(max_per_host=2))
         agent = machine(self.cluster)
         placed(self.cluster, job, agent, 1)
-        (group,) = self.queue.groups()
+        (group,) = self.queue.groups(NOW)
         self.assertEqual([(each.agent, each.count) for each in group.occupied], [(1, 1)])
         self.assertEqual(group.running, 1)
 

@@ -271,7 +271,7 @@ class EndTests(SynchronousTestCase):
             remove(cluster, agent, job.job_id, [0], [pod.incarnation], NOW)
             cluster.settle(NOW)
             self.assertEqual((pod.stage, job.latest.pending), (kStagePending, set()))
-            self.assertEqual(cluster.queue.groups(), [])
+            self.assertEqual(cluster.queue.groups(NOW), [])
             cluster.look_around(job.setbacks[0].until)
             cluster.settle(job.setbacks[0].until)
             self.assertEqual(job.latest.pending, {0})

@@ -117,6 +117,7 @@ class Machine:
     probes: MemoryProbes = field(factory=MemoryProbes)
     channels: MemoryChannels = field(factory=MemoryChannels)
     condition: Reading = field(factory=Reading)
+    users: Users = field(factory=lambda: Users(1000))
     clock: MortalClock | None = None
     agent: Agent | None = None
 
@@ -249,7 +250,7 @@ class Cluster:
             clock=clock,
             rng=Random(f"{self.seed} {machine.endpoint} {self.clock.seconds()}"),
             machine=Size(machine.endpoint, 64, 512 * GIB),
-            users=Users(1000),
+            users=machine.users,
             network=self.network,
             discovery=MemoryNexus(self.ensemble),
             open_database=lambda: machine.database,

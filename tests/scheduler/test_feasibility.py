@@ -58,6 +58,13 @@ class SurveyTests(SynchronousTestCase):
         )
         self.assertEqual(survey(fleet.copied(), Shape(1000, 1024)), seen)
 
+    def test_agents_that_refused_are_left_out(self) -> None:
+        """Also such as are gone by now; and they are no near misses."""
+        fleet = fleet_of(agent(1), agent(2), agent(3, cores=0.5))
+        seen = survey(fleet, Shape(1000, 1024, refusers=(2, 9)))
+        self.assertEqual((seen.able, seen.removed), (1, (Removed("refused", 1), Removed("cpu", 1))))
+        self.assertIn("1 of 3 agents refused one of these a moment ago", sentence(seen))
+
     def test_the_sentence_names_counts_and_the_nearest_miss(self) -> None:
         fleet = fleet_of(
             agent(1),
