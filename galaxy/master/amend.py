@@ -81,6 +81,8 @@ def amend(journal: Journal, job: Job, amendment: Amendment, actor: str, now: flo
             f"the update of {job.job_id} cannot go from {JobUpdateState.Name(before)}"
             f" to {JobUpdateState.Name(after)}"
         )
+    if (before, job.update.time) != (after, amendment.update.time):
+        job.complaint = ""  # it spoke against what is over
     spread_before = job.max_per_host
     job.descriptor = amendment.descriptor
     job.versions = list(amendment.versions)
@@ -88,7 +90,6 @@ def amend(journal: Journal, job: Job, amendment: Amendment, actor: str, now: flo
     job.generation = amendment.generation
     job.restart_step = amendment.restart_step
     job.requests = amendment.requests
-    job.complaint = ""
     job.update_time = now
     job.read_descriptor()
     job.behind = {pod.index for pod in job.pods.values() if job.is_behind(pod)}

@@ -122,10 +122,12 @@ class Courier:
         batch, request = launches(agent)
         if not batch:
             return bool(agent.untold)
+        told = {each: each.description for each in batch if each not in agent.described}
         response = await stub.run_pods(request, epoch=self._cluster.epoch)
         refused = {(each.job_id, each.index, each.incarnation) for each in response.refusals}
         if agent.instance:
-            agent.described.update(batch)
+            # Not those that are to be described anew by now.
+            agent.described |= {each for each, said in told.items() if each.description is said}
         for pods in batch.values():
             for pod, incarnation in pods:
                 if (pod.job.job_id, pod.index, incarnation) in refused:

@@ -9,7 +9,7 @@ from collections import Counter
 
 from galaxy import names
 from galaxy.master.advisers import Advisers, NoAdvice
-from galaxy.master.details import ask
+from galaxy.master.details import NOTHING, Details, ask
 from galaxy.master.directory import Directory
 from galaxy.master.fleet import Fleet
 from galaxy.master.forecast import of_submission, of_update
@@ -27,6 +27,7 @@ from galaxy.protocol.types_pb2 import JobDescriptor, Status
 
 async def explain(reign: Reign, advisers: Advisers, word: str, now: float) -> ExplainResponse:
     """Why a job, or a pod, is where it is. GalaxyError as `Directory.resolve`."""
+    details = await _details(reign, word)
     job, index = target(reign.cluster.jobs, word)
     if index is None:
         return await _answer(advisers, job, "", standing_of_job(reign.cluster, job, now))
@@ -35,9 +36,17 @@ async def explain(reign: Reign, advisers: Advisers, word: str, now: float) -> Ex
         how = "was given up" if index in job.failed else "has finished"
         done = Standing(besides=(f"index {index} {how}, and never runs again",))
         return await _answer(advisers, job, pod_id, done)
-    found = Selection([pod], [])
-    status = (await ask(reign.lines, reign.cluster.fleet, found)).of(pod)
-    return await _answer(advisers, job, pod_id, standing_of_pod(reign.cluster, pod, status, now))
+    standing = standing_of_pod(reign.cluster, pod, details.of(pod), now)
+    return await _answer(advisers, job, pod_id, standing)
+
+
+async def _details(reign: Reign, word: str) -> Details:
+    """What its agent says of a pod, if one is meant. It may be gone when that is said."""
+    job, index = target(reign.cluster.jobs, word)
+    pod = job.pods.get(index) if index is not None else None
+    if pod is None:
+        return NOTHING
+    return await ask(reign.lines, reign.cluster.fleet, Selection([pod], []))
 
 
 def target(jobs: Directory, word: str) -> tuple[Job, int | None]:

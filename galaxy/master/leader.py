@@ -22,6 +22,7 @@ from galaxy.master.reign import Reign
 from galaxy.master.store import Loaded, Store
 from galaxy.master.stored import Incomplete
 from galaxy.master.waiting import Waiting
+from galaxy.master.work import Work
 from galaxy.nexus.interfaces import (
     ICandidacy,
     ICandidate,
@@ -157,12 +158,16 @@ class Leadership:
                 Status.kConflict,
                 "no other master stands for election: start one first, or nobody would lead",
             )
-        candidacy, self._candidacy = self._candidacy, None
+        await Work(Deferred.fromCoroutine(self._stand_back(self._candidacy))).wait()
+        return await self._successor(epoch)
+
+    async def _stand_back(self, candidacy: ICandidacy) -> None:
+        """Resign, and stand behind the others."""
+        self._candidacy = None
         self._end("it steps down")
         await candidacy.resign()
         if not self._stopped:
             self._stand()
-        return await self._successor(epoch)
 
     async def _successor(self, epoch: int) -> Leader | None:
         enough = self._clock.seconds() + SUCCESSION_S

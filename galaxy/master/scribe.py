@@ -37,6 +37,7 @@ from galaxy.master.stored import (
 from galaxy.master.stored_orders import agent_put, safe_mode_put
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.system import find_homes
+from galaxy.master.update import check_lives
 from galaxy.master.work import Work
 from galaxy.nexus.interfaces import Put
 from galaxy.protocol.master_pb2 import StoredAgent
@@ -172,12 +173,22 @@ class Scribe:
         return True
 
     def suspend(self, job: Job, actor: str) -> Deferred[None]:
-        """Stop a job's pods, and keep the job."""
-        return Work(self._take_state(job, kJobSuspended, f"suspended by {actor}", actor)).wait()
+        """Stop a job's pods, and keep the job. It is refused if the job lives no more by then."""
+        reason = f"suspended by {actor}"
+        return self._change_living(job, "suspended", kJobSuspended, reason, actor)
 
     def resume(self, job: Job, actor: str) -> Deferred[None]:
-        """Let a job run that was suspended."""
-        return Work(self._take_state(job, kJobNormal, "", actor)).wait()
+        """Let a job run that was suspended. It is refused if the job lives no more by then."""
+        return self._change_living(job, "resumed", kJobNormal, "", actor)
+
+    def _change_living(
+        self, job: Job, called: str, state: JobState, reason: str, actor: str
+    ) -> Deferred[None]:
+        async def change() -> None:
+            check_lives(job, called)
+            await self._write_state(job, state, reason, actor)
+
+        return Work(self._records.run(_begun, change())).wait()
 
     def admit(self, endpoint: str, served: int) -> Deferred[Agent]:
         """
@@ -242,9 +253,10 @@ class Scribe:
         done.addErrback(self._try_again, job, self._unrecorded)
 
     async def _slots_ended(self, job: Job, indexes: frozenset[int]) -> None:
+        if self._cluster.jobs.get(job.job_id) is not job:
+            return  # nothing of it is to be on record any more
         first = "" if job.evidence else evidence(job, indexes)
-        kept = self._cluster.jobs.get(job.job_id) is job
-        record = [job_put(job, evidence=first)] if first and kept else []
+        record = [job_put(job, evidence=first)] if first else []
         await self._store.save([*finished_puts(job, indexes), *record])
         finish(self._cluster.journal, job, indexes, self._clock.seconds())
         self._changed()

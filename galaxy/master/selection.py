@@ -11,7 +11,7 @@ from galaxy.master.cluster import Cluster
 from galaxy.master.pods import Pod
 from galaxy.master.remains import Place
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import Status
+from galaxy.protocol.types_pb2 import Status, kStageUnset
 
 MOST_DEAD = 10_000  # that are told of at once: the last of a job
 
@@ -36,6 +36,10 @@ class Selection:
 
     pods: list[Pod]
     dead: list[Dead]
+
+    def left(self) -> list[Pod]:
+        """Its pods, but for those that are gone since."""
+        return [pod for pod in self.pods if pod.stage != kStageUnset]
 
 
 def selected(

@@ -128,7 +128,7 @@ class MasterService(OperatorMethods, SteeringMethods):
             details = await ask(reign.lines, cluster.fleet, found, dead=dead)
         return ShowPodResponse(
             pods=[
-                *(overview.pod_overview(pod, details.of(pod)) for pod in found.pods),
+                *(overview.pod_overview(pod, details.of(pod)) for pod in found.left()),
                 *(overview.dead_pod(cluster, at, status) for at, status in details.dead),
                 *map(overview.remains, details.untold(found.dead)),
             ],

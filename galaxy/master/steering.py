@@ -11,7 +11,7 @@ from galaxy.master.amend import Amendment
 from galaxy.master.jobs import Job
 from galaxy.master.leader import Leadership
 from galaxy.master.reign import Reign
-from galaxy.master.update import check_lives, restarted, scaled, steered, updated
+from galaxy.master.update import restarted, scaled, steered, updated
 from galaxy.protocol.calls import Call
 from galaxy.protocol.master_pb2 import (
     RestartJobRequest,
@@ -78,14 +78,12 @@ class SteeringMethods:
     async def suspend_job(self, request: SuspendJobRequest, call: Call) -> SuspendJobResponse:
         """Stop every pod of a job, and keep the job."""
         reign, job = await self._job(request.job_id)
-        check_lives(job, "suspended")
         await reign.scribe.suspend(job, call.peer.hello.name)
         return SuspendJobResponse(job_id=job.job_id)
 
     async def resume_job(self, request: ResumeJobRequest, call: Call) -> ResumeJobResponse:
         """Let a suspended job run again."""
         reign, job = await self._job(request.job_id)
-        check_lives(job, "resumed")
         await reign.scribe.resume(job, call.peer.hello.name)
         return ResumeJobResponse(job_id=job.job_id)
 

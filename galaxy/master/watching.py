@@ -80,7 +80,7 @@ async def watch(
         lost = False
         if read:
             number = read[-1][0] + 1
-        elif follow:
+        if number >= chronicle.next:
+            if not follow:
+                return
             await waiting.wait(LOOK_S)
-        else:
-            return

@@ -8,6 +8,7 @@ from galaxy.master.amend import Amendment
 from galaxy.master.jobs import turn
 from galaxy.master.pods import observe
 from galaxy.master.progress import overdue, progress
+from galaxy.master.update import scaled
 from galaxy.protocol.types_pb2 import (
     kJobFinished,
     kPodError,
@@ -102,6 +103,19 @@ class ProgressTests(SynchronousTestCase):
         self.job.complaint = "pod 0 of version v1: exit 1"
         self.amended()
         self.assertEqual(self.job.update.state, kUpdateSuspend)
+
+    def test_a_change_of_something_else_makes_nobody_forget_what_failed(self) -> None:
+        """It may be on its way to the nexus when the pod fails; another update is another."""
+        self.begin()
+        on_its_way = scaled(self.job, 5)
+        assert on_its_way is not None
+        self.fail_one()
+        self.cluster.amend(self.job, on_its_way, "ada", NOW)
+        self.amended()
+        self.assertEqual(self.job.update.state, kUpdateSuspend)
+        self.job.complaint = "pod 0 of version v2: exit 1"
+        begin(self.cluster, self.job, other(descriptor(replica=5, deploy_step=2), "v3"))
+        self.assertEqual(self.job.complaint, "")
 
     def test_a_pod_of_the_old_version_that_is_given_up_says_nothing_of_the_new(self) -> None:
         self.begin()
