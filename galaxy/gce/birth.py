@@ -3,6 +3,12 @@ From the fork to the exec: how the keeper's child becomes the task.
 
 The record's directory is the working directory (see `galaxy.gce.keeper`).
 Everything that can fail says, in one sentence, which step it was.
+
+Note: sessions and the scheduler
+    Where the scheduler groups by session (autogroup), whoever makes one goes to the end of its
+    queue, 3 ms where two others want the processor. So does who joins a group of the cpu
+    controller, and there sessions count no more. So the task joins before it makes its session,
+    and the keeper makes its own when the task is on its way.
 """
 
 from __future__ import annotations
@@ -95,7 +101,6 @@ def bear(parent: int, say: int, neighbour: int | None, template: Template | None
         die_with_parent()
         if os.getppid() != parent:
             os._exit(0)
-        os.setsid()
         keeper = _keeper()
         os.symlink(f"{keeper}:{start_time(keeper)}", CLAIM)
     except FileExistsError:
@@ -148,15 +153,16 @@ def _read(path: str) -> bytes:
 def _become(parent: int, neighbour: int | None, template: Template | None) -> NoReturn:
     os.umask(0o022)
     spec = _SINCE | json.loads(_read(SPEC))
-    if spec["terminal"]:
-        stdio = (_terminal(spec["terminal"]),) * 3
-    else:
-        stdio = (_input(spec["stdin"]), _output(spec["stdout"]), _output(spec["stderr"]))
     with _Step("cannot join its control groups"):
         for path in spec["join"]:
             fd = os.open(path, os.O_WRONLY)
             os.write(fd, b"0")
             os.close(fd)
+    os.setsid()  # see the note at the head
+    if spec["terminal"]:
+        stdio = (_terminal(spec["terminal"]),) * 3
+    else:
+        stdio = (_input(spec["stdin"]), _output(spec["stdout"]), _output(spec["stderr"]))
     with _Step("cannot set the limits of a process"):
         _limit()
     with _Step("cannot record the start"):

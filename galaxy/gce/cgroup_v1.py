@@ -156,7 +156,7 @@ class CgroupsV1:
         new = True
         for group in groups:
             new = make(group) and new
-        if "cpuset" in self._by_controller:
+        if "cpuset" in self._by_controller and (allowance.processors or not new):
             self._bind(container, allowance.processors)
         triples = settings(allowance)
         if allowance.io.is_bounded:
@@ -254,6 +254,8 @@ class CgroupsV1:
             new = make(path)
             if mount == self._by_controller.get("cpuset"):
                 _fill_cpuset(path)
+                # A new group begins with what the one above has, not empty.
+                write_if_there(f"{path}/cgroup.clone_children", "1")
             if mount == self._by_controller.get("memory") and new:
                 # Before Linux 5.11 a group's limit was not that of the groups in it.
                 write_if_there(f"{path}/memory.use_hierarchy", "1")
@@ -266,7 +268,7 @@ class CgroupsV1:
         return f"{mount}/{self._base}/{container}"
 
     def _bind(self, container: str, processors: str) -> None:
-        """A new cpuset is empty, and nobody may enter it."""
+        """Bind a group to processors; to all that the base group has, if none are given."""
         base = f"{self._by_controller['cpuset']}/{self._base}"
         for name, value in (("cpuset.cpus", processors), ("cpuset.mems", "")):
             write_if_there(f"{base}/{container}/{name}", value or read(f"{base}/{name}").strip())

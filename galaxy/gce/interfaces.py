@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from zope.interface import Interface
 
-from galaxy.gce.record import Claim, ProcessId, Record, Spec
+from galaxy.gce.record import NOTHING, Claim, ProcessId, Record, Spec
 
 
 class IRecords(Interface):
@@ -18,8 +18,13 @@ class IRecords(Interface):
     def read_claim(process: ProcessId) -> Claim | None:
         """The keeper that claimed a process."""
 
-    def read(process: ProcessId, spec: Spec | None = None) -> Record:
-        """All there is of a process; the spec is not read again if it is given."""
+    def read(process: ProcessId, known: Record = NOTHING) -> Record:
+        """
+        What is known of a process, with what its record says besides.
+
+        Each part is written once. So what is known is not read again, and stays known: a
+        record may be deleted under our eyes, by a person; its process has run for all that.
+        """
 
     def note_stop(process: ProcessId) -> None:
         """Let the keeper know that its process is about to be sent SIGTERM."""

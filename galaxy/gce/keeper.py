@@ -71,7 +71,6 @@ def keep(
     once the record says that the process started, or why it did not. `joins`: into the
     namespaces of the process that the spec names. `template`: of the box, if it gets one.
     """
-    os.setsid()
     os.chdir(directory)
     name_process(b"galaxy-keeper")
     await_children()
@@ -89,6 +88,7 @@ def keep(
         return
     if task == 0:
         bear(parent, say, neighbour, template)
+    os.setsid()  # not before there is a child: see `galaxy.gce.birth`
     os.close(say)
     failure = os.read(outcome, 4096)  # empty: exec closed the other end
     os.close(outcome)

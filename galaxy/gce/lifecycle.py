@@ -60,20 +60,6 @@ def verdict(record: Record, *, boot: str, keeper_lives: bool, settled: bool) -> 
     return next((found for applies, found in rules if applies), Verdict.STARTING)
 
 
-def not_less(before: Record, now: Record) -> Record:
-    """
-    What is known of a process from now on: nothing that was ever read becomes unknown.
-
-    A record may be deleted under our eyes, by a person; its process has run for all that.
-    """
-    return Record(
-        now.spec or before.spec,
-        now.claim or before.claim,
-        now.started or before.started,
-        now.ended or before.ended,
-    )
-
-
 _STATES: dict[Verdict, ProcessState] = {
     Verdict.WANTED: kProcessStarting,
     Verdict.STARTING: kProcessStarting,

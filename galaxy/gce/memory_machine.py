@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from galaxy.gce.cgroups import Allowance, Ceiling, Entrance, ICgroups, Usage
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
-from galaxy.gce.record import Claim, Ended, ProcessId, Record, Spec, Started
+from galaxy.gce.record import NOTHING, Claim, Ended, ProcessId, Record, Spec, Started
 
 BOOT = "the only boot"
 
@@ -92,9 +92,9 @@ class MemoryRecords:
         """The claim."""
         return self.read(process).claim
 
-    def read(self, process: ProcessId, spec: Spec | None = None) -> Record:
+    def read(self, process: ProcessId, known: Record = NOTHING) -> Record:
         """The record."""
-        return self.by_id.get(process, Record(spec))
+        return self.by_id.get(process, known)
 
     def note_stop(self, process: ProcessId) -> None:
         """Nobody needs to know."""

@@ -100,3 +100,6 @@ class Record:
     claim: Claim | None = None
     started: Started | None = None
     ended: Ended | None = None
+
+
+NOTHING = Record()

@@ -23,7 +23,7 @@ from zope.interface import implementer
 from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP
 from galaxy.gce.disposal import delete
 from galaxy.gce.interfaces import IRecords
-from galaxy.gce.record import Bind, Box, Claim, Ended, ProcessId, Record, Spec, Started
+from galaxy.gce.record import NOTHING, Bind, Box, Claim, Ended, ProcessId, Record, Spec, Started
 
 T = TypeVar("T", Spec, Started, Ended)
 _PARTS: dict[str, type[Any]] = {"box": Box, "binds": Bind, "shared": Bind, "neighbour": Claim}
@@ -55,7 +55,8 @@ class Records:
     def write_spec(self, process: ProcessId, spec: Spec) -> None:
         """Record that a process is wanted. On an error nothing of it remains."""
         directory = self._directory(process)
-        directory.mkdir(parents=True)
+        directory.parent.mkdir(exist_ok=True)
+        directory.mkdir()
         try:
             (directory / SPEC).write_text(json.dumps(asdict(spec)), encoding="utf-8")
         except OSError:
@@ -70,15 +71,14 @@ class Records:
             return None
         return Claim(int(pid), int(start))
 
-    def read(self, process: ProcessId, spec: Spec | None = None) -> Record:
-        """All there is of a process; the spec is not read again if it is given."""
+    def read(self, process: ProcessId, known: Record = NOTHING) -> Record:
+        """What is known of a process, with what its record says besides."""
         directory = self._directory(process)
-        claim = self.read_claim(process)
         return Record(
-            spec or _read(directory / SPEC, Spec),
-            claim,
-            _read(directory / STARTED, Started),
-            _read(directory / ENDED, Ended),
+            known.spec or _read(directory / SPEC, Spec),
+            known.claim or self.read_claim(process),
+            known.started or _read(directory / STARTED, Started),
+            known.ended or _read(directory / ENDED, Ended),
         )
 
     def note_stop(self, process: ProcessId) -> None:

@@ -21,7 +21,7 @@ from galaxy.gce.cgroups import Allowance, CgroupError, Entrance, ICgroups, Usage
 from galaxy.gce.container import Container, Process
 from galaxy.gce.feed import Feed, News
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
-from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, not_less, status, superfluous, verdict
+from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, status, superfluous, verdict
 from galaxy.gce.record import Claim, ProcessId, Record, Spec
 from galaxy.gce.stops import Stops, end_process
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
@@ -197,7 +197,7 @@ class Supervisor:
         other = self._find(ProcessId(process_id.container, join)) if join else None
         if other is None or other.verdict is not Verdict.RUNNING or other.record.spec is None:
             return spec
-        record = self._records.read(other.id, other.record.spec)
+        record = self._records.read(other.id, other.record)
         if record.started is None or record.ended is not None:
             return spec
         if other.record.spec.box is None:
@@ -283,9 +283,8 @@ class Supervisor:
             claim = self._records.read_claim(process.id)
             if claim is not None:
                 process.watch = self._watch(process, claim)
-        process.record = not_less(
-            process.record, self._records.read(process.id, process.record.spec)
-        )
+                process.record = evolve(process.record, claim=claim)
+        process.record = self._records.read(process.id, process.record)
         process.verdict = verdict(
             process.record,
             boot=self._boot,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from attrs import asdict
+from attrs import asdict, evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -48,6 +48,16 @@ class RecordsTests(SynchronousTestCase):
         self.file("started").write_text(json.dumps(asdict(started)))
         self.file("ended").write_text(json.dumps(asdict(ended)))
         self.assertEqual(Record(SPEC, Claim(7, 70), started, ended), self.records.read(PROCESS))
+
+    def test_what_is_known_stays_known(self) -> None:
+        """It is not read again; a record may be deleted under our eyes, and its process runs on."""
+        started, ended = Started(8, 80, 1.5, 2), Ended(2.5)
+        for records in (self.records, MemoryRecords()):
+            running = Record(SPEC, Claim(7, 70), started)
+            self.assertEqual(running, records.read(PROCESS, running))
+        self.records.write_spec(PROCESS, SPEC)
+        self.file("ended").write_text(json.dumps(asdict(ended)))
+        self.assertEqual(evolve(running, ended=ended), self.records.read(PROCESS, running))
 
     def test_cut_short(self) -> None:
         """A file that is not whole says nothing."""
