@@ -115,8 +115,11 @@ def read_settings(path: Path) -> Settings:
     """The settings in a file."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read the settings file {path}: {error}") from error
+    except OSError as error:
+        reason = f"cannot read the settings file {path}: {error.strerror}"
+        raise SettingsError(reason) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8") from error
     return parse_settings(text, str(path))
 
 

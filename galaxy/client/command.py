@@ -71,10 +71,13 @@ def failure_of(error: Exception) -> Failure:
         case Failure():
             return error
         case GalaxyError():
-            return Failure(exits.exit_code(error.status), str(error))
+            said = filter(None, (str(error), exits.remedy(error.status)))
+            return Failure(exits.exit_code(error.status), "; ".join(said))
         case EnsembleFailure():
             return Failure(error.code, str(error))
-        case SettingsError() | NoAddress():
+        case SettingsError():
+            return Failure(exits.FILE_WRONG, str(error))
+        case NoAddress():
             return Failure(exits.USAGE, str(error))
         case _:
             return Failure(exits.UNREACHABLE, str(error))

@@ -1,4 +1,4 @@
-"""The exit codes that scripts may rely on, and what each status of a call becomes. Pure."""
+"""The exit codes that scripts may rely on; which a status becomes, and what helps. Pure."""
 
 from __future__ import annotations
 
@@ -39,6 +39,18 @@ _OF_STATUS: dict[int, int] = {
     pb.kConflict: REFUSED,
     pb.kCancelled: INTERRUPTED,
 }
+
+
+_REMEDIES: dict[int, str] = {
+    pb.kJobNotFound: "`galaxy jobs` lists those there are",
+    pb.kPodNotFound: "`galaxy pods -j JOB` lists those of a job",
+    pb.kAgentNotFound: "`galaxy agents` lists those there are",
+}
+
+
+def remedy(status: int) -> str:
+    """What to do about a status, where the reason alone does not say; else empty."""
+    return _REMEDIES.get(status, "")
 
 
 def exit_code(status: int) -> int:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from galaxy.client.ensemble import EnsembleFailure
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
+from galaxy.protocol.greeting import who
 from galaxy.protocol.master_pb2 import GetStatusRequest
 from galaxy.protocol.services import BlockingMasterStub
 from galaxy.protocol.statuses import GalaxyError
@@ -220,13 +221,21 @@ class Leader:
 
     def _reach(self, address: str, timeout_s: float) -> None:
         try:
-            self._peer = self._dial(address, timeout_s)
+            peer = self._dialled(address, timeout_s)
         except GalaxyError:
             self._deaf[address] = self._clock()
             self._doubts.pop(address, None)
             raise
+        self._peer = peer
         self._address = address
         self._doubts[address] = self._peer.hello.doubt
+
+    def _dialled(self, address: str, timeout_s: float) -> IBlockingPeer:
+        peer = self._dial(address, timeout_s)
+        if peer.hello.role != "master":
+            peer.close()
+            raise GalaxyError(pb.kRpcError, f"{address}: there is no master, but {who(peer.hello)}")
+        return peer
 
     def _is_deaf(self, address: str) -> bool:
         """Whether it was dialled in vain just now: to wait for it again would cost others."""

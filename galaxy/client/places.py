@@ -27,7 +27,9 @@ def pod_named(session: Session, text: str) -> PodOverview:
     for pod in pods:
         if pod.index == index:
             return pod
-    raise Failure(exits.NOT_FOUND, f"job {job} has no pod {index}")
+    raise Failure(
+        exits.NOT_FOUND, f"job {job} has no pod {index}; `galaxy pods -j {job}` lists them"
+    )
 
 
 def endpoint_of(pod: PodOverview) -> str:

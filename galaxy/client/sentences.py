@@ -32,6 +32,7 @@ def _preempted(document: Row, _wide: bool) -> str:
     )
 
 
+VALIDATED = said("{file} is sound", name="file")
 SUBMITTED = said("Submit job {job_id}")
 KILLED = said("terminate job {job_id} successfully")
 UPDATED = Sheet(tell=_updated, name="job_id")

@@ -23,6 +23,7 @@ from galaxy.client.layout import (
 )
 
 _LAST_EVENTS = 10  # of a job that is shown; -o wide shows all
+_OF_ITSELF = ("exited with ", "was killed")  # an agent's words for an end that nobody else made
 
 
 def _counts(row: Row) -> str:
@@ -220,12 +221,17 @@ def _failure(failure: Row | None) -> str:
     """How a task of the job ended that failed last, with what it said."""
     if failure is None:
         return ""
-    end = _end(failure) or failure["reason"]
+    end = "; ".join(filter(None, (_end(failure), _cause(failure["reason"]))))
     said = "".join(f"  {line}\n" for line in failure["said"])
     return (
         f"\nlast failure: {failure['task_id']} on {failure['endpoint']},"
         f" {when(failure['end_time']) or 'now'}: {end}\n{said}"
     )
+
+
+def _cause(reason: str) -> str:
+    """Why it ended, unless that only tells of the end itself."""
+    return "" if reason.startswith(_OF_ITSELF) else reason
 
 
 STATUS = Sheet(tell=_status, name="leader")

@@ -64,7 +64,7 @@ class MemoryPeer:
 
     answers: Mapping[str, Answer]
     asked: list[tuple[str, Message]] = field(factory=list)
-    hello: Hello = field(factory=Hello)
+    hello: Hello = field(factory=lambda: Hello(role="master"))
     closed: int = 0
     attended: dict[int, Callable[[], None]] = field(factory=dict)
 
@@ -139,10 +139,10 @@ class MemoryCluster:
             ensemble=lambda url: self.ensemble[url],
         )
 
-    def run(self, *arguments: str, **environ: str) -> Result:
+    def run(self, *arguments: str, stdin: str = "", **environ: str) -> Result:
         """What `galaxy ARGUMENTS` says and how it ends, with the master at m:1."""
         session = self.session(**{"GALAXY_MASTER": "m:1", **environ})
-        return CliRunner().invoke(cli, arguments, obj=session)
+        return CliRunner().invoke(cli, arguments, input=stdin, obj=session)
 
 
 def refuse(status: pb.Status, reason: str) -> Answer:

@@ -104,6 +104,12 @@ class LeaderTests(LeaderTestCase):
         for word in ("a:1, b:1", "--master", "Connection refused", "galaxy up"):
             self.assertIn(word, str(error))
 
+    def test_who_is_no_master_is_not_asked(self) -> None:
+        agent = MemoryPeer({}, hello=Hello(role="agent", name="a:1"))
+        error = self.assertRaises(Unreachable, self.ask, MemoryCluster({"a:1": agent}), "a:1")
+        self.assertIn("a:1: there is no master, but agent a:1", str(error))
+        self.assertEqual((agent.asked, agent.closed), ([], 1))
+
     def test_a_master_that_does_not_know_the_leader_is_left_for_another(self) -> None:
         """It may be cut off from the nexus: the next one is asked."""
         cluster = MemoryCluster(
@@ -116,7 +122,9 @@ class LeaderTests(LeaderTestCase):
 
     def test_a_leader_in_doubt_is_asked_if_nobody_knows_another(self) -> None:
         """Cut off from the nexus, what it says may be of yesterday."""
-        doubtful = MemoryPeer({"get_status": status_of("a")}, hello=Hello(doubt="cut off"))
+        doubtful = MemoryPeer(
+            {"get_status": status_of("a")}, hello=Hello(role="master", doubt="cut off")
+        )
         cluster = MemoryCluster(
             {"a:1": doubtful, "b:1": MemoryPeer({"get_status": status_of("b")})}
         )
@@ -176,7 +184,7 @@ class NobodyDecidesTests(LeaderTestCase):
                 "scale_job": refuse(pb.kNotLeader, "it is not certain who leads: no ZooKeeper"),
                 "get_status": lambda _: GetStatusResponse(leader="a:1", doubt="no ZooKeeper"),
             },
-            hello=Hello(doubt="no ZooKeeper"),
+            hello=Hello(role="master", doubt="no ZooKeeper"),
         )
 
     def scale(self, cluster: MemoryCluster, *, nexus: str = "") -> str:
@@ -201,7 +209,7 @@ class NobodyDecidesTests(LeaderTestCase):
     def test_who_reads_is_not_promised_an_answer_by_a_leader_that_is_gone(self) -> None:
         """The standbys have noticed, too, and know nothing."""
         cluster = self.cluster(None)
-        cluster.peers["b:1"].hello = Hello(doubt="no ZooKeeper")
+        cluster.peers["b:1"].hello = Hello(role="master", doubt="no ZooKeeper")
         said = self.scale(cluster)
         self.assertEqual(said, "what runs goes on, but no master can decide now: no ZooKeeper")
 

@@ -127,6 +127,9 @@ class FieldTests(SynchronousTestCase):
         failure = views.last_failure([PodOverview(status=PodStatus(tasks=[never]))])
         never_ran = views.shown_job(ShowJobResponse(), [], [], failure)
         self.assertIn(": there is no such page\n", laid_out(tables.SHOW, never_ran, "table"))
+        told_to = views.shown_job(ShowJobResponse(), [], [], last | {"reason": "holds too much"})
+        self.assertIn(": exit 4; holds too much\n", laid_out(tables.SHOW, told_to, "table"))
+        last["reason"] = "exited with 4, after 2 of 2 retries: boom"
         document = views.shown_job(ShowJobResponse(), [], [], last)
         text = laid_out(tables.SHOW, document, "table")
         self.assertIn("last failure: x_1.2.0 on a:1, ", text)

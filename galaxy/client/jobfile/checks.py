@@ -17,7 +17,7 @@ from attrs import frozen
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from galaxy.client.jobfile.document import Document, Fault, Path
+from galaxy.client.jobfile.document import Document, Fault, Path, Place
 from galaxy.client.jobfile.schema import REQUIRED, REQUIRED_OF_TASKS, STAND_INS, JobKeys
 
 _KINDS = {
@@ -126,22 +126,27 @@ def _fault(document: Document, mistake: ErrorDetails) -> Fault:
     kind = mistake["type"]
     if kind == "extra_forbidden":
         known = sorted(_model_at(path[:-1]).model_fields)
-        text = f"unknown key{_perhaps(str(path[-1]), known)}"
-        return Fault(document.place(path, "key"), path, text)
+        meant = _perhaps(str(path[-1]), known)
+        return Fault(document.place(path, "key"), path, "unknown key", meant)
+    if kind == "literal_error":
+        return _wrong_word(document.place(path), path, mistake)
     return Fault(document.place(path), path, _sentence(kind, mistake))
+
+
+def _wrong_word(place: Place, path: Path, mistake: ErrorDetails) -> Fault:
+    value = mistake["input"]
+    words = [
+        word.strip("'") for word in mistake["ctx"]["expected"].replace(" or ", ", ").split(", ")
+    ]
+    shown = words if all(words) else [f'"{word}"' for word in words]
+    text = f"must be {', '.join(shown[:-1])} or {shown[-1]}, not {_shown(value)}"
+    return Fault(place, path, text, _perhaps(value, words) if isinstance(value, str) else "")
 
 
 def _sentence(kind: str, mistake: ErrorDetails) -> str:
     value = mistake["input"]
     if kind == "value_error":
         return str(mistake["ctx"]["error"])
-    if kind == "literal_error":
-        words = [
-            word.strip("'") for word in mistake["ctx"]["expected"].replace(" or ", ", ").split(", ")
-        ]
-        shown = words if all(words) else [f'"{word}"' for word in words]
-        text = f"must be {', '.join(shown[:-1])} or {shown[-1]}, not {_shown(value)}"
-        return text + (_perhaps(value, words) if isinstance(value, str) else "")
     if kind in _KINDS:
         return f"must be {_KINDS[kind]}, not {_shown(value)}"
     if kind in {"greater_than_equal", "less_than", "int_parsing_size"}:
@@ -162,7 +167,7 @@ def _shown(value: Any) -> str:
 def _perhaps(word: str, known: Iterable[str]) -> str:
     lower = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
-    return f"; did you mean `{lower[close[0]]}`?" if close else ""
+    return lower[close[0]] if close else ""
 
 
 def _model_at(path: Path) -> type[BaseModel]:

@@ -20,17 +20,19 @@ class Place:
 
 @frozen
 class Fault:
-    """One mistake of a job file: where it stands, which part it is, a sentence."""
+    """One mistake of a job file: where, in which part, a sentence, the word perhaps meant."""
 
     place: Place
     path: Path
     text: str
+    meant: str = ""
 
     def line(self, source: str) -> str:
         """The fault as people read it: file:line:column: path: sentence."""
         where = f"{source}:{self.place.line}:{self.place.column}"
-        path = spelled(self.path)
-        return f"{where}: {path}: {self.text}" if path else f"{where}: {self.text}"
+        path = f"{spelled(self.path)}: " if self.path else ""
+        hint = f"; did you mean `{self.meant}`?" if self.meant else ""
+        return f"{where}: {path}{self.text}{hint}"
 
 
 @frozen

@@ -115,12 +115,30 @@ class ReadingTests(SynchronousTestCase):
                 self.assertIn("HOST:PORT", result.stderr)
 
     def test_a_refusal_is_a_sentence_and_a_code(self) -> None:
-        cases = [(pb.kJobNotFound, 5), (pb.kPermission, 6), (pb.kSafeMode, 4), (pb.kDeadline, 9)]
+        cases = [(pb.kPermission, 6), (pb.kSafeMode, 4), (pb.kDeadline, 9)]
         for status, code in cases:
             cluster = MemoryCluster.with_master(show_job=refuse(status, "because"))
             result = cluster.run("show", "x")
             self.assertEqual((result.exit_code, result.stdout), (code, ""))
             self.assertEqual(result.stderr, f"galaxy: {pb.Status.Name(status)}: because\n")
+
+    def test_who_names_what_is_not_there_is_told_where_to_look(self) -> None:
+        cluster = MemoryCluster.with_master(show_job=refuse(pb.kJobNotFound, "there is no job 'x'"))
+        result = cluster.run("show", "x")
+        self.assertEqual(result.exit_code, 5)
+        self.assertEqual(
+            result.stderr,
+            "galaxy: kJobNotFound: there is no job 'x'; `galaxy jobs` lists those there are\n",
+        )
+
+    def test_a_settings_file_that_cannot_be_read_is_three(self) -> None:
+        for arguments, environ in ((("--config", "/none"), {}), ((), {"GALAXY_CONFIG": "/none"})):
+            result = MemoryCluster().run(*arguments, "jobs", **{"GALAXY_MASTER": "", **environ})
+            self.assertEqual(result.exit_code, 3)
+            self.assertEqual(
+                result.stderr,
+                "galaxy: cannot read the settings file /none: No such file or directory\n",
+            )
 
     def test_silence_is_never_taken_for_a_yes(self) -> None:
         """Galaxy 2 reported success when it could not reach the master (§12.3, 19)."""

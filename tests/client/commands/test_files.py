@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.client.memory import MemoryCluster
+from tests.client.memory import JOB, MemoryCluster
 
 
 class FilesTests(SynchronousTestCase):
@@ -31,3 +32,15 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual(code, 3)
         self.assertIn("did you mean `name`?", said)
         self.assertIn("has 4 mistakes", said)
+
+    def test_a_script_gets_the_mistakes_as_a_document(self) -> None:
+        result = MemoryCluster().run("validate", "-f", "-", "-o", "json", stdin='{"nam": "x"}')
+        document = json.loads(result.stdout)
+        self.assertEqual(
+            (result.exit_code, document["file"], document["sound"]), (3, "stdin", False)
+        )
+        unknown = {"line": 1, "column": 2, "path": "nam", "problem": "unknown key", "meant": "name"}
+        self.assertIn(unknown, document["mistakes"])
+        result = MemoryCluster().run("validate", "-f", "-", "-o", "json", stdin=JOB)
+        sound = {"file": "stdin", "sound": True, "mistakes": []}
+        self.assertEqual((result.exit_code, json.loads(result.stdout)), (0, sound))
