@@ -155,6 +155,7 @@ class Job:
     tally: Tally = field(factory=Tally)
     on_agents: dict[Agent, int] = field(factory=dict)  # pods per machine, if max_per_host is set
     homes: set[Agent] = field(factory=set)  # of a kSystem: the machines that should have a pod
+    astray: set[Agent] = field(factory=set)  # and those that have one and should not
     used_millicores: int = 0
     used_memory: int = 0
     name: str = field(init=False)
@@ -224,6 +225,15 @@ class Job:
             self.on_agents[agent] = count
         else:
             self.on_agents.pop(agent, None)
+        if self.type == kSystem:
+            self.note_stray(agent)
+
+    def note_stray(self, agent: Agent) -> None:
+        """Of a kSystem: note whether the machine has a pod that it should not have."""
+        if agent in self.on_agents and agent not in self.homes:
+            self.astray.add(agent)
+        else:
+            self.astray.discard(agent)
 
     def in_motion(self) -> int:
         """How many pods are on their way, as deploy_step counts them."""

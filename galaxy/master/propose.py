@@ -124,6 +124,8 @@ def _dispose_part(  # noqa: PLR0917 - the inner loop of a million placements
 
 def _first(version: Version, but: set[int], count: int) -> list[int]:
     """Some waiting indexes, none of `but`."""
-    if but:
-        return sorted(version.pending - but)[:count]
-    return [version.pending.pop() for _ in range(count)]
+    spared = version.pending & but
+    version.pending -= spared
+    found = [version.pending.pop() for _ in range(count)]
+    version.pending |= spared
+    return found

@@ -92,12 +92,8 @@ def _missing(job: Job) -> Shortfall:
 
 def _strays(job: Job) -> tuple[int, ...]:
     """A kSystem's pods on machines that should have none."""
-    strays = job.on_agents.keys() - job.homes
-    return tuple(
-        index
-        for index, pod in job.pods.items()
-        if pod.agent in strays and pod.stage in {kStageDeath, kStageRunning}
-    )
+    pods = (pod for agent in job.astray for pod in agent.pods if pod.job is job)
+    return tuple(sorted(pod.index for pod in pods if pod.stage in {kStageDeath, kStageRunning}))
 
 
 def _verdict(job: Job) -> Shortfall:
@@ -155,7 +151,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "strayed",
-        lambda job, _: job.type == kSystem and bool(_strays(job)),
+        lambda job, _: bool(_strays(job)),
         lambda job: Shortfall("its machine is not to have one", stop=_strays(job)),
     ),
     Rule(

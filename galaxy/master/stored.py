@@ -7,7 +7,7 @@ Law: what is read back is what was written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections.abc import Set as AbstractSet
 
 from galaxy.master.amend import Amendment, as_it_is
 from galaxy.master.jobs import Job, Version
@@ -129,15 +129,20 @@ def _chunk_put(job: Job, chunk: int) -> Put:
     return Put(chunk_key(job.job_id, chunk), record.SerializeToString())
 
 
-def _bits(job: Job, chunk: int, *ended: Iterable[int]) -> bytes:
+def _bits(job: Job, chunk: int, *ended: AbstractSet[int]) -> bytes:
     first = chunk * CHUNK
-    bits = bytearray(min(CHUNK, max(1, job.replica - first) + 7) // 8 or 1)
-    for index in chain(*ended):
-        if index // CHUNK == chunk:
-            place = index - first
-            if place // 8 >= len(bits):
-                bits.extend(bytes(place // 8 + 1 - len(bits)))
-            bits[place // 8] |= 1 << place % 8
+    span = range(first, first + CHUNK)
+    places = [
+        index - first
+        for each in ended
+        # A million may have ended: no more of them are looked at than a chunk has.
+        for index in (each if len(each) < CHUNK else span)
+        if index in span and index in each
+    ]
+    most = max(1, min(CHUNK, job.replica - first), *(place + 1 for place in places))
+    bits = bytearray((most + 7) // 8)
+    for place in places:
+        bits[place // 8] |= 1 << place % 8
     return bytes(bits)
 
 

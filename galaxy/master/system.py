@@ -39,6 +39,7 @@ def settle_home(job: Job, agent: Agent) -> bool:
     if is_home(job, agent) == (agent in job.homes):
         return False
     job.homes ^= {agent}
+    job.note_stray(agent)
     job.replica = len(job.homes)
     return True
 

@@ -30,6 +30,7 @@ from galaxy.protocol.types_pb2 import (
     kStageRemoved,
     kStageRunning,
     kStageUnset,
+    kSystem,
 )
 from tests.master.examples import NOW, descriptor, machine, picture, submitted
 
@@ -151,6 +152,8 @@ def check_counts(case: SynchronousTestCase, cluster: Cluster) -> None:
         counted = (tally.stages[1:], tally.running, tally.healthy, tally.settled)
         case.assertEqual(counted, recounted(job))
         case.assertEqual(job.behind, {i for i, pod in job.pods.items() if job.is_behind(pod)})
+        if job.type == kSystem:
+            case.assertEqual(job.astray, job.on_agents.keys() - job.homes)
         for version in job.versions:
             waiting = {
                 pod.index

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.master.system import find_homes, settle_home
 from galaxy.protocol.types_pb2 import AgentFacts, Resource, kStageRemoved, kStageRunning, kSystem
 from tests.master.examples import NOW, descriptor, facts, machine, picture, placed, submitted
+from tests.master.test_pods import check_counts
 
 
 class HomeTests(SynchronousTestCase):
@@ -64,3 +65,4 @@ class HomeTests(SynchronousTestCase):
         self.assertEqual(self.job.homes, {other})
         self.assertEqual(pod.stage, kStageRemoved)
         self.assertEqual(placed(self.cluster, self.job, other, 1).accepted, 1)
+        check_counts(self, self.cluster)
