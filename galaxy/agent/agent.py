@@ -18,6 +18,7 @@ from galaxy.agent.accounting import Accounts
 from galaxy.agent.book import Book
 from galaxy.agent.boxes import Boxes
 from galaxy.agent.carrier import Carrier
+from galaxy.agent.console.deeds import Deeds
 from galaxy.agent.console.service import ConsoleAnswers
 from galaxy.agent.console.sessions import Sessions
 from galaxy.agent.delivery import unpack
@@ -46,7 +47,6 @@ from galaxy.agent.vitals import Vitals
 from galaxy.agent.wellness import Limits
 from galaxy.agent.workspaces import Workspaces
 from galaxy.nexus.interfaces import NexusError
-from galaxy.protocol.agent_pb2 import TaskChange
 from galaxy.protocol.gce_pb2 import ConfigureRequest
 from galaxy.protocol.interfaces import IListening
 from galaxy.protocol.master_pb2 import HeartBeatRequest, PodsUse
@@ -250,6 +250,7 @@ class Agent(Service):
         self._sweeping = LoopingCall(artifacts.sweep)
         self._sweeping.clock = around.clock
         ledger = Ledger(f"{remembered.starts}-{around.rng.getrandbits(48):012x}")
+        deeds = Deeds(remembered.deeds, self._store, ledger, self._news, around.clock)
         self._graves = Graves(
             workspaces=workspaces,
             ledger=ledger,
@@ -282,7 +283,13 @@ class Agent(Service):
         )
         self._log.info("{pods} pods are remembered", pods=len(book.pods))
         return AgentAnswers(
-            self.runner, self._vitals.meter, workspaces, around.in_thread, artifacts, around.clock
+            self.runner,
+            self._vitals.meter,
+            workspaces,
+            around.in_thread,
+            artifacts,
+            deeds,
+            around.clock,
         )
 
     def _console(self, answers: AgentAnswers) -> ConsoleAnswers:
@@ -294,7 +301,7 @@ class Agent(Service):
             launcher=self._launcher,
             workspaces=answers.workspaces,
             channels=around.channels,
-            note=self._note,
+            note=answers.deeds.note,
             clock=around.clock,
         )
         return ConsoleAnswers(self._sessions, runner.book, answers.workspaces, around.clock)
@@ -314,12 +321,6 @@ class Agent(Service):
     def _exceed(self, key: PodKey, reason: str) -> None:
         assert self.runner is not None
         self.runner.exceed(key, reason)
-
-    def _note(self, change: TaskChange) -> None:
-        """What people do in a task is told to the master, as what befalls it is."""
-        assert self.runner is not None
-        self.runner.ledger.note([change])
-        self._news()
 
     def _master_link(self, answers: AgentAnswers) -> MasterLink:
         return MasterLink(

@@ -5,13 +5,16 @@ Of a slot only the latest attempt is told of, and the earlier one when it is gon
 Revisions count within one run of the agent. A pod that is gone leaves a
 tombstone, so that a delta can tell of it; the oldest tombstones are dropped, and
 whoever asks for what lies before them is told everything. So it is with what
-remains of dead pods, and with that which was collected.
+remains of dead pods, and with that which was collected. What people did is told in
+either way, until a master has it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
 from typing import TypeVar
 
 from galaxy.agent.pods import Summary
@@ -23,6 +26,7 @@ T = TypeVar("T")
 
 MOST_TOMBSTONES = 10_000
 MOST_CHANGES = 1_000
+MOST_DEEDS = 1_000
 
 
 class Ledger:
@@ -36,6 +40,7 @@ class Ledger:
         self._said: OrderedDict[PodKey, tuple[int, Summary]] = OrderedDict()
         self._gone: OrderedDict[PodKey, tuple[int, str]] = OrderedDict()
         self._changes: deque[tuple[int, TaskChange]] = deque(maxlen=MOST_CHANGES)
+        self._deeds: deque[tuple[int, TaskChange]] = deque()
         self._remains: OrderedDict[PodKey, tuple[int, None]] = OrderedDict()
         self._collected: OrderedDict[PodKey, tuple[int, None]] = OrderedDict()
 
@@ -55,6 +60,22 @@ class Ledger:
         for change in changes:
             self.revision += 1
             self._changes.append((self.revision, change))
+
+    def note_deed(self, deed: TaskChange) -> TaskChange | None:
+        """
+        What people did in a task, for whoever asks until a master has it; the oldest, if
+        that is told no longer, since there are too many.
+        """
+        self.revision += 1
+        self._deeds.append((self.revision, deed))
+        return self._deeds.popleft()[1] if len(self._deeds) > MOST_DEEDS else None
+
+    def heard(self, instance: str, since: int) -> list[TaskChange]:
+        """A master has everything up to a revision of an instance: the deeds among that."""
+        known: list[TaskChange] = []
+        while instance == self.instance and self._deeds and self._deeds[0][0] <= since:
+            known.append(self._deeds.popleft()[1])
+        return known
 
     def supersede(self, key: PodKey) -> None:
         """Tell no more of a pod, since there is a later one of its slot, until it is gone."""
@@ -96,10 +117,15 @@ class Ledger:
             full=full,
             groups=_groups(_after(self._said, since)),
             removed=_groups((key, Summary(version, kPodStateUnset)) for key, version in gone),
-            task_changes=[] if full else [c for revision, c in self._changes if revision > since],
+            task_changes=self._task_changes(since, full=full),
             remains=_packed(key for key, _ in _after(self._remains, since)),
             collected=[] if full else _packed(key for key, _ in _after(self._collected, since)),
         )
+
+    def _task_changes(self, since: int, *, full: bool) -> list[TaskChange]:
+        """In the order in which they were noted."""
+        noted = self._deeds if full else merge(self._changes, self._deeds, key=itemgetter(0))
+        return [change for revision, change in noted if revision > since]
 
 
 def _after(told: OrderedDict[PodKey, tuple[int, T]], since: int) -> Iterator[tuple[PodKey, T]]:

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from galaxy import names
 from galaxy.agent.admission import Order, Refused
+from galaxy.agent.console.deeds import Deeds
 from galaxy.agent.delivery.artifacts import Artifacts
 from galaxy.agent.orders import KillOrder, RunOrder
 from galaxy.agent.output.logs import read_logs
@@ -61,12 +62,15 @@ class AgentAnswers:
     workspaces: Workspaces
     in_thread: InThread
     artifacts: Artifacts
+    deeds: Deeds
     clock: IReactorTime
 
     async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
         """How the pods stand, or what changed since the caller asked last."""
         await self.runner.heed(call.epoch)
         await self.runner.sighted(LONGEST_WITHOUT_SIGHT_S)
+        if call.epoch:  # it is a master, not one who only looks
+            self.deeds.heard(request.instance, request.since_revision)
         answer = self.runner.ledger.answer(request.instance, request.since_revision)
         pods = self.runner.book.pods.values()
         used = sum(map(self.meter.of_pod, pods), Used())

@@ -6,6 +6,7 @@ answered (`galaxy.nexus.commit`). Keys:
 
     pod/JOB.INDEX.INCARNATION    a pod with its tasks, as JSON
     description/JOB/VERSION      a Description message, once per job and version
+    deed/NUMBER                  a TaskChange that no master has heard of yet
     epoch                        the highest reign obeyed so far
     starts                       how often an agent opened this store
 """
@@ -22,13 +23,14 @@ from galaxy.agent.records import Pod, PodKey, decode_pod, encode_pod
 from galaxy.nexus.commit import GroupCommit, InThread
 from galaxy.nexus.database import IDatabase, LevelDatabase
 from galaxy.nexus.interfaces import CannotOpen
-from galaxy.protocol.agent_pb2 import Description
+from galaxy.protocol.agent_pb2 import Description, TaskChange
 
 KIND = "galaxy agent"
 FORMAT = 1
 
 _POD = b"pod/"
 _DESCRIPTION = b"description/"
+_DEED = b"deed/"
 _EPOCH = b"epoch"
 _STARTS = b"starts"
 
@@ -43,6 +45,7 @@ class Remembered:
     descriptions: Mapping[DescriptionKey, Description] = field(factory=dict)
     epoch: int = 0
     starts: int = 0
+    deeds: tuple[TaskChange, ...] = field(default=(), kw_only=True)
 
 
 @frozen
@@ -90,6 +93,9 @@ class AgentStore:
                 descriptions,
                 int(self._database.get(_EPOCH) or b"0"),
                 int(self._database.get(_STARTS) or b"0") + 1,
+                deeds=tuple(
+                    TaskChange.FromString(value) for _key, value in self._database.items(_DEED)
+                ),
             )
             for pod in remembered.pods:
                 descriptions[pod.key.job_id, pod.version]
@@ -118,6 +124,14 @@ class AgentStore:
         ]
         return self._commit.write(puts, deletes)
 
+    def keep(self, deed: TaskChange) -> Deferred[None]:
+        """Write a deed down; fires once it is on disk, fails with `Unavailable`."""
+        return self._commit.write([(_deed_key(deed), deed.SerializeToString())])
+
+    def let_go(self, deeds: Iterable[TaskChange]) -> Deferred[None]:
+        """Keep deeds no longer; as `keep`."""
+        return self._commit.write(deletes=map(_deed_key, deeds))
+
     async def close(self) -> None:
         """Finish what was begun and let go of the directory."""
         await self._commit.close()
@@ -131,6 +145,10 @@ class AgentStore:
 
 def _pod_key(key: PodKey) -> bytes:
     return _POD + key.name.encode()
+
+
+def _deed_key(deed: TaskChange) -> bytes:
+    return _DEED + b"%020d" % deed.number
 
 
 def _description_key(key: DescriptionKey) -> bytes:

@@ -67,6 +67,7 @@ class Agent:
     merged: int = 0  # the revision of that report
     announced: tuple[str, int] = ("", 0)  # instance and revision of its last heartbeat
     queried: float = 0.0  # when it was last asked
+    deeds: frozenset[int] = frozenset()  # those that it told of, and may tell of again
     used_millicores: int = 0
     used_memory: int = 0
     usage: QueryResponse = field(factory=QueryResponse)  # only its field `usage`: packed

@@ -77,6 +77,9 @@ class Happening:
     said: tuple[str, ...] = ()  # what the task wrote last
 
 
+LATE_S = 10.0
+"""What an agent tells of sooner, it tells of as it happens."""
+
 _PodKey = tuple["Job", PodStage, PodStage, str, str]
 _StateKey = tuple["Job", PodState, PodState, bool, bool]
 
@@ -123,7 +126,13 @@ class Journal:
         alike.add(pod.index, pod.agent)
 
     def task(self, agent: Agent, change: TaskChange, now: float) -> None:
-        """An agent says that a task got into trouble, or out of it, or what was done in it."""
+        """
+        An agent says that a task got into trouble, or out of it, or what was done in it.
+
+        If that was a while ago, for want of somebody to tell it to, people read how long.
+        """
+        late_s = now - change.time if change.time else 0.0
+        late = f", {late_s:.0f} s before a master heard of it" if late_s >= LATE_S else ""
         pods = Pods()
         pods.add(change.index, agent)
         self._others.append(
@@ -132,7 +141,7 @@ class Journal:
                 now,
                 word(TaskState, change.before) if change.before else "",
                 word(TaskState, change.after) if change.after else "",
-                change.reason,
+                change.reason + late,
                 change.actor or "agent",
                 job_id=change.job_id,
                 pods=pods,

@@ -68,9 +68,7 @@ def merge(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> 
         agent.kills &= agent.strangers | {
             (pod.job.job_id, pod.index, pod.incarnation) for pod in agent.pods
         }
-    for told in report.task_changes:
-        if cluster.jobs.get(told.job_id) is not None:
-            cluster.journal.task(agent, told, now)
+    _merge_task_changes(cluster, agent, report, now)
     cluster.remains.take(agent.endpoint, report)
     cluster.count_usage(agent, report)
     if not agent.instance:
@@ -204,6 +202,20 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
                 _have_stopped(cluster, other, replaced)
     adopt(cluster.journal, slot, agent, incarnation, version, group.generation, now)
     return slot
+
+
+def _merge_task_changes(cluster: Cluster, agent: Agent, report: QueryResponse, now: float) -> None:
+    """
+    What befell tasks of jobs that there are; what people did, whatever became of the job.
+
+    That is told again with everything, until the agent is asked for what came after it.
+    """
+    for told in report.task_changes:
+        known = cluster.jobs.get(told.job_id) is not None
+        if told.number not in agent.deeds if told.number else known:
+            cluster.journal.task(agent, told, now)
+    deeds = frozenset(told.number for told in report.task_changes if told.number)
+    agent.deeds = deeds | agent.deeds if report.full else deeds
 
 
 def _have_stopped(cluster: Cluster, agent: Agent, attempt: tuple[str, int, int]) -> None:

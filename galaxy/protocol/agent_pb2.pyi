@@ -46,7 +46,7 @@ class JobUsage(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., millicores: _Optional[int] = ..., memory: _Optional[int] = ...) -> None: ...
 
 class TaskChange(_message.Message):
-    __slots__ = ("job_id", "index", "task", "before", "after", "reason", "actor", "said")
+    __slots__ = ("job_id", "index", "task", "before", "after", "reason", "actor", "said", "time", "number")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,8 @@ class TaskChange(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     SAID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     index: int
     task: int
@@ -63,7 +65,9 @@ class TaskChange(_message.Message):
     reason: str
     actor: str
     said: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., task: _Optional[int] = ..., before: _Optional[_Union[_types_pb2.TaskState, str]] = ..., after: _Optional[_Union[_types_pb2.TaskState, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., said: _Optional[_Iterable[str]] = ...) -> None: ...
+    time: float
+    number: int
+    def __init__(self, job_id: _Optional[str] = ..., index: _Optional[int] = ..., task: _Optional[int] = ..., before: _Optional[_Union[_types_pb2.TaskState, str]] = ..., after: _Optional[_Union[_types_pb2.TaskState, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., said: _Optional[_Iterable[str]] = ..., time: _Optional[float] = ..., number: _Optional[int] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
     __slots__ = ("instance", "revision", "full", "groups", "removed", "used_millicores", "used_memory", "usage", "task_changes", "remains", "collected")

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.pods import Summary
 from galaxy.agent.records import PodKey
-from galaxy.protocol.agent_pb2 import QueryResponse
+from galaxy.protocol.agent_pb2 import QueryResponse, TaskChange
 from galaxy.protocol.types_pb2 import kPodDeploying, kPodRunning
 
 RUNNING = Summary("v1", kPodRunning, healthy=True)
@@ -81,6 +81,23 @@ class LedgerTests(SynchronousTestCase):
         ledger = Ledger("i")
         ledger.say(key(0), RUNNING)
         self.assertTrue(ledger.answer("before", 99).full)
+
+    def test_deeds(self) -> None:
+        """What people did is in its order in a delta, and all that is left of it in what is all."""
+        ledger = Ledger("i")
+        ledger.note_deed(TaskChange(reason="first"))
+        ledger.note([TaskChange(reason="trouble")])
+        since = ledger.revision
+        ledger.note_deed(TaskChange(reason="last"))
+        ledger.note([TaskChange(reason="more")])
+
+        def told(instance: str, since: int) -> list[str]:
+            return [change.reason for change in ledger.answer(instance, since).task_changes]
+
+        self.assertEqual(told("i", 1), ["first", "trouble", "last", "more"])
+        self.assertEqual((told("i", since), told("", 0)), (["last", "more"], ["first", "last"]))
+        self.assertEqual([deed.reason for deed in ledger.heard("i", since)], ["first"])
+        self.assertEqual((told("", 0), ledger.heard("before", 99)), (["last"], []))
 
     def test_old_tombstones(self) -> None:
         """Who asks for what lies before the tombstones that are left is told all."""
