@@ -94,7 +94,7 @@ class Watch:
         self.counts: list[int] = []
         self._ports = ports
         self._pool = HTTPConnectionPool(reactor, persistent=False)
-        self._agent = Agent(reactor, connectTimeout=2, pool=self._pool)
+        self._agent = Agent(reactor, pool=self._pool)
         self._running = True
         self._loop: Deferred[None] = succeed(None)
 
