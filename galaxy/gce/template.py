@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import NoReturn
 
 from galaxy.gce.birth import SPEC
 from galaxy.gce.box import Template, build_template
@@ -41,16 +42,23 @@ def make_template(directory: bytes) -> Template:
         os.close(stay)
 
 
-def _make(directory: bytes, say: int, leave: int) -> None:
+def _make(directory: bytes, say: int, leave: int) -> NoReturn:
+    try:
+        os.write(say, _built(directory))
+        os.read(leave, 1)
+    finally:
+        os._exit(0)  # also when nobody listens: this is not a second cradle
+
+
+def _built(directory: bytes) -> bytes:
+    """That this process is where the template is, or why it is not."""
     try:
         os.chdir(directory)
         with open(SPEC, "rb") as file:
             build_template(json.load(file)["box"])
-        os.write(say, _READY)
-        os.read(leave, 1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        os.write(say, f"{error.strerror}{where}".encode()[:4096])
-    except BaseException as error:  # noqa: BLE001  (nothing may return into the cradle's code)
-        os.write(say, repr(error).encode()[:4096])
-    os._exit(0)
+        return f"{error.strerror}{where}".encode()[:4096]
+    except Exception as error:  # noqa: BLE001  (of whatever kind: the record is to say why)
+        return repr(error).encode()[:4096]
+    return _READY
