@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -52,47 +51,12 @@ from galaxy.protocol.wire_pb2 import Hello
 from galaxy.scheduler.score import POLICIES
 from galaxy.scheduler.service import Scheduler
 from galaxy.settings import AgentSettings, MasterSettings
+from tests.scenario.processes import ProcessClock
 
 STEP_S = 0.05
 GIB = 1 << 30
 
 T = TypeVar("T")
-
-
-@implementer(IReactorTime)
-class MortalClock:
-    """The cluster's clock, as one process has it: when that dies, its timers die too."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._alive = True
-
-    def seconds(self) -> float:
-        """The time."""
-        return self._clock.seconds()
-
-    def callLater(
-        self,
-        delay: float,
-        callable: Callable[..., Any],  # noqa: A002 - as IReactorTime has it
-        *args: Any,
-        **kwargs: Any,
-    ) -> IDelayedCall:
-        """Call, unless the process is dead by then."""
-
-        def ring() -> None:
-            if self._alive:
-                callable(*args, **kwargs)
-
-        return self._clock.callLater(delay, ring)
-
-    def getDelayedCalls(self) -> list[IDelayedCall]:
-        """Those of the whole cluster."""
-        return list(self._clock.getDelayedCalls())
-
-    def die(self) -> None:
-        """Nothing rings any more."""
-        self._alive = False
 
 
 @implementer(IGceSpawner)
@@ -118,7 +82,7 @@ class Machine:
     channels: MemoryChannels = field(factory=MemoryChannels)
     condition: Reading = field(factory=Reading)
     users: Users = field(factory=lambda: Users(1000))
-    clock: MortalClock | None = None
+    clock: ProcessClock | None = None
     agent: Agent | None = None
 
     @property
@@ -132,7 +96,7 @@ class _Daemon:
     """A master or a scheduler that lives."""
 
     service: Master | Scheduler
-    clock: MortalClock
+    clock: ProcessClock
     nexus: MemoryNexus
 
 
@@ -173,7 +137,7 @@ class Cluster:
 
     def start_master(self, number: int = 0) -> None:
         """Start a master."""
-        clock = MortalClock(self.clock)
+        clock = ProcessClock(self.clock)
         nexus = MemoryNexus(self.ensemble)
         listen = f"10.0.1.{number + 1}:7828"
         master = Master(
@@ -196,7 +160,7 @@ class Cluster:
 
     def start_scheduler(self, number: int = 0) -> None:
         """Start a scheduler."""
-        clock = MortalClock(self.clock)
+        clock = ProcessClock(self.clock)
         nexus = MemoryNexus(self.ensemble)
         name = f"scheduler-{number}"
         scheduler = Scheduler(
@@ -238,7 +202,7 @@ class Cluster:
 
     def start_agent(self, machine: Machine) -> None:
         """Start the agent of a machine, on what the last one left."""
-        clock = machine.clock = MortalClock(self.clock)
+        clock = machine.clock = ProcessClock(self.clock)
         settings = AgentSettings(
             endpoint=machine.endpoint,
             data_dir=str(machine.directory),

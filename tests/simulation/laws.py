@@ -23,10 +23,10 @@ from galaxy.master.reign import Reign
 from galaxy.master.service import Master
 from galaxy.protocol.master_pb2 import JobOverview
 from galaxy.protocol.types_pb2 import kBatch, kLongRun, kStageRunning
+from tests.scenario.processes import ProcessClock
 from tests.simulation.convergence import running
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
-from tests.simulation.processes import ProcessClock
 from tests.simulation.witness import attempt_of
 from tests.simulation.world import DISK_MIB, DISKS, MIB, Machine, Process, World
 

@@ -31,7 +31,7 @@ from galaxy.protocol.agent_pb2 import (
 )
 from galaxy.protocol.calls import Call
 from galaxy.protocol.services import IAgent
-from tests.simulation.processes import ProcessClock
+from tests.scenario.processes import ProcessClock
 from tests.simulation.witness import ENDED, WatchedEnsemble, launched
 from tests.simulation.world import Build, Disk
 

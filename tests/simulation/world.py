@@ -42,8 +42,8 @@ from galaxy.protocol.wire_pb2 import Hello
 from galaxy.scheduler.score import POLICIES
 from galaxy.scheduler.service import Scheduler
 from galaxy.settings import AgentSettings, MasterSettings
+from tests.scenario.processes import ProcessClock
 from tests.simulation.history import History
-from tests.simulation.processes import ProcessClock
 from tests.simulation.timeline import Timeline
 from tests.simulation.witness import Seen, WatchedAgent, WatchedEnsemble, WatchedNetwork, Witness
 

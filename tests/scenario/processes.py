@@ -18,7 +18,7 @@ _PRUNE = 64
 @implementer(IReactorTime)
 class ProcessClock:
     """
-    The simulation's clock as one process has it.
+    The clock of a cluster as one process has it.
 
     `offset_s` is how wrong it is, `drift` by how much it is too fast. `stop` and
     `go_on` are SIGSTOP and SIGCONT: what was due meanwhile rings late, in its order.
