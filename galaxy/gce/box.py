@@ -30,6 +30,16 @@ from galaxy.gce.kernel import (
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWUTS,
+    attach_mounts,
+    clone_mounts,
+    datagram_socket,
+    exchange_root,
+    set_hostname,
+    set_namespaces,
+    unshare,
+)
+from galaxy.gce.layout import STANDING, is_of_template
+from galaxy.libc import (
     MS_BIND,
     MS_NODEV,
     MS_NOEXEC,
@@ -38,17 +48,9 @@ from galaxy.gce.kernel import (
     MS_REC,
     MS_REMOUNT,
     MS_SLAVE,
-    attach_mounts,
-    clone_mounts,
-    datagram_socket,
-    exchange_root,
-    leave_old_root,
     mount,
-    set_hostname,
-    set_namespaces,
-    unshare,
+    unmount,
 )
-from galaxy.gce.layout import STANDING, is_of_template
 
 _SAFE = MS_NOSUID | MS_NODEV
 _SYS = _SAFE | MS_NOEXEC | MS_RDONLY
@@ -96,7 +98,7 @@ def build_template(box: dict[str, Any]) -> None:
         bind.place()
     for bind in sorted(own, key=_target):
         bind.prepare()
-    leave_old_root()
+    unmount(".")  # the old root
     mount("none", "/", "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID)
 
 

@@ -9,14 +9,11 @@ from galaxy.gce.kernel import (
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUTS,
-    MS_RDONLY,
-    MS_REC,
-    MS_SLAVE,
     clone_mounts,
     die_with_parent,
-    mount,
     unshare,
 )
+from galaxy.libc import MS_RDONLY, MS_REC, MS_SLAVE, mount
 
 _NAMESPACES = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC
 

@@ -1,5 +1,5 @@
 """
-The few calls into the C library that Python 3.11 does not offer.
+The few calls of the C library that gce needs and Python 3.11 does not offer (`galaxy.libc`).
 
 Bound once, before anything forks, so that keepers share the memory.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+
+from galaxy.libc import MS_SLAVE, checked, library
 
 _PR_SET_PDEATHSIG = 1
 _KEYCTL, _JOIN_SESSION = {"x86_64": 250, "aarch64": 219}, 1
@@ -23,27 +25,20 @@ _EPERM, _EINVAL, _ENOSYS = 1, 22, 38
 _keyctl = _KEYCTL.get(os.uname().machine, -1)  # -1: ENOSYS
 _seccomp = _SECCOMP.get(os.uname().machine, -1)
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_prctl = _libc.prctl
-_signal = _libc.signal
+_prctl = library.prctl
+_signal = library.signal
 _signal.restype = ctypes.c_void_p
 _signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
-_mount = _libc.mount
-_mount.argtypes = (*(ctypes.c_char_p,) * 3, ctypes.c_ulong, ctypes.c_char_p)
-_umount = _libc.umount2
-_pivot_root = _libc.pivot_root
-_unshare = _libc.unshare
-_setns = _libc.setns
-_capset = _libc.capset
-_sethostname = _libc.sethostname
-_socket = _libc.socket
-_syscall = _libc.syscall
+_pivot_root = library.pivot_root
+_unshare = library.unshare
+_setns = library.setns
+_capset = library.capset
+_sethostname = library.sethostname
+_socket = library.socket
+_syscall = library.syscall
 
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 1 << 5, 1 << 12, 1 << 14, 1 << 19
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x0002_0000, 0x0400_0000, 0x0800_0000
 CLONE_NEWPID, CLONE_NEWNET = 0x2000_0000, 0x4000_0000
-_MNT_DETACH = 2
 _AF_INET, _SOCK_DGRAM = 2, 2
 
 # Since Linux 5.12, by the same numbers on every architecture but alpha.
@@ -90,13 +85,13 @@ def bound_capabilities() -> None:
     while _prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) == 0:
         number += 1
     if ctypes.get_errno() != _EINVAL:  # which says that there is no such capability
-        _check(-1)
+        checked(-1)
 
 
 def drop_capabilities() -> None:
     """Give up every capability there is."""
     _control(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-    _check(_capset(_Header(_CAPABILITIES_3, 0), _Nothing()))
+    checked(_capset(_Header(_CAPABILITIES_3, 0), _Nothing()))
 
 
 def leave_session_keyring() -> None:
@@ -106,13 +101,13 @@ def leave_session_keyring() -> None:
     Where there are no keys, or somebody keeps them from us, there is nothing to leave.
     """
     if _syscall(_keyctl, _JOIN_SESSION, None) < 0 and ctypes.get_errno() not in (_EPERM, _ENOSYS):
-        _check(-1)
+        checked(-1)
 
 
 def filter_system_calls(program: bytes) -> None:
     """Have the kernel ask a program (see `galaxy.gce.seccomp`) about each system call."""
     asked = _asked(program)
-    _check(_prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(asked), 0, 0))
+    checked(_prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(asked), 0, 0))
 
 
 def filter_calls_of_all(program: bytes) -> None:
@@ -121,7 +116,7 @@ def filter_calls_of_all(program: bytes) -> None:
     have the processor not run ahead. As root.
     """
     asked = _asked(program)
-    _check(_syscall(_seccomp, _SET_FILTER, _SPECULATE, ctypes.byref(asked)))
+    checked(_syscall(_seccomp, _SET_FILTER, _SPECULATE, ctypes.byref(asked)))
 
 
 def _asked(program: bytes) -> _Filter:
@@ -140,32 +135,23 @@ def heed(number: int) -> None:
 
 def unshare(namespaces: int) -> None:
     """Go into new namespaces of these kinds; as to process ids, the children will."""
-    _check(_unshare(namespaces))
+    checked(_unshare(namespaces))
 
 
 def set_namespaces(fd: int, namespaces: int) -> None:
     """Go into the namespaces of a process (pidfd), or into the one that the descriptor is."""
-    _check(_setns(fd, namespaces))
+    checked(_setns(fd, namespaces))
 
 
 def set_hostname(name: str) -> None:
     """Call the machine by this name, in the present UTS namespace."""
     encoded = name.encode()
-    _check(_sethostname(encoded, len(encoded)))
+    checked(_sethostname(encoded, len(encoded)))
 
 
 def datagram_socket() -> int:
     """A descriptor to ask about the network with; importing `socket` would cost more."""
-    fd: int = _socket(_AF_INET, _SOCK_DGRAM | os.O_CLOEXEC, 0)
-    if fd < 0:
-        _check(-1)
-    return fd
-
-
-def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
-    """mount(2)."""
-    texts = [os.fsencode(text) for text in (source, target, kind)]
-    _check(_mount(*texts, flags, os.fsencode(options) or None), target)
+    return checked(_socket(_AF_INET, _SOCK_DGRAM | os.O_CLOEXEC, 0))
 
 
 def clone_mounts(source: str, flags: int) -> int:
@@ -175,41 +161,28 @@ def clone_mounts(source: str, flags: int) -> int:
     else. Since Linux 5.12.
     """
     options = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE
-    fd: int = _syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), options)
-    if fd < 0:
-        _check(-1, source)
+    fd = checked(_syscall(_OPEN_TREE, _AT_FDCWD, os.fsencode(source), options), source)
     words = _Words(flags, 0, MS_SLAVE, 0)
     options = _AT_EMPTY_PATH | _AT_RECURSIVE
-    if _syscall(_MOUNT_SETATTR, fd, b"", options, ctypes.byref(words), ctypes.sizeof(words)):
-        _check(-1, source)
+    size = ctypes.sizeof(words)
+    checked(_syscall(_MOUNT_SETATTR, fd, b"", options, ctypes.byref(words), size), source)
     return fd
 
 
 def attach_mounts(fd: int, place: int, target: str) -> None:
     """Mount what `clone_mounts` copied on what the descriptor `place` is of; `target` names it."""
     flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH
-    _check(_syscall(_MOVE_MOUNT, fd, b"", place, b"", flags), target)
+    checked(_syscall(_MOVE_MOUNT, fd, b"", place, b"", flags), target)
 
 
 def exchange_root() -> None:
     """
     Make the working directory, which a file system is mounted on, the root directory.
 
-    The old root is beneath it until `leave_old_root`, but no path leads there.
+    The old root is beneath it until it is unmounted, but no path leads there.
     """
-    _check(_pivot_root(b".", b"."), ".")
-
-
-def leave_old_root() -> None:
-    """Unmount, in this namespace, what the root directory was before."""
-    _check(_umount(b".", _MNT_DETACH), ".")
+    checked(_pivot_root(b".", b"."), ".")
 
 
 def _control(option: int, argument: bytes | int) -> None:
-    _check(_prctl(option, argument, 0, 0, 0))
-
-
-def _check(result: int, filename: str | None = None) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), filename)
+    checked(_prctl(option, argument, 0, 0, 0))

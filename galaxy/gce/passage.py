@@ -13,16 +13,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from galaxy.gce.kernel import (
-    CLONE_NEWNS,
-    MS_BIND,
-    MS_NODEV,
-    MS_NOSUID,
-    MS_REC,
-    MS_SLAVE,
-    mount,
-    unshare,
-)
+from galaxy.gce.kernel import CLONE_NEWNS, unshare
+from galaxy.libc import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, MS_SLAVE, mount
 
 _SEARCH = 0o1
 

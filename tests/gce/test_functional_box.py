@@ -11,7 +11,7 @@ from typing import Any
 from galaxy.gce.cgroup_none import NoCgroups
 from galaxy.gce.cgroups import ICgroups
 from galaxy.gce.containment import find_cgroups
-from galaxy.gce.kernel import mount
+from galaxy.libc import mount
 from galaxy.protocol.gce_pb2 import Bind, Box, ProcessStatus, StopRequest, kProcessFailed
 from tests.gce.contract import FOR_EVER, NO_CALL
 from tests.gce.engines import CGROUP, why_no_cgroups

@@ -46,7 +46,7 @@ LANDMARKS = {
     "the output is opened": r"^cradle gce/birth.py.* open$",
     "a group is joined": r"^cradle gce/birth.py.* write$",
     "namespaces are made": r"^cradle gce/kernel.py.* unshare return$",
-    "something is mounted in the box": r"^cradle gce/kernel.py.* mount return$",
+    "something is mounted in the box": r"^cradle libc.py.* mount return$",
     "the box is entered": r"^cradle gce/kernel.py.* set_namespaces return$",
     "the rights are dropped": r"^cradle gce/.* setuid$",
     "the command is about to begin": r"^cradle gce/.* execve$",

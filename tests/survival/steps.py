@@ -50,6 +50,8 @@ _LAST = {"execve", "execv"}  # these do not return
 # Python functions whose work is done in C where no profiler sees it; no name: all that others call.
 _RETURNS = (
     ("galaxy/gce/kernel.py", ""),
+    ("galaxy/libc.py", "mount"),
+    ("galaxy/libc.py", "unmount"),
     ("galaxy/nexus/database.py", "write"),
     ("/pathlib.py", "write_text"),
     ("/pathlib.py", "write_bytes"),

@@ -11,10 +11,12 @@ import errno
 import os
 from pathlib import Path
 
+from galaxy.libc import checked, library
+
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 
-_fallocate = ctypes.CDLL(None, use_errno=True).fallocate64
+_fallocate = library.fallocate64
 _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 
@@ -35,10 +37,10 @@ def punch_front(path: Path, keep: int) -> None:
         length = (os.fstat(descriptor).st_size - keep) // block * block
         if length <= 0:
             return
-        if _fallocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, 0, length) != 0:
-            number = ctypes.get_errno()
-            if number in _UNABLE:
-                raise CannotPunch(os.strerror(number))
-            raise OSError(number, os.strerror(number), str(path))
+        checked(_fallocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, 0, length), str(path))
+    except OSError as error:
+        if error.errno in _UNABLE:
+            raise CannotPunch(error.strerror) from error
+        raise
     finally:
         os.close(descriptor)

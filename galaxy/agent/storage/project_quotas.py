@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from galaxy.agent.storage.quotas import LEAST_BYTES
+from galaxy.libc import checked, library
 
 _FSGETXATTR, _FSSETXATTR = 0x801C581F, 0x401C5820
 _FSXATTR = struct.Struct("=IIIII8x")  # flags, extent size, extents, project, cow extent size
@@ -41,8 +42,6 @@ _OURS, _OF_INODE = 1 << 30, (1 << 30) - 1
 _ABSENT = frozenset(
     {errno.ENOSYS, errno.ENOTTY, errno.EOPNOTSUPP, errno.ESRCH, errno.EINVAL, errno.EPERM}
 )
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def keeps_quotas(directory: Path) -> bool:
@@ -104,6 +103,4 @@ def _attributes(fd: int) -> bytes:
 def _quotactl(fd: int, command: int, project: int, data: bytearray) -> None:
     buffer = (ctypes.c_char * len(data)).from_buffer(data)
     number = ctypes.c_uint(command << 8 | _PROJECTS)
-    if _libc.syscall(_QUOTACTL_FD, fd, number, ctypes.c_uint(project), buffer) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    checked(library.syscall(_QUOTACTL_FD, fd, number, ctypes.c_uint(project), buffer))

@@ -7,15 +7,11 @@ disk, and are weighed like a volume (`galaxy.agent.storage.quotas`).
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 from pathlib import Path
 
-_MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MNT_DETACH = 1 << 1, 1 << 2, 1 << 5, 1 << 1
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.mount.argtypes = (*(ctypes.c_char_p,) * 3, ctypes.c_ulong, ctypes.c_char_p)
+from galaxy.libc import MS_NODEV, MS_NOSUID, MS_REMOUNT, mount, unmount
 
 
 def put(directory: Path, size_bytes: int, owner: tuple[int, int]) -> None:
@@ -30,7 +26,8 @@ def put(directory: Path, size_bytes: int, owner: tuple[int, int]) -> None:
         return
     options = f"size={size_bytes},uid={owner[0]},gid={owner[1]},mode=700"
     try:
-        _mount(directory, _MS_NOSUID | _MS_NODEV | (_MS_REMOUNT if there else 0), options)
+        flags = MS_NOSUID | MS_NODEV | (MS_REMOUNT if there else 0)
+        mount("galaxy", str(directory), "tmpfs", flags, options)
     except PermissionError:
         if os.geteuid() == 0:
             os.chown(directory, *owner)
@@ -47,17 +44,12 @@ def is_put(directory: Path) -> bool:
 def take_away(directory: Path) -> None:
     """Unmount what is there, if anything is; what is still open in it goes with its last user."""
     while is_put(directory):
-        if _libc.umount2(os.fsencode(directory), _MNT_DETACH) != 0:
-            number = ctypes.get_errno()
-            if number in {errno.EINVAL, errno.ENOENT}:
-                return  # it was unmounted meanwhile
-            raise OSError(number, os.strerror(number), str(directory))
-
-
-def _mount(directory: Path, flags: int, options: str) -> None:
-    if _libc.mount(b"galaxy", os.fsencode(directory), b"tmpfs", flags, options.encode()) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(directory))
+        try:
+            unmount(str(directory))
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.ENOENT}:
+                raise
+            return  # it was unmounted meanwhile
 
 
 def _size(directory: Path) -> int:
