@@ -101,22 +101,7 @@ def keep(
         _tell(report, message)
         return
     _tell(report, message)
-    pid = 0
-    while pid != task:
-        pid, status, usage = os.wait4(-1, 0)
-    code, number = _ending(status)
-    _write_ended(
-        {
-            "code": code,
-            "signal": number,
-            "core": os.WCOREDUMP(status),
-            "oom": bool(code or number) and _oom_killed(),
-            "time": time.time(),
-            "user_cpu_s": usage.ru_utime,
-            "system_cpu_s": usage.ru_stime,
-            "max_rss": usage.ru_maxrss * 1024,
-        }
-    )
+    _write_ended(_end_of(task))
     _end_leftovers()
 
 
@@ -140,9 +125,22 @@ def _tell(report: int, message: bytes) -> None:
     os.close(report)
 
 
-def _ending(status: int) -> tuple[int, int]:
-    """Exit code and signal in a wait status; one of them is 0."""
-    return (0, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), 0)
+def _end_of(task: int) -> dict[str, object]:
+    """Wait for it, and reap whatever else ends meanwhile; how it ended."""
+    pid = 0
+    while pid != task:
+        pid, status, usage = os.wait4(-1, 0)
+    signalled = os.WIFSIGNALED(status)
+    return {
+        "code": 0 if signalled else os.WEXITSTATUS(status),
+        "signal": os.WTERMSIG(status) if signalled else 0,
+        "core": os.WCOREDUMP(status),
+        "oom": status != 0 and _oom_killed(),
+        "time": time.time(),
+        "user_cpu_s": usage.ru_utime,
+        "system_cpu_s": usage.ru_stime,
+        "max_rss": usage.ru_maxrss * 1024,
+    }
 
 
 def _oom_killed() -> bool:
