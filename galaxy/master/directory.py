@@ -109,11 +109,15 @@ class Directory:
         )
 
     def resolve_slot(self, text: str) -> tuple[Job, int]:
-        """The job and index that a person means by JOB.INDEX. GalaxyError as `resolve`."""
+        """
+        The job and index that a person means by JOB.INDEX.
+
+        GalaxyError: kPodNotFound, or as `resolve`.
+        """
         try:
             word, index = parse_pod_id(text.strip())
         except ValueError as error:
-            raise GalaxyError(Status.kInputError, str(error)) from error
+            raise GalaxyError(Status.kPodNotFound, str(error)) from error
         job = self.resolve(word)
         if index not in job.pods:
             raise GalaxyError(

@@ -15,6 +15,7 @@ from galaxy.master.fleet import Fleet
 from galaxy.master.forecast import of_submission, of_update
 from galaxy.master.jobs import Job
 from galaxy.master.reign import Reign
+from galaxy.master.remarks import first_unwell
 from galaxy.master.selection import Selection
 from galaxy.master.standing import Standing, sentence, standing_of_job, standing_of_pod
 from galaxy.master.submission import check_submission
@@ -30,7 +31,9 @@ async def explain(reign: Reign, advisers: Advisers, word: str, now: float) -> Ex
     details = await _details(reign, word)
     job, index = target(reign.cluster.jobs, word)
     if index is None:
-        return await _answer(advisers, job, "", standing_of_job(reign.cluster, job, now))
+        first = first_unwell(job)
+        status = details.of(first) if first is not None else None
+        return await _answer(advisers, job, "", standing_of_job(reign.cluster, job, now, status))
     pod_id, pod = names.pod_id(job.job_id, index), job.pods.get(index)
     if pod is None:
         how = "was given up" if index in job.failed else "has finished"
@@ -41,9 +44,13 @@ async def explain(reign: Reign, advisers: Advisers, word: str, now: float) -> Ex
 
 
 async def _details(reign: Reign, word: str) -> Details:
-    """What its agent says of a pod, if one is meant. It may be gone when that is said."""
+    """
+    What its agent says of the pod that is meant, or of a job's first that is not healthy.
+
+    It may be gone when that is said.
+    """
     job, index = target(reign.cluster.jobs, word)
-    pod = job.pods.get(index) if index is not None else None
+    pod = first_unwell(job) if index is None else job.pods.get(index)
     if pod is None:
         return NOTHING
     return await ask(reign.lines, reign.cluster.fleet, Selection([pod], []))

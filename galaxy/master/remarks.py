@@ -37,6 +37,13 @@ def remarks(job: Job, now: float) -> list[str]:
     return [said for remark in REMARKS if (said := remark(job, now))]
 
 
+def first_unwell(job: Job) -> Pod | None:
+    """Of those on a machine and not healthy, the one that is spoken of; None: there is none."""
+    if job.tally.stages[kStageRunning] == job.tally.healthy:
+        return None
+    return next(pod for pod in job.pods.values() if pod.stage == kStageRunning and not pod.healthy)
+
+
 def are(count: int) -> str:
     """One is, several are."""
     return "is" if count == 1 else "are"
@@ -63,10 +70,10 @@ def _healthy(job: Job, _: float) -> str:
 
 
 def _on_their_way(job: Job, _: float) -> str:
-    count = job.tally.stages[kStageRunning] - job.tally.healthy
-    if not count:
+    first = first_unwell(job)
+    if first is None:
         return ""
-    first = next(pod for pod in job.pods.values() if pod.stage == kStageRunning and not pod.healthy)
+    count = job.tally.stages[kStageRunning] - job.tally.healthy
     return f"{count} {are(count)} on a machine and not healthy: {_where(first)}"
 
 

@@ -74,7 +74,7 @@ def _slot(cluster: Cluster, word: str, *, dead: bool) -> Selection:
     try:
         job_word, index = names.parse_pod_id(word.strip())
     except ValueError as error:
-        raise GalaxyError(Status.kInputError, str(error)) from error
+        raise GalaxyError(Status.kPodNotFound, str(error)) from error
     pods, remains = _job(cluster, job_word, index, dead=True)
     found = [pod for pod in pods if pod.index == index]
     if not (found or remains):

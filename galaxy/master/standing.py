@@ -61,12 +61,16 @@ def sentence(standing: Standing, advice: DryRunResponse | str) -> str:
     return "; ".join(parts)
 
 
-def standing_of_job(cluster: Cluster, job: Job, now: float) -> Standing:
-    """How it stands with a job as a whole."""
+def standing_of_job(
+    cluster: Cluster, job: Job, now: float, status: PodStatus | None = None
+) -> Standing:
+    """How it stands with a job as a whole; `status`: what is said of its `first_unwell`."""
     if job.state != kJobNormal:
         return Standing(besides=(_ENDED[job.state](job),))
     ready = sum(len(version.pending - version.claimed) for version in job.versions)
     besides = remarks(job, now)
+    if status is not None and (parts := _from_its_agent(status, now)):
+        besides.append(f"the agent of pod {status.index} says: {': '.join(parts)}")
     if not cluster.is_complete(job) and not cluster.safe_mode.on:
         besides.append(f"{len(cluster.awaited)} agents that may have pods of it are silent")
     if ready:

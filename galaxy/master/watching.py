@@ -26,16 +26,17 @@ Send = Callable[[Events], Awaitable[None]]
 
 def wanted(cluster: Cluster, asked: WatchEventsRequest) -> Wanted:
     """
-    What a request asks for; GalaxyError(kInputError) if it is not clear what.
+    What a request asks for; GalaxyError(kInputError, kPodNotFound) if it is not clear what.
 
-    A job that is gone may still be read of, by its whole id.
+    A job that is gone may still be read of: by its whole id, and as long as an agent keeps
+    what a pod of it left, also by its name.
     """
     word, index = asked.job_id.strip(), None
     if asked.pod_id:
         try:
             pods_job, index = parse_pod_id(asked.pod_id.strip())
         except ValueError as error:
-            raise GalaxyError(Status.kInputError, str(error)) from error
+            raise GalaxyError(Status.kPodNotFound, str(error)) from error
         if word and _job_id(cluster, word) != _job_id(cluster, pods_job):
             raise GalaxyError(Status.kInputError, f"{asked.pod_id} is no pod of {word}")
         word = pods_job
@@ -50,7 +51,7 @@ def _job_id(cluster: Cluster, word: str) -> str:
     except GalaxyError as error:
         if error.status != Status.kJobNotFound:
             raise
-        return word
+        return cluster.remains.resolve(word) or word
 
 
 async def watch(

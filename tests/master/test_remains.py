@@ -9,8 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.master.remains import Place, Remains
 from galaxy.master.report import is_sound
 from galaxy.master.selection import selected
+from galaxy.master.watching import wanted
 from galaxy.protocol import agent_pb2
 from galaxy.protocol.agent_pb2 import QueryResponse
+from galaxy.protocol.master_pb2 import WatchEventsRequest
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 from tests.master.examples import NOW, descriptor, full_report, machine, merged, picture, submitted
@@ -132,7 +134,13 @@ class SelectionTests(SynchronousTestCase):
         self.assert_refused(Status.kJobNotFound, "old", dead=False)
         self.assert_refused(Status.kPodNotFound, "", "old.5")
         self.assert_refused(Status.kJobNotFound, "", "none.5")
-        self.assert_refused(Status.kInputError, "", "none")
+        self.assert_refused(Status.kPodNotFound, "", "none")
+
+    def test_events_of_a_job_that_is_gone_are_asked_for_by_its_name(self) -> None:
+        asked = WatchEventsRequest(job_id="old")
+        self.assertEqual(wanted(self.cluster, asked).job_id, "old_77")
+        asked = WatchEventsRequest(pod_id="old.4")
+        self.assertEqual(wanted(self.cluster, asked).job_id, "old_77")
 
     def test_a_job_that_is_there(self) -> None:
         """Its pods, and what remains of it; of a slot that has ended, what remains."""

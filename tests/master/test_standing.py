@@ -66,6 +66,16 @@ class JobTests(SynchronousTestCase):
             said(cluster, job), "3 of 3 pods wait for a machine: 1 of 1 agents lacks cpu"
         )
 
+    def test_what_an_agent_says_of_the_first_that_is_unwell(self) -> None:
+        cluster = picture()
+        job = submitted(cluster)
+        agent = machine(cluster)
+        placed(cluster, job, agent, 3)
+        merged(cluster, agent, delta(group(job, [0], state=kPodSuspend)))
+        status = PodStatus(index=0, reason="task 0 exited with 1")
+        standing = standing_of_job(cluster, job, NOW, status)
+        self.assertEqual(standing.besides[-1], "the agent of pod 0 says: task 0 exited with 1")
+
     def test_room_that_is_there_is_told(self) -> None:
         cluster = picture()
         job = submitted(cluster)

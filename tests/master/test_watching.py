@@ -149,7 +149,10 @@ class WatchTests(MasterTests):
     def test_what_makes_no_sense(self) -> None:
         job_id = self.world.submit()
         self.world.submit(descriptor("other"))
-        for job, pod in (("", "x"), ("other", f"{job_id}.0")):
+        for job, pod, status in (
+            ("", "x", Status.kPodNotFound),
+            ("other", f"{job_id}.0", Status.kInputError),
+        ):
             watcher = self.read(job_id=job, pod_id=pod)
             assert watcher.error is not None
-            self.assertEqual(watcher.error.status, Status.kInputError)
+            self.assertEqual(watcher.error.status, status)

@@ -115,6 +115,15 @@ class ExplainTests(SynchronousTestCase):
             f"it runs on {cluster.placed(job_id)[1]} and is healthy",
         )
 
+    def test_why_a_job_is_not_healthy_is_what_an_agent_says(self) -> None:
+        """The master knows no more than that a pod is not; nobody need look for its id."""
+        cluster = Cluster.started(self, agents=1)
+        cluster.submit(job(replica=1, command="exit 3"))
+        cluster.advance(20)
+        said = why(cluster, "web").sentence
+        self.assertRegex(said, r"pod 0 on .* waits before its next start; the agent of pod 0 says:")
+        self.assertRegex(said, r"exited with 3: next try in \d+ s$")
+
     def test_without_a_scheduler_that_is_the_reason(self) -> None:
         cluster = Cluster.started(self, agents=1)
         cluster.kill_scheduler()

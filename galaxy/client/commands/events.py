@@ -14,7 +14,7 @@ from galaxy.client.moments import moment_in
 from galaxy.client.session import Session
 from galaxy.names import parse_pod_id
 from galaxy.protocol import types_pb2 as pb
-from galaxy.protocol.master_pb2 import Events, ShowJobRequest, WatchEventsRequest
+from galaxy.protocol.master_pb2 import Events, ShowJobRequest, ShowPodRequest, WatchEventsRequest
 from galaxy.protocol.services import BlockingMasterStub
 from galaxy.protocol.statuses import GalaxyError
 
@@ -75,23 +75,32 @@ def kept_events(session: Session, request: WatchEventsRequest) -> list[Row]:
 
 def _events_of_somebody(session: Session, request: WatchEventsRequest) -> list[Row]:
     """
-    The rows; GalaxyError(kJobNotFound) if neither the master nor any event knows the job.
+    The rows; GalaxyError if neither the master nor any event knows the job, or the agent.
 
-    Events outlive their job, so that it need not be there to be asked about.
+    Events outlive those that they are of, which need not be there to be asked about.
     """
     rows = kept_events(session, request)
-    if rows or not (word := request.job_id or _job_of(request.pod_id)):
+    if rows:
         return rows
-    leader = session.leader()
     try:
-        leader.ask(lambda master: master.show_job(ShowJobRequest(job_id=word)))
+        session.leader().ask(lambda master: _ask_after(master, request))
     except GalaxyError as error:
-        if error.status != pb.kJobNotFound:
+        if error.status not in {pb.kJobNotFound, pb.kAgentNotFound}:
             raise
-        ever = WatchEventsRequest(job_id=request.job_id, pod_id=request.pod_id)
+        ever = WatchEventsRequest()
+        ever.CopyFrom(request)
+        ever.since = 0.0
         if not kept_events(session, ever):
             raise
     return rows
+
+
+def _ask_after(master: BlockingMasterStub, request: WatchEventsRequest) -> None:
+    """Learn whether there is what events are asked of."""
+    if job := request.job_id or _job_of(request.pod_id):
+        master.show_job(ShowJobRequest(job_id=job))
+    elif request.endpoint:
+        master.show_pod(ShowPodRequest(endpoint=request.endpoint))
 
 
 def _job_of(pod: str) -> str:

@@ -53,6 +53,13 @@ class KeptTests(SynchronousTestCase):
                 self.assertEqual((result.exit_code, result.stdout), (5, ""))
         self.assertEqual(cluster.run("events").exit_code, 0)
 
+    def test_an_agent_that_nobody_knows_is_five(self) -> None:
+        cluster = MemoryCluster.with_master(
+            watch_events=in_turn([]), show_pod=refuse(pb.kAgentNotFound, "there is no agent x:1")
+        )
+        result = cluster.run("events", "-e", "x:1")
+        self.assertEqual((result.exit_code, result.stdout), (5, ""))
+
     def test_a_job_that_is_gone_has_its_events(self) -> None:
         """The master forgets a job before it forgets what happened to it."""
 
