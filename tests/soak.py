@@ -4,8 +4,9 @@ Kills at random moments, against tasks that come, end and are stopped all the wh
     python -m tests.soak [--kills 1000] [--seed N] [--machines 2]
 
 Agent, gce, both, and the cradle are killed with -9. Each task says by itself how often it
-was begun; how each ended is compared with what is told of it; in the end, and all
-the while, nothing may be left of what is gone. Exits with 1, and says what, if anything was lost.
+was begun, one that fails and is tried again too; how each ended, and each command that was
+executed beside it, is compared with what is told of it; in the end, and all the while, nothing
+may be left of what is gone. Exits with 1, and says what, if anything was lost.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from attrs import define, field
@@ -23,6 +25,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+from tests.survival.beside import Beside
 from tests.survival.machine import Lost, Machine
 from tests.survival.nursery import AGENT, GCE
 from tests.survival.round import Rounds
@@ -38,7 +41,7 @@ class Toll:
 
     wanted: int
     kills: Counter[str] = field(factory=Counter)
-    rounds: int = 0
+    lived: Counter[str] = field(factory=Counter)
     lost: list[str] = field(factory=list)
 
     @property
@@ -54,18 +57,27 @@ async def soak(number: int, rng: random.Random, toll: Toll) -> None:
         await machine.start()
         rounds = Rounds(machine)
         await rounds.begin()
-        killing = Deferred.fromCoroutine(_kill(machine, rng, toll))
-        while not toll.is_over:
-            try:
-                await rounds.once()
-            except Lost as error:
-                toll.lost.append(f"round {toll.rounds}: {error}")
-            toll.rounds += 1
-        await killing
+        beside = Beside(machine)
+        activities = (
+            _kill(machine, rng, toll),
+            _repeat("rounds of three pods", rounds.once, toll),
+            _repeat("tasks retried", beside.fail, toll),
+            _repeat("commands", beside.execute, toll),
+        )
+        await gatherResults([Deferred.fromCoroutine(activity) for activity in activities])
         if not toll.lost:
             await rounds.bystander_lives()
     finally:
         await machine.leave_nothing()
+
+
+async def _repeat(what: str, once: Callable[[], Awaitable[None]], toll: Toll) -> None:
+    while not toll.is_over:
+        try:
+            await once()
+        except Lost as error:
+            toll.lost.append(f"{what}, {toll.lived[what]}: {error}")
+        toll.lived[what] += 1
 
 
 async def _kill(machine: Machine, rng: random.Random, toll: Toll) -> None:
@@ -113,13 +125,16 @@ def main() -> None:
     if not outcome:
         sys.exit(1)
     (toll,) = outcome
-    kinds = ", ".join(f"{name} {count}" for name, count in sorted(toll.kills.items()))
     print(  # noqa: T201
-        f"seed {told.seed}: {toll.kills.total()} kills ({kinds}) in {toll.rounds} rounds of three"
-        f" pods, {time.monotonic() - begun:.0f} s: "
+        f"seed {told.seed}: {toll.kills.total()} kills ({_counts(toll.kills)}) in"
+        f" {_counts(toll.lived)}, {time.monotonic() - begun:.0f} s: "
         + ("nothing lost" if not toll.lost else "; ".join(toll.lost))
     )
     sys.exit(bool(toll.lost))
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from twisted.internet.task import deferLater
 from galaxy.gce.procfs import start_time, stat
 from galaxy.protocol.agent_pb2 import (
     Description,
+    ExecItem,
+    ExecRequest,
     KillPodsRequest,
     PodKill,
     PodLaunch,
@@ -34,7 +36,7 @@ from galaxy.protocol.agent_pb2 import (
     TaskStatus,
 )
 from galaxy.protocol.interfaces import IPeer
-from galaxy.protocol.services import AgentStub
+from galaxy.protocol.services import AgentStub, ConsoleStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.tcp import TcpNetwork
 from galaxy.protocol.types_pb2 import (
@@ -45,6 +47,7 @@ from galaxy.protocol.types_pb2 import (
     kDeadline,
     kLongRun,
     kRestartNever,
+    kRestartOnFailure,
     kRpcError,
 )
 from galaxy.protocol.wire_pb2 import Hello
@@ -160,9 +163,9 @@ class Machine:
 
     async def run(self, version: str, command: str, *index: int, **limits: Any) -> None:
         """
-        Have pods of one task run, which is never started again when it ends.
+        Have pods of one task run, which is started again when it fails if `retries` are given.
 
-        `limits`: memory, millicores, stop_timeout_s, and whether they are boxed.
+        `limits`: memory, millicores, stop_timeout_s, retries, and whether they are boxed.
         """
         requirement = Resource(
             millicores=limits.get("millicores", 500), memory=limits.get("memory", 1 << 26)
@@ -181,7 +184,8 @@ class Machine:
             job_name="survival",
             user="ann",
             type=kLongRun,
-            restart=kRestartNever,
+            restart=kRestartOnFailure if "retries" in limits else kRestartNever,
+            retries=limits.get("retries", 0),
         )
         launch = PodLaunch(
             job_id=self.job_id, version=version, index=index, incarnation=[1] * len(index)
@@ -241,18 +245,34 @@ class Machine:
             if ours and start_time(process.name) is not None:
                 yield f"process {process.name}"
 
-    async def until(self, question: Callable[[], Awaitable[T]], why: str) -> T:
+    async def until(
+        self, question: Callable[[], Awaitable[T]], why: str, patience_s: float = PATIENCE_S
+    ) -> T:
         """Ask until the answer is true; `Lost` if it never is."""
         clock = cast("Any", reactor)
-        end = clock.seconds() + PATIENCE_S
+        end = clock.seconds() + patience_s
         while not (answer := await question()):
             if clock.seconds() > end:
                 raise Lost(why)
             await deferLater(clock, _POLL_S)
         return answer
 
+    async def execute(self, index: int, *command: str) -> list[ExecItem]:
+        """What a command in the task of a pod says, and how it ends."""
+        pod_id = f"{self.job_id}.{index}"
+
+        async def converse(peer: IPeer) -> list[ExecItem]:
+            session = secrets.token_hex(8)
+            request = ExecRequest(pod_id=pod_id, command=command, session=session)
+            return [item async for item in ConsoleStub(peer).exec(request)]
+
+        return await self._ask(converse)
+
     async def call(self, ask: Callable[[AgentStub], Awaitable[T]]) -> T:
         """Ask the agent; the next one, if it dies before it answers."""
+        return await self._ask(lambda peer: ask(AgentStub(peer)))
+
+    async def _ask(self, ask: Callable[[IPeer], Awaitable[T]]) -> T:
         clock = cast("Any", reactor)
         end = clock.seconds() + PATIENCE_S
         while True:
@@ -260,7 +280,7 @@ class Machine:
                 if self._peer is None:
                     network = TcpNetwork(reactor)
                     self._peer = await network.dial(self._endpoint, Hello(role="master"))
-                return await ask(AgentStub(self._peer))
+                return await ask(self._peer)
             except GalaxyError as error:
                 if error.status not in (kRpcError, kDeadline, kCancelled):
                     raise

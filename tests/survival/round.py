@@ -3,17 +3,20 @@ One round of a machine's life: pods that are run, end, and are stopped, and what
 
     bystander   runs through all the rounds: its process is never another
     stays       runs until it is stopped, and obeys SIGTERM
-    ends        exits with a code, or is ended by a signal, or by the kernel for its memory;
-                it has no box, as the others have
+    ends        exits with a code, or is ended by a signal, which may dump core, or by the kernel
+                for its memory, or with its keeper; it has no box, as the others have
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
 from attrs import frozen
 
-from galaxy.gce.procfs import start_time
+from galaxy.gce.procfs import start_time, stat
 from galaxy.protocol.agent_pb2 import TaskStatus
 from galaxy.protocol.types_pb2 import kTaskRunning
 from tests.survival.machine import STAYS, Lost, Machine
@@ -30,27 +33,44 @@ class Ending:
     exit_code: int = 0
     signal: int = 0
     oom_killed: bool = False
+    core_dumped: bool = False
+    by_keeper: bool = False  # whose end it does not survive, and which is killed when it runs
 
     def is_told(self, task: TaskStatus) -> bool:
         """Whether that is what is told of a task."""
-        told = (task.exit_code, task.signal, task.oom_killed)
-        return told == (self.exit_code, self.signal, self.oom_killed)
+        told = (task.exit_code, task.signal, task.oom_killed, task.core_dumped)
+        return told == (self.exit_code, self.signal, self.oom_killed, self.core_dumped)
 
 
-ENDINGS = (
-    Ending("code", "echo start >> effects; exit 137", exit_code=137),
-    Ending("signal", "echo start >> effects; kill -USR1 $$", signal=10),
-    Ending("memory", "echo start >> effects; exec tail /dev/zero", signal=9, oom_killed=True),
-    Ending("well", "echo start >> effects"),
-)
+_BEGUN = "echo start >> effects"
+_DUMP_CORE = "ulimit -c unlimited; kill -SEGV $$"
+
+
+def endings() -> Sequence[Ending]:
+    """All there are; whether core is dumped on this machine is found out by trying."""
+    return (
+        Ending("code", f"{_BEGUN}; exit 137", exit_code=137),
+        Ending("signal", f"{_BEGUN}; kill -USR1 $$", signal=10),
+        Ending("memory", f"{_BEGUN}; exec tail /dev/zero", signal=9, oom_killed=True),
+        Ending("core", f"{_BEGUN}; {_DUMP_CORE}", signal=11, core_dumped=_dumps_core()),
+        Ending("keeper", f"{_BEGUN}; exec sleep 1000", signal=9, by_keeper=True),
+        Ending("well", _BEGUN),
+    )
+
+
+def _dumps_core() -> bool:
+    with tempfile.TemporaryDirectory() as directory:
+        command = f"cd {directory}; {_DUMP_CORE}"
+        pid = os.posix_spawn("/bin/sh", ["/bin/sh", "-c", command], os.environ)
+        return os.WCOREDUMP(os.waitpid(pid, 0)[1])
 
 
 class Rounds:
     """The rounds of one machine, one after another."""
 
-    def __init__(self, machine: Machine, endings: Sequence[Ending] = ENDINGS) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._endings = endings
+        self._endings = endings()
         self._number = 0
         self._bystander = 0
 
@@ -73,6 +93,8 @@ class Rounds:
         for version, command, index in pods if self._number % 2 else reversed(pods):
             await machine.run(version, command, index, boxed=index == stays)
         pid = (await self._running(stays)).pid
+        if ending.by_keeper:
+            _kill_keeper((await self._running(ends)).pid)
         ended = await self._ended(ends)
         if not ending.is_told(ended):
             raise Lost(f"{ending.name}: {ended}")
@@ -80,7 +102,7 @@ class Rounds:
         await machine.stop(stays, ends)
 
         async def gone() -> bool:
-            return set(await machine.tasks([])) == {BYSTANDER}
+            return not await machine.tasks([stays, ends])
 
         await machine.until(gone, "a pod is not gone")
         self._check(stays, ["start", "term"], f"{stays} that was stopped")
@@ -129,3 +151,9 @@ class Rounds:
         found = await self._machine.until(ended, f"pod {index} does not end")
         assert found is not None
         return found
+
+
+def _kill_keeper(pid: int) -> None:
+    found = stat(pid)
+    assert found is not None
+    os.kill(found[1], signal.SIGKILL)
