@@ -32,7 +32,7 @@ What to try next:
   galaxy tasks -j web       the processes; kill one, and look again
   galaxy init > my.json     a commented job file; galaxy submit -f my.json --wait
   galaxy kill -j web
-  make down                 stop it all, and leave nothing behind
+  make down                 stop it all; .galaxy keeps what is to run
 """
 
 
