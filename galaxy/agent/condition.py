@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from attrs import frozen
+from attrs import field, frozen
 
 from galaxy.agent.wellness import Reading
 
@@ -18,10 +18,14 @@ _EXT4 = Path("/sys/fs/ext4")
 
 @frozen
 class MachineCondition:
-    """This machine. `directories` are those whose file systems pods fill."""
+    """
+    This machine. `directories` are those whose file systems pods fill; one that was there is
+    gone when there is none by its name, or another: a disk that is not mounted any more.
+    """
 
     directories: Sequence[Path]
     ext4: Path = _EXT4
+    _seen: dict[Path, os.stat_result] = field(factory=dict, init=False)
 
     def read(self) -> Reading:
         """
@@ -29,7 +33,9 @@ class MachineCondition:
 
         May block: a file system that does not answer is waited for.
         """
-        found = {path: os.statvfs(path) for path in self.directories if path.is_dir()}
+        there = {path: path.stat() for path in self.directories if path.is_dir()}
+        gone = [str(path) for path in self.directories if self._has_gone(path, there.get(path))]
+        found = {path: os.statvfs(path) for path in there}
         disks = found.values()
         closed = (str(path) for path, disk in found.items() if disk.f_flag & os.ST_RDONLY)
         memory = psutil.virtual_memory()
@@ -41,7 +47,13 @@ class MachineCondition:
             inodes=max(map(_inodes_used, disks), default=None),
             disk_errors=self._errors(),
             read_only=next(closed, ""),
+            gone=next(iter(gone), ""),
         )
+
+    def _has_gone(self, path: Path, now: os.stat_result | None) -> bool:
+        if now is None:
+            return path in self._seen
+        return not os.path.samestat(self._seen.setdefault(path, now), now)
 
     def _errors(self) -> int:
         counts = self.ext4.glob("*/errors_count")

@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from galaxy.agent.complaint import Complaint
 from galaxy.agent.containers import IContainers
 from galaxy.agent.usage import Meter
 from galaxy.agent.wellness import Limits, Reading, Wellness, after
@@ -55,6 +56,7 @@ class Vitals:
         self._news = news
         self._in_thread = in_thread
         self._clock = clock
+        self._blind = Complaint(self._log, "how the machine is cannot be read: {error}")
         self._sampling = LoopingCall(self._sample)
         self._looking = LoopingCall(self.look)
         self._sampling.clock = self._looking.clock = clock
@@ -75,12 +77,18 @@ class Vitals:
         try:
             reading = await self._in_thread(self._condition)
         except OSError as error:
-            self._log.warn("how the machine is cannot be read: {error}", error=error)
+            self._blind.make(error)
             return
+        self._blind.withdraw()
         before = self.wellness
         self.wellness = after(before, reading, self._limits, self._clock.seconds())
-        if (before.unhealthy, before.drain) != (self.wellness.unhealthy, self.wellness.drain):
+        why = self.wellness.unhealthy
+        if (before.unhealthy, before.drain) != (why, self.wellness.drain):
             self._news()
+        if why and why != before.unhealthy:
+            self._log.warn("the machine is unwell, and takes no new pods: {why}", why=why)
+        elif before.unhealthy and not why:
+            self._log.info("the machine is well again")
 
     async def _sample(self) -> None:
         if not self._containers.picture:

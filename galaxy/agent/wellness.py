@@ -26,6 +26,7 @@ class Reading:
     inodes: float | None = None
     disk_errors: int = 0  # that the kernel has counted since it booted
     read_only: str = ""  # a directory that pods use, and nobody can write to
+    gone: str = ""  # one that pods use, and that is not there any more
 
 
 @frozen
@@ -93,7 +94,7 @@ def after(before: Wellness, reading: Reading, limits: Limits, now: float) -> Wel
     return evolve(found, since=since, drain=now - since >= limits.drain_after_s)
 
 
-_SUDDEN = frozenset({"errors", "read-only"})
+_SUDDEN = frozenset({"errors", "gone", "read-only"})
 
 
 def _excesses(reading: Reading, limits: Limits) -> Iterator[tuple[str, str]]:
@@ -110,3 +111,5 @@ def _excesses(reading: Reading, limits: Limits) -> Iterator[tuple[str, str]]:
             yield name, sentence.format(value)
     if reading.read_only:
         yield "read-only", f"nothing can be written to {reading.read_only}"
+    if reading.gone:
+        yield "gone", f"its directory {reading.gone} has vanished"

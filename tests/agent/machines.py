@@ -6,6 +6,7 @@ One machine under test: a real agent over a loopback network, memory gce, and a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,6 +29,7 @@ from galaxy.agent.storage.quotas import Weight
 from galaxy.agent.storage.scales import Weigh
 from galaxy.agent.surroundings import Surroundings
 from galaxy.agent.users import Users
+from galaxy.agent.wellness import Reading
 from galaxy.gce.memory import MemoryGce
 from galaxy.gce.memory_machine import Behave, Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
@@ -138,6 +140,7 @@ class Machine:
     behave: Behave = usual
     weigh: Weigh = lambda _directory, _enough: Weight(0)
     free_share: float = 1.0
+    condition: Callable[[], Reading] = Reading
     written: dict[str, int] = field(factory=dict)
     disk: InThread = maybeDeferred
     gce_service: Service = GCE
@@ -189,6 +192,7 @@ class Machine:
             probes=self.probes,
             weigh=self._weigh,
             free_share=lambda: self.free_share,
+            condition=self.condition,
             written=lambda _pods: self.written,
             channels=self.channels,
         )

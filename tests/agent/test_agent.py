@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
+from galaxy.agent.condition import MachineCondition
 from galaxy.agent.restarts import LONGEST_DELAY_S
+from galaxy.agent.wellness import Reading
 from galaxy.gce.memory_machine import Behaviour
 from galaxy.protocol.types_pb2 import (
     TaskDescriptor,
@@ -183,6 +187,27 @@ class RunTests(MachineTests):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual(self.machine.complaints, [])
         self.assertEqual(self.machine.faults, ["the agent has a fault: ours"])
+
+    def test_directory_vanished(self) -> None:
+        """Without its directory an agent says so, once; what runs runs on, and can be stopped."""
+        self.machine.kill()
+        condition = MachineCondition([self.machine.directory])
+        self.machine.condition = lambda: Reading(gone=condition.read().gone)
+        self.machine.start()
+        self.run_one()
+        self.machine.advance(10)
+        shutil.rmtree(self.machine.directory)
+        with capturedLogs() as logged:
+            self.machine.advance(60)
+            self.assertEqual(self.machine.pod().state, kPodRunning)
+            self.machine.kill_pods(KEY)
+            self.machine.advance(60)
+        warnings = [event for event in logged if event["log_level"] >= LogLevel.warn]
+        (why,) = [event["why"] for event in warnings if "why" in event]
+        self.assertEqual(why, f"its directory {self.machine.directory} has vanished")
+        self.assertLess(len(warnings), 5, [formatEvent(event) for event in warnings])
+        self.assertEqual((self.machine.pods(), self.machine.gce.machine.live), ([], {}))
+        self.assertEqual((self.machine.faults, self.flushLoggedErrors()), ([], []))
 
     def test_kill_again(self) -> None:
         """To kill an unknown pod is to have it gone."""

@@ -26,6 +26,21 @@ class ConditionTests(SynchronousTestCase):
         reading = MachineCondition([Path("/no/such/directory")]).read()
         self.assertIsNone(reading.disk)
 
+    def test_what_was_there_and_is_not(self) -> None:
+        """Removed, or another by that name, as when a disk is not mounted any more; until it is."""
+        directory, elsewhere = Path(self.mktemp()), Path(self.mktemp())
+        condition = MachineCondition([Path("/"), directory])
+        self.assertEqual(condition.read().gone, "")
+        directory.mkdir()
+        self.assertEqual(condition.read().gone, "")
+        directory.rename(elsewhere)
+        self.assertEqual(condition.read().gone, str(directory))
+        directory.mkdir()
+        self.assertEqual(condition.read().gone, str(directory))
+        directory.rmdir()
+        elsewhere.rename(directory)
+        self.assertEqual(condition.read().gone, "")
+
     def test_errors(self) -> None:
         """Of all file systems that count them."""
         ext4 = Path(self.mktemp())

@@ -80,6 +80,14 @@ class SuddenTests(SynchronousTestCase):
         closed = evolve(WELL, read_only="/data")
         self.assertIn("/data", through([(0, WELL), (1, closed)]).unhealthy)
 
+    def test_a_directory_that_vanished(self) -> None:
+        gone = evolve(WELL, gone="/data")
+        unwell = through([(0, WELL), (1, gone), (299, gone)])
+        self.assertEqual(
+            (unwell.unhealthy, unwell.drain), ("its directory /data has vanished", False)
+        )
+        self.assertTrue(through([(301, gone)], unwell).drain)
+
 
 class DrainTests(SynchronousTestCase):
     """Later its pods should go."""

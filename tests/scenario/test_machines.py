@@ -123,6 +123,16 @@ class UnwellStories(MachineStories):
         self.cluster.advance(10)
         self.assertEqual(len(self.machine.gce.running()), 3)
 
+    def test_its_directory_vanishes(self) -> None:
+        """From the next look on it takes no pods, and says why; those that it has run on."""
+        before = self.here()
+        self.machine.condition = Reading(gone="/data")
+        self.cluster.advance(6)
+        self.assertEqual(self.reason(), "unwell: its directory /data has vanished")
+        self.cluster.submit(job(name="other", replica=4))
+        self.cluster.advance(10)
+        self.assertEqual((self.here(), len(self.machine.gce.running())), (before, before))
+
     def test_an_operators_word_outlasts_its_recovery(self) -> None:
         self.machine.condition = Reading(disk=0.99)
         self.cluster.advance(90)

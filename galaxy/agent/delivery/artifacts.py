@@ -22,6 +22,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from galaxy.agent.complaint import Complaint
 from galaxy.agent.delivery.downloads import Downloads, InThread
 from galaxy.agent.delivery.fetch import FetchError, ISource, Tag
 from galaxy.agent.delivery.packages import Bound, Package, bound
@@ -59,6 +60,7 @@ class Artifacts:
         self._in_thread = in_thread
         self._clock = clock
         self._fetching: dict[str, _Fetching] = {}
+        self._unable = Complaint(self._log, "what came of packages cannot be let go of: {error}")
 
     @classmethod
     def below(
@@ -116,7 +118,9 @@ class Artifacts:
         try:
             self._downloads.sweep(self._wanted())
         except OSError as error:
-            self._log.warn("what came of packages cannot be let go of: {error}", error=error)
+            self._unable.make(error)
+        else:
+            self._unable.withdraw()
 
     def path(self, package: Package) -> Path | None:
         """Where a package is; None: it is not, or not any more as it was."""

@@ -21,6 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from galaxy.agent.complaint import Complaint
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.output.holes import CannotPunch
 from galaxy.agent.output.pruner import Bounds, prune
@@ -72,6 +73,7 @@ class Graves:
         self._sizes: dict[PodKey, int] = {}
         self._excessive: dict[PodKey, Bounds] = {}
         self._stripped: list[tuple[Bounds, list[Path]]] = []
+        self._blind = Complaint(_log, "what remains of pods is not collected: {error}")
         self._in_thread = in_thread
         self._news = news
         self._clock = clock
@@ -140,8 +142,9 @@ class Graves:
         try:
             free: float = await self._in_thread(self._free_share)
         except OSError as error:
-            _log.warn("how full the disk is cannot be told: {error}", error=error)
+            self._blind.make(error)
             return False
+        self._blind.withdraw()
         died = {key: home.died or 0.0 for key, home in dead.items()}
         self._sizes = {key: size for key, size in self._sizes.items() if key in dead}
         now = self._clock.seconds()

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from galaxy.agent.complaint import Complaint
 from galaxy.agent.records import PodKey
 from galaxy.agent.storage.floor import PAUSE_S, Account, blamed, sentence
 from galaxy.agent.storage.quotas import (
@@ -63,9 +64,11 @@ class Scales:
     _hidden_due: float = field(default=0.0, init=False)
     _held: dict[PodKey, int] = field(factory=dict, init=False)
     _floor_due: float = field(default=0.0, init=False)
+    _blind: Complaint = field(init=False)
     _looking: LoopingCall = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._blind = Complaint(_log, "how full the disk is cannot be told: {error}")
         self._looking = LoopingCall(self._look)
         self._looking.clock = self.clock
 
@@ -119,8 +122,9 @@ class Scales:
         try:
             free = await self.in_thread(self.free_share)
         except OSError as error:
-            _log.warn("how full the disk is cannot be told: {error}", error=error)
+            self._blind.make(error)
             return
+        self._blind.withdraw()
         if free >= self.least_free_share:
             return
         names = frozenset(key.name for key in self._held)
