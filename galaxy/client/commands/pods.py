@@ -11,6 +11,10 @@ from galaxy.client.command import ClusterCommand, Output, named, reads, told
 from galaxy.client.session import Session
 from galaxy.protocol.master_pb2 import ShowPodRequest, ShowTaskRequest
 
+_NOTHING = (
+    "galaxy: there are none at the moment; --dead shows what agents keep of those that are gone"
+)
+
 
 @click.command("pods", cls=ClusterCommand)
 @click.option(
@@ -40,6 +44,8 @@ def pods_command(
     def answer() -> list[views.Row]:
         shown = session.leader().ask(lambda master: master.show_pod(request))
         warn_of_silence(shown.silent_agents)
+        if not (shown.pods or dead or agent):
+            told(_NOTHING)
         return [views.pod(each) for each in shown.pods]
 
     output.show(session, tables.PODS, answer)
@@ -73,6 +79,8 @@ def tasks_command(
     def answer() -> list[views.Row]:
         shown = session.leader().ask(lambda master: master.show_task(request))
         warn_of_silence(shown.silent_agents)
+        if not (shown.tasks or dead or agent):
+            told(_NOTHING)
         return [views.task(each) for each in shown.tasks]
 
     output.show(session, tables.TASKS, answer)

@@ -68,6 +68,17 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(cluster.run("pods").exit_code, 2)
         self.assertEqual(cluster.run("tasks").exit_code, 2)
 
+    def test_who_finds_none_is_told_of_the_dead(self) -> None:
+        cluster = MemoryCluster.with_master(
+            show_pod=in_turn(ShowPodResponse()), show_task=in_turn(ShowTaskResponse())
+        )
+        for words, said in (("-j x", True), ("-j x --dead", False), ("-e a:1", False)):
+            for command in ("pods", "tasks"):
+                with self.subTest(command=command, words=words):
+                    result = cluster.run(command, *words.split(), "-o", "json")
+                    self.assertEqual((result.exit_code, result.stdout), (0, "[]\n"))
+                    self.assertEqual("--dead" in result.stderr, said)
+
     def test_silent_agents_are_named_on_stderr(self) -> None:
         answer = ShowPodResponse(silent_agents=["a:1", "b:1"])
         result = MemoryCluster.with_master(show_pod=in_turn(answer)).run("pods", "-j", "x")
