@@ -19,7 +19,7 @@ from galaxy.agent.places import Places
 from galaxy.agent.records import Pod
 from galaxy.agent.steps import Execute
 from galaxy.agent.storage.disks import Mounted
-from galaxy.agent.tasks import STOP_PROCESS, main_name
+from galaxy.agent.tasks import main_name
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.gce_pb2 import ExecuteRequest, Limits
 from galaxy.protocol.types_pb2 import (
@@ -61,15 +61,35 @@ class Launcher:
 
         `archive` is where the task's package is in the cache; only a deployment asks.
         """
-        number = step.number
-        task = description.pod.tasks[number]
-        workspace = str(places.workspace(number))
+        task, main = description.pod.tasks[step.number], main_name(pod.tasks[step.number])
+        request = self._of_task(pod, description, step, places)
+        match step.name.partition(".")[0]:
+            case "main":
+                request.command = task.start_command
+            case "stop":
+                request.command, request.join = task.stop_command, main
+            case "health":
+                longest_s = task.health.timeout_s or DEFAULT_TIMEOUT_S
+                request.command, request.join = _bounded(task.health.command, longest_s), main
+                request.stdout_path = request.stderr_path = str(places.health(step.number))
+            case _ if task.source_type == kSourceTypeCommand:
+                request.command = task.binary.decode("utf-8", "replace")
+            case _:
+                self._unpack(request, archive, description.pod.requirement.workspace)
+        return request
+
+    def _of_task(
+        self, pod: Pod, description: Description, step: Execute, places: Places
+    ) -> ExecuteRequest:
+        """What all processes of a task have."""
+        number, asked = step.number, description.pod.requirement
+        task, workspace = description.pod.tasks[number], str(places.workspace(number))
         output = partial(places.output, number, pod.key.incarnation, step.name)
-        mounted, boxes = self.mounted(pod, description.pod.requirement), self.boxes()
+        mounted, boxes = self.mounted(pod, asked), self.boxes()
         box = None
         if boxes is not None:
             box = boxes.box(description.pod, pod.key.pod_id, number, places, mounted)
-        request = ExecuteRequest(
+        return ExecuteRequest(
             container=pod.key.container(number),
             name=step.name,
             envs=environment(
@@ -84,40 +104,27 @@ class Launcher:
             user=pod.user,
             stdout_path=str(output(stderr=False)),
             stderr_path=str(output(stderr=True)),
-            limits=_limits(task, description.pod.requirement.tmpfs.size),
+            limits=_limits(task, asked.tmpfs.size),
             seccomp=task.seccomp,
             box=box,
         )
-        if step.name == STOP_PROCESS:
-            request.command = task.stop_command
-            request.join = main_name(pod.tasks[number])
-        elif step.name.startswith("main."):
-            request.command = task.start_command
-        elif step.name.startswith("health."):
-            request.join = main_name(pod.tasks[number])
-            longest_s = task.health.timeout_s or DEFAULT_TIMEOUT_S
-            request.command = _bounded(task.health.command, longest_s)
-            request.stdout_path = request.stderr_path = str(places.health(number))
-        elif task.source_type == kSourceTypeCommand:
-            request.command = task.binary.decode("utf-8", "replace")
-        else:
-            # Started with the engine's rights: it shuts itself in, and then takes the user's.
-            most_bytes = description.pod.requirement.workspace or self.workspace_bytes
-            request.command = self._unpack_command(archive, workspace, most_bytes, pod.user)
-            request.user = ""
-            request.ClearField("box")
-            # It is our program, not the task's, and is over soon: it has the task's weight, and
-            # what is idle. Within a small quota the start of the interpreter alone takes long.
-            request.limits.cpu_isolation_type = kCpuIsolationSoft
-        return request
 
-    def _unpack_command(
-        self, archive: Path | None, workspace: str, most_bytes: int, user: str
-    ) -> str:
+    def _unpack(self, request: ExecuteRequest, archive: Path | None, most_bytes: int) -> None:
+        """
+        Have our own program unpack the archive into the task's workspace.
+
+        It is started with the engine's rights, shuts itself in, and then takes the user's. It is
+        over soon: it has the task's weight, and what is idle. Within a small quota the start of
+        the interpreter alone takes long.
+        """
         assert archive is not None
-        chosen = [user] if user else []
-        arguments = [str(archive), workspace, str(most_bytes), *chosen]
-        return "exec " + shlex.join([*self.unpack, *arguments])
+        chosen = [request.user] if request.user else []
+        bound = str(most_bytes or self.workspace_bytes)
+        arguments = [*self.unpack, str(archive), request.cwd, bound, *chosen]
+        request.command = "exec " + shlex.join(arguments)
+        request.user = ""
+        request.ClearField("box")
+        request.limits.cpu_isolation_type = kCpuIsolationSoft
 
 
 def _bounded(command: str, longest_s: float) -> str:
