@@ -38,9 +38,11 @@ def lay_out(binds: Iterable[Bind], is_directory: Callable[[str], bool]) -> Layou
         if not any(not sources[above] or is_directory(sources[above]) for above in over):
             covers.update(_cover(target))
     hidden = covers | own
-    shared = tuple(bind for bind in binds if not hidden.intersection(_way(bind.target)))
-    rest = tuple(bind for bind in binds if hidden.intersection(_way(bind.target)))
-    return Layout(shared, rest, tuple(sorted(covers)))
+    shared: list[Bind] = []
+    rest: list[Bind] = []
+    for bind in binds:
+        (shared if hidden.isdisjoint(_way(bind.target)) else rest).append(bind)
+    return Layout(tuple(shared), tuple(rest), tuple(sorted(covers)))
 
 
 def is_of_template(target: str) -> bool:
@@ -56,7 +58,8 @@ def _cover(target: str) -> list[str]:
 
 def _above(target: str) -> list[str]:
     """The directories on the way, without the root."""
-    return [target[:end] for end, letter in enumerate(target) if letter == "/" and end]
+    names = target.split("/")
+    return ["/".join(names[:end]) for end in range(2, len(names))]
 
 
 def _way(target: str) -> list[str]:
