@@ -70,7 +70,8 @@ def verdict(
     if spec.restart is Restart.NEVER:
         return GivenUp(f"{end}, and is not to be restarted")
     if spec.restart is Restart.ON_FAILURE and restarts >= spec.retries:
-        return GivenUp(f"{end}, after {restarts} of {spec.retries} retries")
+        tried = f", after {restarts} of {spec.retries} retries" if spec.retries else ""
+        return GivenUp(f"{end}{tried}")
     streak = 0 if ran_s >= QUIET_S else streak
     if spec.restart is Restart.ALWAYS and streak >= MOST_RESTARTS:
         return GivenUp(f"{end}, after {streak} restarts in a row")

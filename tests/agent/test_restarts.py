@@ -67,6 +67,8 @@ class VerdictTests(SynchronousTestCase):
         self.assertIsInstance(self.judge(spec, End(exit_code=1), restarts=1, streak=1), Again)
         given_up = self.judge(spec, End(exit_code=1), restarts=2, ran_s=QUIET_S)
         self.assertEqual(given_up, GivenUp("exited with 1, after 2 of 2 retries"))
+        at_once = self.judge(TaskSpec(restart=Restart.ON_FAILURE), End(exit_code=1))
+        self.assertEqual(at_once, GivenUp("exited with 1"))
 
     def test_more_retries_than_restarts(self) -> None:
         """All retries that a job has are made, also in a row."""
