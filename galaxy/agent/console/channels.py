@@ -16,28 +16,20 @@ import pwd
 import shutil
 import struct
 import termios
-from collections.abc import Callable
 from pathlib import Path
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IReactorFDSet
 from zope.interface import Interface, implementer
 
+from galaxy.agent.console.descriptors import NoReader, Ring, Sink, Source
 from galaxy.agent.console.requests import Ends
 from galaxy.agent.console.terminals import pseudo_terminal
 from galaxy.agent.steps import Process
 
-CHUNK = 128 << 10
 _PIPE_BYTES = 256 << 10
 _END_OF_INPUT = b"\x04"  # to a terminal
-
-Ring = Callable[[], None]
-
-
-class NoReader(Exception):
-    """The command takes no more input."""
 
 
 @frozen
@@ -97,127 +89,6 @@ class IChannels(Interface):
         """
 
 
-@implementer(IReadDescriptor)
-class _Source:
-    """A descriptor that is read when somebody takes; rings when there may be more."""
-
-    def __init__(self, reactor: IReactorFDSet, descriptor: int, ring: Ring) -> None:
-        self._reactor = reactor
-        self._descriptor = descriptor
-        self._ring = ring
-        self._at_end = False
-        os.set_blocking(descriptor, False)
-
-    def take(self) -> bytes:
-        """What is there, up to a chunk."""
-        pieces: list[bytes] = []
-        room = CHUNK
-        while room and not self._at_end:
-            piece = self._read(room)
-            if piece is None:
-                if not pieces:
-                    self._reactor.addReader(self)
-                break
-            self._at_end = not piece
-            pieces.append(piece)
-            room -= len(piece)
-        return b"".join(pieces)
-
-    def _read(self, most: int) -> bytes | None:
-        """A piece; empty at the end; None if there is none now."""
-        try:
-            return os.read(self._descriptor, most)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return b""  # a terminal that nobody has open any more
-
-    def close(self) -> None:
-        """Take no more."""
-        self._reactor.removeReader(self)
-        os.close(self._descriptor)
-        self._descriptor = -1
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        return self._descriptor
-
-    def doRead(self) -> None:
-        """There is more: say so, once."""
-        self._reactor.removeReader(self)
-        self._ring()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Nobody writes any more, and there is nothing left."""
-        self.doRead()
-
-    def logPrefix(self) -> str:
-        """Whose events these are in the log."""
-        return "exec"
-
-
-@implementer(IWriteDescriptor)
-class _Sink:
-    """A descriptor that is written to, one piece after the other has gone."""
-
-    def __init__(self, reactor: IReactorFDSet, descriptor: int) -> None:
-        self._reactor = reactor
-        self._descriptor = descriptor
-        self._left = memoryview(b"")
-        self._gone: Deferred[None] | None = None
-        os.set_blocking(descriptor, False)
-
-    def write(self, data: bytes) -> Deferred[None]:
-        """Fires when it has gone."""
-        assert self._gone is None, "one piece after the other"
-        gone = self._gone = Deferred(lambda _: self._done(None))
-        self._left = memoryview(data)
-        self.doWrite()
-        return gone
-
-    def close(self) -> None:
-        """Write no more."""
-        self._done(NoReader())
-        os.close(self._descriptor)
-        self._descriptor = -1
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        return self._descriptor
-
-    def doWrite(self) -> None:
-        """There is room: write on."""
-        try:
-            while self._left:
-                self._left = self._left[os.write(self._descriptor, self._left) :]
-        except BlockingIOError:
-            self._reactor.addWriter(self)
-        except OSError:
-            self._done(NoReader())
-        else:
-            self._done(None)
-
-    def connectionLost(self, reason: Failure) -> None:
-        """Nobody reads any more."""
-        self._done(NoReader())
-
-    def logPrefix(self) -> str:
-        """Whose events these are in the log."""
-        return "exec"
-
-    def _done(self, error: NoReader | None) -> None:
-        self._reactor.removeWriter(self)
-        self._left = memoryview(b"")
-        gone, self._gone = self._gone, None
-        if gone is not None and not gone.called:
-            if error is None:
-                gone.callback(None)
-            else:
-                gone.errback(error)
-
-
 @implementer(IChannels)
 class Channels:
     """Real ones, in a directory of their own."""
@@ -265,13 +136,13 @@ class _Pipes:
     ) -> None:
         self._reactor = reactor
         self._paths: list[Path] = []
-        self._sources: list[_Source] = []
+        self._sources: list[Source] = []
         self._stand_in: int | None = None
-        self._sink: _Sink | None = None
+        self._sink: Sink | None = None
         try:
             for name in ("stdout", "stderr"):
                 descriptor = os.open(self._fifo(base, name, owner), os.O_RDONLY | os.O_NONBLOCK)
-                self._sources.append(_Source(reactor, descriptor, ring))
+                self._sources.append(Source(reactor, descriptor, ring))
             if interactive:
                 # The command finds somebody at the other end, whoever opens first.
                 path = self._fifo(base, "stdin", owner)
@@ -295,7 +166,7 @@ class _Pipes:
                     raise
             else:
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-                self._sink = _Sink(self._reactor, descriptor)
+                self._sink = Sink(self._reactor, descriptor)
         self._clear()
 
     def take(self) -> tuple[bytes, bytes]:
@@ -357,8 +228,8 @@ class _Terminal:
             os.fchown(self._device, owner, -1)
         os.fchmod(self._device, 0o620)
         # A reactor knows one reader or writer by each descriptor.
-        self._sink = _Sink(reactor, os.dup(master))
-        self._source = _Source(reactor, master, ring)
+        self._sink = Sink(reactor, os.dup(master))
+        self._source = Source(reactor, master, ring)
         self._line_open = False
         self.resize(window)
 

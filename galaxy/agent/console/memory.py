@@ -6,7 +6,8 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from galaxy.agent.console.channels import IChannel, IChannels, NoReader, Ring, Window
+from galaxy.agent.console.channels import IChannel, IChannels, Window
+from galaxy.agent.console.descriptors import NoReader, Ring
 from galaxy.agent.console.requests import Ends
 from galaxy.agent.steps import Process
 

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 from galaxy import names
 from galaxy.agent.bell import Bell
 from galaxy.agent.book import Book
-from galaxy.agent.console.channels import IChannel, IChannels, NoReader, Window
+from galaxy.agent.console.channels import IChannel, IChannels, Window
+from galaxy.agent.console.descriptors import NoReader
 from galaxy.agent.console.requests import PREFIX, mark, request_of, told, told_end
 from galaxy.agent.containers import IContainers
 from galaxy.agent.launch import Launcher

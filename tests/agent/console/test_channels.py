@@ -11,7 +11,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from galaxy.agent.console.channels import CHUNK, Channels, IChannel, NoReader, Window
+from galaxy.agent.console.channels import Channels, IChannel, Window
+from galaxy.agent.console.descriptors import CHUNK, NoReader
 
 
 class ChannelTests(TestCase):
