@@ -37,7 +37,7 @@ from galaxy.gce.kernel import (
     set_namespaces,
 )
 from galaxy.gce.passage import open_passage
-from galaxy.gce.procfs import start_time, stat
+from galaxy.gce.procfs import open_process, start_time, stat
 from galaxy.gce.seccomp import default_filter, is_known
 
 SPEC, CLAIM, STARTED, STOP, ENDED = "spec", "claim", "started", "stop", "ended"
@@ -80,10 +80,10 @@ def visit_neighbour() -> int:
     """
     with open(SPEC, "rb") as file:
         neighbour = json.load(file)["neighbour"]
+    fd = open_process(neighbour["pid"], neighbour["start"])
+    if fd is None:
+        return -1
     try:
-        fd = os.pidfd_open(neighbour["pid"])
-        if start_time(neighbour["pid"]) != neighbour["start"]:
-            return -1
         set_namespaces(fd, CLONE_NEWPID)
     except ProcessLookupError:
         return -1
@@ -130,7 +130,7 @@ def oom_kills(path: str) -> int:
     if not path:
         return 0
     try:
-        for line in _read(path).splitlines():
+        for line in read_whole(path).splitlines():
             if line.startswith(b"oom_kill "):
                 return int(line.split()[1])
     except FileNotFoundError:
@@ -138,7 +138,7 @@ def oom_kills(path: str) -> int:
     return 0
 
 
-def _read(path: str) -> bytes:
+def read_whole(path: str) -> bytes:
     """All of a small file; by `open` it would be twice as many system calls."""
     fd = os.open(path, os.O_RDONLY)
     try:
@@ -152,7 +152,7 @@ def _read(path: str) -> bytes:
 
 def _become(parent: int, neighbour: int | None, template: Template | None) -> NoReturn:
     os.umask(0o022)
-    spec = _SINCE | json.loads(_read(SPEC))
+    spec = _SINCE | json.loads(read_whole(SPEC))
     with _Step("cannot join its control groups"):
         for path in spec["join"]:
             fd = os.open(path, os.O_WRONLY)

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch
-from galaxy.gce.procfs import descendants, environment, send_signal, start_time
+from galaxy.gce.procfs import descendants, environment, open_process, send_signal
 from galaxy.gce.record import Claim
 
 
@@ -22,20 +22,9 @@ class PidfdKeepers:
         self._reactor = reactor
 
     def watch(self, claim: Claim, gone: Callable[[], None]) -> IKeeperWatch | None:
-        """
-        Watch it, unless it has gone.
-
-        The pid is opened first and its start time compared after: from then on
-        the descriptor means that process and no later one.
-        """
-        try:
-            fd = os.pidfd_open(claim.pid)
-        except ProcessLookupError:
-            return None
-        if start_time(claim.pid) != claim.start:
-            os.close(fd)
-            return None
-        return _Watch(self._reactor, fd, claim.pid, gone)
+        """Watch it, unless it has gone."""
+        fd = open_process(claim.pid, claim.start)
+        return None if fd is None else _Watch(self._reactor, fd, claim.pid, gone)
 
     def with_setting(self, pids: Collection[int], setting: str) -> list[int]:
         """As /proc tells."""

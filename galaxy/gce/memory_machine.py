@@ -76,11 +76,15 @@ class _Live:
 
 @implementer(IRecords)
 class MemoryRecords:
-    """Records in a dict. `full`: the disk is, and writing raises `ENOSPC`."""
+    """
+    Records in a dict. `full`: the disk is, and writing raises `ENOSPC`. `damaged`: with
+    which error reading fails.
+    """
 
     def __init__(self) -> None:
         self.full = False
         self.by_id: dict[ProcessId, Record] = {}
+        self.damaged: dict[ProcessId, int] = {}
 
     def write_spec(self, process: ProcessId, spec: Spec) -> None:
         """Keep it, unless the disk is full."""
@@ -94,6 +98,8 @@ class MemoryRecords:
 
     def read(self, process: ProcessId, known: Record = NOTHING) -> Record:
         """The record."""
+        if process in self.damaged:
+            raise OSError(self.damaged[process], os.strerror(self.damaged[process]))
         return self.by_id.get(process, known)
 
     def note_stop(self, process: ProcessId) -> None:

@@ -7,8 +7,11 @@ pid together with its start time is not, within one boot of the machine.
 
 from __future__ import annotations
 
+import errno
 import os
 
+# What the kernel says of a pid that is nobody's, or a thread's by now.
+_NO_PROCESS = (errno.ESRCH, errno.ENOENT, errno.EINVAL)
 # Of /proc/PID/stat, counted after the command's closing bracket.
 _STATE, _PPID, _USER_TIME, _SYSTEM_TIME, _START_TIME, _RESIDENT_PAGES = 0, 1, 11, 12, 19, 21
 
@@ -33,6 +36,24 @@ def start_time(pid: int | str) -> int | None:
     """When a process started; None when there is none, or only its zombie."""
     found = stat(pid)
     return None if found is None or found[0] in "ZX" else found[2]
+
+
+def open_process(pid: int, start: int) -> int | None:
+    """
+    A descriptor of the process that started then; None: it has gone.
+
+    It is opened before its start time is compared: it means that process and no later one.
+    """
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno in _NO_PROCESS:
+            return None
+        raise
+    if start_time(pid) == start:
+        return fd
+    os.close(fd)
+    return None
 
 
 def descendants(roots: set[int]) -> list[int]:

@@ -10,6 +10,7 @@ written whole: only a crash of the machine does that) says nothing.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 from attrs import asdict, fields
 from zope.interface import implementer
 
-from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP
+from galaxy.gce.birth import CLAIM, ENDED, SPEC, STARTED, STOP, read_whole
 from galaxy.gce.disposal import delete
 from galaxy.gce.interfaces import IRecords
 from galaxy.gce.record import NOTHING, Bind, Box, Claim, Ended, ProcessId, Record, Spec, Started
@@ -48,7 +49,7 @@ class Records:
         self._trash.mkdir(mode=0o700, exist_ok=True)
         for entry in self._trash.iterdir():
             delete(entry)
-        for entry in self.root.iterdir():
+        for entry in self._containers():
             if not any(entry.iterdir()):
                 entry.rmdir()
 
@@ -67,9 +68,11 @@ class Records:
         """The keeper that claimed a process."""
         try:
             pid, _, start = os.readlink(self._directory(process) / CLAIM).partition(":")
+            return Claim(int(pid), int(start))
         except FileNotFoundError:
             return None
-        return Claim(int(pid), int(start))
+        except ValueError as error:
+            raise OSError(errno.EBADMSG, f"the claim of {process} is none") from error
 
     def read(self, process: ProcessId, known: Record = NOTHING) -> Record:
         """What is known of a process, with what its record says besides."""
@@ -87,7 +90,7 @@ class Records:
 
     def processes(self) -> Iterator[ProcessId]:
         """Every process that has a record."""
-        for container in sorted(self.root.iterdir()):
+        for container in self._containers():
             for process in sorted(container.iterdir()):
                 yield ProcessId(container.name, process.name)
 
@@ -104,6 +107,9 @@ class Records:
         if (self.root / container).is_dir():
             self._discard(self.root / container)
 
+    def _containers(self) -> list[Path]:
+        return sorted(entry for entry in self.root.iterdir() if entry.is_dir())
+
     def _discard(self, directory: Path) -> None:
         trashed = self._trash / str(next(self._numbers))
         directory.rename(trashed)
@@ -116,10 +122,9 @@ class Records:
 def _read(path: Path, kind: type[T]) -> T | None:
     """The value in a file, less what a newer gce put there; None: not there, or cut short."""
     try:
-        stored: dict[str, Any] = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        value: T = _value(kind, json.loads(read_whole(str(path))))
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
-    value: T = _value(kind, stored)
     return value
 
 

@@ -8,6 +8,7 @@ killed between any two lines is continued by the next one's `_settle`.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
 
 from attrs import evolve
@@ -22,7 +23,7 @@ from galaxy.gce.container import Container, Process
 from galaxy.gce.feed import Feed, News
 from galaxy.gce.interfaces import IKeepers, IKeeperWatch, ILauncher, IRecords
 from galaxy.gce.lifecycle import LOOK_AGAIN_S, OVER, Verdict, status, superfluous, verdict
-from galaxy.gce.record import Claim, ProcessId, Record, Spec
+from galaxy.gce.record import NOTHING, Claim, ProcessId, Record, Spec
 from galaxy.gce.stops import Stops, end_process
 from galaxy.protocol.gce_pb2 import ProcessChange, ProcessStatus
 from galaxy.protocol.statuses import GalaxyError
@@ -31,6 +32,8 @@ from galaxy.protocol.types_pb2 import kAgentError, kConflict, kPersistenceError
 _REMOVAL_TRIES = 40
 LONGEST_SETTLING_S = 5.0
 """What earlier gces asked for may be stuck half-way; so long is waited for it at the start."""
+_OF_THIS_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What says nothing of the record that was to be read."""
 
 
 class Supervisor:
@@ -240,7 +243,7 @@ class Supervisor:
                 self._adopt()
             for process in list(self._all()):
                 if process.verdict not in OVER:
-                    self._look(process, settled=settled)
+                    self._see_to(process, settled=settled)
         except OSError:
             if ready is None:
                 raise
@@ -253,8 +256,24 @@ class Supervisor:
     def _adopt(self) -> None:
         for known in list(self._records.processes()):
             container = self._containers.setdefault(known.container, Container(known.container))
-            spec = self._records.read(known).spec
-            container.processes[known.name] = Process(known, Record(spec))
+            container.processes[known.name] = Process(known, NOTHING)
+
+    def _see_to(self, process: Process, *, settled: bool) -> None:
+        """One whose record is damaged is lost, and keeps nobody from the others."""
+        try:
+            if process.record == NOTHING:
+                process.record = Record(self._records.read(process.id).spec)
+            self._look(process, settled=settled)
+        except OSError as error:
+            if error.errno in _OF_THIS_MACHINE:
+                raise
+            self._log.error(
+                "what is known of {process} cannot be read: {error}",
+                process=str(process.id),
+                error=error,
+            )
+            process.verdict = Verdict.LOST
+            self._changed(process)
 
     def _remove_unwanted_groups(self) -> None:
         """A gce that was killed between making a group and recording why left it behind."""
@@ -344,8 +363,8 @@ class Supervisor:
 
     def _forget(self, process: Process) -> None:
         container = self._containers[process.id.container]
-        del container.processes[process.id.name]
         self._records.forget_process(process.id)
+        del container.processes[process.id.name]
         if not container.processes:
             del self._containers[process.id.container]
 

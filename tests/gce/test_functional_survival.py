@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from galaxy.protocol.gce_pb2 import (
     DescribeRequest,
     ExecuteRequest,
     ProcessStatus,
+    RemoveRequest,
     StopRequest,
     WatchRequest,
     kProcessEnded,
@@ -202,6 +204,36 @@ class SurvivalTests(TestCase):
         failed = (await self.picture())["main.0"]
         self.assertEqual(kProcessFailed, failed.state)
         self.assertIn("before it could begin", failed.reason)
+
+    async def test_a_claim_of_a_thread(self) -> None:
+        """A thread has the keeper's pid by now: the keeper has gone, and gce serves."""
+        await self.engine.kill()
+        self.write_spec("main.0")
+        done = threading.Event()
+        thread = threading.Thread(target=done.wait)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(done.set)
+        claim = self.directory / "gce" / "containers" / "c" / "main.0" / "claim"
+        claim.symlink_to(f"{thread.native_id}:1")
+        await self.engine.start()
+        self.assertEqual(kProcessFailed, (await self.picture())["main.0"].state)
+
+    async def test_a_damaged_record(self) -> None:
+        """gce says so; it serves, knows the others, and can remove that one."""
+        before = await self.execute("main.0", FOR_EVER)
+        await self.execute("exits", "exit 0", container="b")
+        await self.ended("exits")
+        await self.engine.kill()
+        claim = self.directory / "gce" / "containers" / "b" / "exits" / "claim"
+        claim.unlink()
+        claim.write_text("")
+        await self.engine.start()
+        picture = await self.picture()
+        self.assertEqual((before, 9), (picture["main.0"], picture["exits"].signal))
+        self.assertIn("what is known of b/exits cannot be read", self.engine.log())
+        await self.engine.gce.remove(RemoveRequest(container="b"))
+        self.assertEqual(["main.0"], list(await self.picture()))
 
     async def test_a_killed_keeper(self) -> None:
         """Its task does not run on unwatched, and its end does not pass for a success."""

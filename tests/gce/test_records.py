@@ -67,6 +67,20 @@ class RecordsTests(SynchronousTestCase):
             self.file(name).write_text(whole[: len(whole) // 2])
         self.assertEqual(Record(), self.records.read(PROCESS))
 
+    def test_of_another_kind(self) -> None:
+        """So does a file that says something else; a claim that is none is an error of the disk."""
+        self.records.write_spec(PROCESS, SPEC)
+        for name, odd in (("spec", "[]"), ("started", '{"pid": 7}'), ("ended", '{"code": {}}')):
+            self.file(name).write_text(odd)
+        self.assertEqual(Record(), self.records.read(PROCESS))
+        self.file("claim").symlink_to("of nobody")
+        self.assertRaises(OSError, self.records.read, PROCESS)
+
+    def test_somebody_elses_file(self) -> None:
+        """What stands among the containers and is none of them is passed over."""
+        (self.directory / "containers" / "notes").touch()
+        self.assertEqual([], list(Records(self.directory).processes()))
+
     def test_of_a_newer_gce(self) -> None:
         """What this gce does not know is passed over."""
         self.records.write_spec(PROCESS, SPEC)

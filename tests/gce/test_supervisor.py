@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -193,6 +194,24 @@ class SupervisorTests(SynchronousTestCase):
         status = self.execute()
         self.assertEqual((kProcessEnded, 9), (status.state, status.signal))
         self.assertIn("the machine restarted", status.reason)
+
+    def test_a_damaged_record(self) -> None:
+        """Its process is lost and can be removed; the others are adopted."""
+        before = self.execute()
+        damaged = ProcessId("b", "main.0")
+        self.machine.records.by_id[damaged] = Record(SPEC)
+        self.machine.records.damaged[damaged] = errno.EIO
+        self.supervisor = self.another()
+        self.assertEqual(before, self.execute())
+        self.assertEqual(9, self.execute(damaged).signal)
+        self.assertEqual([MAIN], self.machine.launched)
+        self.successResultOf(Deferred.fromCoroutine(self.supervisor.remove("b")))
+
+    def test_a_record_is_not_read_for_want_of_descriptors(self) -> None:
+        """That says nothing of its process: the supervisor does not start."""
+        self.execute()
+        self.machine.records.damaged[MAIN] = errno.EMFILE
+        self.failureResultOf(self.supervise(self.machine).start(), OSError)
 
     def test_something_is_stuck(self) -> None:
         """What neither begins nor fails holds up nothing but itself; later it goes on."""
