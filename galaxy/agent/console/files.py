@@ -1,11 +1,4 @@
-"""
-Files below the directory of a pod, and nothing else.
-
-Tasks own what lies there, and may change it while we look. So a path is walked
-component by component, each opened in the directory that was opened before and never
-through a link; where links lead is walked by us in the same way. What was opened is
-what is read, whatever its name leads to by now.
-"""
+"""Files below the directory of a pod, and nothing else, whatever its tasks change meanwhile."""
 
 from __future__ import annotations
 
@@ -13,20 +6,15 @@ import errno
 import os
 import pwd
 import stat
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from galaxy.agent.walk import Walk, readable
 from galaxy.names import printable
 from galaxy.protocol.agent_pb2 import FileEntry
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import Status, kConflict, kInputError, kNotFound, kPermission
+from galaxy.protocol.types_pb2 import Status, kConflict, kNotFound, kPermission
 
-MOST_LINKS = 40
-MOST_DEPTH = 100
-LONGEST_PATH = 4096
-
-_OPEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 _STATUSES: dict[int | None, Status] = {
     errno.ENOENT: kNotFound,
@@ -34,71 +22,6 @@ _STATUSES: dict[int | None, Status] = {
     errno.EACCES: kPermission,
     errno.EPERM: kPermission,
 }
-
-
-class Walk:
-    """On the way below a directory. Each step is a descriptor that only names (O_PATH)."""
-
-    def __init__(self, root: Path) -> None:
-        """Raises `OSError`."""
-        self._root = os.fsencode(root).rstrip(b"/")
-        self._steps = [os.open(root, _OPEN | os.O_DIRECTORY)]
-        self._links = 0
-
-    @property
-    def here(self) -> int:
-        """Where the walk has got to."""
-        return self._steps[-1]
-
-    def go(self, path: bytes) -> None:
-        """Go along a path. Raises `OSError`, and `GalaxyError` where it leads out."""
-        if len(path) > LONGEST_PATH or b"\0" in path:
-            raise GalaxyError(kInputError, "this is no path")
-        parts = deque(self._inside(path).split(b"/"))
-        while parts:
-            part = parts.popleft()
-            if part == b"..":
-                self._up()
-            elif part not in {b"", b"."}:
-                target = self._down(part)
-                if target is not None:
-                    parts.extendleft(reversed(self._inside(target).split(b"/")))
-
-    def close(self) -> None:
-        """Let go of everything."""
-        while self._steps:
-            os.close(self._steps.pop())
-
-    def _inside(self, path: bytes) -> bytes:
-        """A path to go along from here; an absolute one is gone along from the beginning."""
-        if not path.startswith(b"/"):
-            return path
-        if path != self._root and not path.startswith(self._root + b"/"):
-            raise GalaxyError(kPermission, "it leads out of the pod's directory")
-        while len(self._steps) > 1:
-            os.close(self._steps.pop())
-        return path[len(self._root) :]
-
-    def _up(self) -> None:
-        if len(self._steps) == 1:
-            raise GalaxyError(kPermission, "it leads out of the pod's directory")
-        os.close(self._steps.pop())
-
-    def _down(self, part: bytes) -> bytes | None:
-        """One step; where it leads, if it is a link."""
-        if len(self._steps) > MOST_DEPTH:
-            raise GalaxyError(kInputError, f"it is more than {MOST_DEPTH} directories deep")
-        step = os.open(part, _OPEN, dir_fd=self.here)
-        if not stat.S_ISLNK(os.fstat(step).st_mode):
-            self._steps.append(step)
-            return None
-        try:
-            self._links += 1
-            if self._links > MOST_LINKS:
-                raise GalaxyError(kInputError, "there are too many links on the way")
-            return os.readlink(b"", dir_fd=step)
-        finally:
-            os.close(step)
 
 
 def opened(root: Path, path: bytes) -> int:
@@ -111,7 +34,7 @@ def opened(root: Path, path: bytes) -> int:
         walk = Walk(root)
         try:
             walk.go(path)
-            return _readable(walk.here)
+            return readable(walk.here)
         finally:
             walk.close()
     except GalaxyError as error:
@@ -119,16 +42,6 @@ def opened(root: Path, path: bytes) -> int:
     except OSError as error:
         status = _STATUSES.get(error.errno, kConflict)
         raise GalaxyError(status, f"{printable(path)}: {error.strerror}") from None
-
-
-def _readable(place: int) -> int:
-    """The same thing, opened to be read. Opening anything else may wait, or do something."""
-    mode = os.fstat(place).st_mode
-    if stat.S_ISDIR(mode):
-        return os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place)
-    if stat.S_ISREG(mode):
-        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    raise GalaxyError(kInputError, "it is neither a file nor a directory")
 
 
 def entries(directory: int) -> Iterator[FileEntry]:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.console.files import MOST_DEPTH, entries, opened
+from galaxy.agent.console.files import entries, opened
+from galaxy.agent.walk import MOST_DEPTH
 from galaxy.names import printable
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kInputError, kNotFound, kPermission
