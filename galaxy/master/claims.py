@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0
 """How long victims may take to leave."""
 
+WORK_S = 1.0
+"""How often claims are looked at of which nobody says that anything has changed."""
+
 
 @define(eq=False)
 class Claim:
@@ -47,6 +50,10 @@ class Claim:
         gone = self.indexes - self.version.pending
         self.indexes -= gone
         self.version.claimed -= gone
+
+    def waits(self) -> bool:
+        """Whether all of its pods wait for a machine as they did."""
+        return self.job.state == kJobNormal and self.indexes <= self.version.pending
 
     def is_void(self, now: float) -> bool:
         """Whether nothing can come of it any more."""
@@ -71,6 +78,9 @@ class Claims:
     """All claims of a reign."""
 
     _claims: dict[Claim, None] = field(factory=dict)
+    _due: dict[Claim, None] = field(factory=dict)  # their machines have changed
+    _worked: float = 0.0  # when all were last gone on with,
+    _may_place: bool = True  # and whether pods could be placed then
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -94,9 +104,20 @@ class Claims:
         journal.jobs[job] = None
         journal.moved[agent] = None
 
+    def heed(self, agent: Agent) -> None:
+        """Something of a machine has changed: perhaps there is room now."""
+        self._due.update(agent.claims)
+
     def work(self, journal: Journal, now: float, *, may_place: bool) -> None:
-        """Go on with every claim: in safe mode nothing is placed, but time passes."""
-        for claim in tuple(self._claims):
+        """
+        Go on with claims whose machine or pods have changed; once in a while with all.
+
+        In safe mode nothing is placed, but time passes.
+        """
+        due, self._due = self._due, {}
+        if now - self._worked >= WORK_S or may_place != self._may_place:
+            due, self._worked, self._may_place = self._claims, now, may_place
+        for claim in [claim for claim in self._claims if claim in due or not claim.waits()]:
             # What it holds back is held back from others, not from itself.
             del claim.agent.claims[claim]
             claim.forget_placed()

@@ -302,6 +302,7 @@ class Cluster:
                 self.journal.moved[ailing] = None
                 self.movements.heed(self.journal, ailing)
             self.movements.heed(self.journal, agent)
+            self.claims.heed(agent)
             for job in systems:
                 if settle_home(job, agent):
                     self.journal.jobs[job] = None

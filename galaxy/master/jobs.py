@@ -32,6 +32,8 @@ from galaxy.protocol.types_pb2 import (
     kStagePending,
     kStageRunning,
     kSystem,
+    kUpdateNormal,
+    kUpdateSuspend,
 )
 from galaxy.resources import Resources, from_message
 
@@ -193,6 +195,19 @@ class Job:
     def latest(self) -> Version:
         """The version that new pods get."""
         return self.versions[-1]
+
+    @property
+    def version_of_new_slots(self) -> Version:
+        """While an update is held, the version that has proved itself."""
+        update = self.update
+        if update.state == kUpdateSuspend or (update.state == kUpdateNormal and update.breakpoint):
+            return self.version(update.back_to) or self.latest
+        return self.latest
+
+    @property
+    def step(self) -> int:
+        """How many of its pods may be out at once for an update or a drain."""
+        return self.restart_step or self.deploy_step or max(1, self.replica // 10)
 
     def is_behind(self, pod: Pod) -> bool:
         """Whether a pod is not what the job wants its pods to be."""

@@ -17,7 +17,7 @@ moved twice); a machine is never promised more than it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from attrs import define, evolve, field, frozen
 
@@ -26,7 +26,7 @@ from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import Pod
 from galaxy.master.reconcile import held, wanted
 from galaxy.master.refusals import refusal
-from galaxy.master.rollout import MOVING, step
+from galaxy.master.rollout import MOVING
 from galaxy.protocol.types_pb2 import (
     kAlive,
     kJobNormal,
@@ -116,14 +116,14 @@ def at_wanted_version(job: Job) -> int:
     return held(job) - len(job.behind)
 
 
-def moves(job: Job, draining: Iterable[Agent], now: float) -> Moves:
+def moves(job: Job, draining: Collection[Agent], now: float) -> Moves:
     """What of the job is to move now. `draining`: the machines that are to be emptied."""
     if job.state != kJobNormal:
         return NONE
     retarget: list[int] = []
     renew: list[int] = []
     leave: list[int] = []
-    budget = _Budget(step(job) - out(job), _most_moved(job))
+    budget = _Budget(job.step - out(job), _most_moved(job))
     rooms = Rooms(now)
     for pod in _candidates(job, draining, may_take_out=budget.out > 0):
         behind = pod.index in job.behind and _may_update(pod) and _is_within(budget, pod)
@@ -169,11 +169,14 @@ def _may_update(pod: Pod) -> bool:
     return job.update.state in MOVING and pod.generation < job.generation
 
 
-def _candidates(job: Job, draining: Iterable[Agent], *, may_take_out: bool) -> list[Pod]:
+def _candidates(job: Job, draining: Collection[Agent], *, may_take_out: bool) -> list[Pod]:
     """Those that wait, those that are ill, the others if they may be taken out; each by index."""
     indexes = set(job.behind)
-    for agent in draining:
-        indexes.update(pod.index for pod in agent.pods if pod.job is job)
+    if len(job.pods) < len(draining):  # many machines are emptied, and not all of the job's
+        indexes.update(pod.index for pod in job.pods.values() if pod.agent in draining)
+    else:
+        for agent in draining:
+            indexes.update(pod.index for pod in agent.pods if pod.job is job)
     pods = [
         pod
         for index in indexes - job.finishing

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from galaxy.master.jobs import HOLDING
-from galaxy.master.rollout import version_of_new_slots
 from galaxy.protocol.types_pb2 import (
     PodStage,
     PodState,
@@ -119,7 +118,7 @@ class Pod:
 
 def create(journal: Journal, job: Job, index: int, incarnation: int, now: float) -> Pod:
     """A new slot, which wants a machine. `incarnation`: the one before its first."""
-    version = version_of_new_slots(job) if job.update.state else job.versions[-1]
+    version = job.version_of_new_slots if job.update.state else job.versions[-1]
     incarnation = max(incarnation, job.highest)
     pod = job.pods[index] = Pod(job, index, version, incarnation, job.generation, now, "")
     if version is not job.versions[-1]:

@@ -13,7 +13,7 @@ from galaxy.master.amend import Amendment, as_it_is
 from galaxy.master.jobs import ENDED, HOLDING, Job
 from galaxy.master.moves import at_wanted_version, out
 from galaxy.master.reconcile import held, wanted
-from galaxy.master.rollout import MOVING, Update, step
+from galaxy.master.rollout import MOVING, Update
 from galaxy.protocol.types_pb2 import (
     kJobNormal,
     kStageRunning,
@@ -62,7 +62,7 @@ def standstill(job: Job) -> str:
     """Why an update moves none of the pods that it still has to move; empty: it does."""
     if job.state != kJobNormal or job.update.state not in MOVING or not job.behind:
         return ""
-    absent, most = out(job), step(job)
+    absent, most = out(job), job.step
     if absent < most:
         return ""
     return f"the update waits until fewer pods are out: {absent} are, and its step is {most}"

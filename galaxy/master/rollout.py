@@ -1,5 +1,5 @@
 """
-Where an update of a job stands, and how many of its pods may be out for it. Pure.
+Where an update of a job stands. Pure.
 
 An update goes from one version of the pods to another; a rolling restart is an
 update to the same version. Which pods it moves: `moves.py`. What people may ask
@@ -7,8 +7,6 @@ of it: `update.py`. What becomes of it by itself: `progress.py`.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -19,9 +17,6 @@ from galaxy.protocol.types_pb2 import (
     kUpdateReverting,
     kUpdateSuspend,
 )
-
-if TYPE_CHECKING:
-    from galaxy.master.jobs import Job, Version
 
 UPDATE_STATES: dict[JobUpdateState, frozenset[JobUpdateState]] = {
     kUpdateNone: frozenset({kUpdateNormal}),
@@ -53,16 +48,3 @@ class Update:
 
 
 NO_UPDATE = Update()
-
-
-def step(job: Job) -> int:
-    """How many of the job's pods may be out at once for an update or a drain."""
-    return job.restart_step or job.deploy_step or max(1, job.replica // 10)
-
-
-def version_of_new_slots(job: Job) -> Version:
-    """Slots that are made while an update is held get the version that has proved itself."""
-    update = job.update
-    if update.state == kUpdateSuspend or (update.state == kUpdateNormal and update.breakpoint):
-        return job.version(update.back_to) or job.latest
-    return job.latest

@@ -15,7 +15,6 @@ from galaxy.master.moves import NONE, Moves, moves, out
 from galaxy.master.pods import Event, change, observe, vanish
 from galaxy.master.progress import progress
 from galaxy.master.reconcile import held, wanted
-from galaxy.master.rollout import step
 from galaxy.master.update import restarted, steered, updated
 from galaxy.protocol.master_pb2 import kSteerPause
 from galaxy.protocol.types_pb2 import (
@@ -110,7 +109,7 @@ class MoveTests(SynchronousTestCase):
 
     def test_without_a_step_a_tenth_and_at_least_one(self) -> None:
         for replica, expected in ((0, 1), (5, 1), (19, 1), (20, 2), (1000, 100)):
-            self.assertEqual(step(submitted(picture(), descriptor(replica=replica))), expected)
+            self.assertEqual(submitted(picture(), descriptor(replica=replica)).step, expected)
 
     def test_in_place_only_if_it_fits_with_what_the_pod_has(self) -> None:
         """A machine of 4000 millicores, 1000 of them taken, three pods moving."""
@@ -132,6 +131,19 @@ class MoveTests(SynchronousTestCase):
     def test_a_machine_that_is_drained_is_left_by_steps(self) -> None:
         self.agent.offline = True
         self.assertEqual(self.moves(), Moves(leave=(0, 1, 2)))
+
+    def test_of_many_machines_that_are_drained_a_small_job_leaves_its_own(self) -> None:
+        cluster = picture()
+        job, agent = submitted(cluster, descriptor(replica=2)), machine(cluster)
+        placed(cluster, job, agent, 1)
+        run(cluster, agent, job)
+        others = [machine(cluster, f"b{number}:1") for number in range(3)]
+        placed(cluster, job, others[0], 1)
+        run(cluster, others[0], job)
+        for one in others:
+            one.offline = True
+        (moving,) = moves(job, others, NOW).leave
+        self.assertIs(job.pods[moving].agent, others[0])
 
     def test_a_held_update_moves_nothing_and_a_drain_goes_on(self) -> None:
         begin(self.cluster, self.job, other(self.asked))
@@ -246,7 +258,7 @@ class MoveLaws(SynchronousTestCase):
         were_in, were_out = job.tally.healthy, out(job)
         cluster.settle(NOW)
         taken_out = were_in - job.tally.healthy
-        self.assertLessEqual(taken_out, max(0, step(job) - were_out))
+        self.assertLessEqual(taken_out, max(0, job.step - were_out))
         for agent in agents:
             self.assertLessEqual(agent.assigned_millicores, agent.total.millicores)
         check_counts(self, cluster)

@@ -303,6 +303,15 @@ class ClaimTests(PreemptTests):
         self.cluster.settle(NOW)
         self.assertEqual((len(self.cluster.claims), job.latest.claimed), (0, set()))
 
+    def test_its_pod_is_placed_at_once_though_schedulers_heard_of_the_room_before(self) -> None:
+        job = self.job()
+        self.judged(job, victims=2)
+        for pod in self.leaving():
+            vanish(self.cluster.journal, pod, "stopped", NOW)
+        self.cluster.stamp()
+        self.cluster.settle(NOW)
+        self.assertEqual(job.pods[0].stage, kStageRunning)
+
     def test_in_safe_mode_nothing_is_placed(self) -> None:
         job = self.job()
         self.judged(job, victims=2)

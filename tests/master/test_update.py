@@ -9,7 +9,7 @@ from galaxy.master.amend import VERSIONS_KEPT, Amendment, as_it_is
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Job, turn
 from galaxy.master.pods import Event, change
-from galaxy.master.rollout import UPDATE_STATES, version_of_new_slots
+from galaxy.master.rollout import UPDATE_STATES
 from galaxy.master.update import restarted, scaled, steered, updated
 from galaxy.protocol.master_pb2 import (
     UpdateSteering,
@@ -216,9 +216,9 @@ class SteeringTests(WishTests):
 
     def test_slots_made_while_it_is_held_get_the_version_that_has_proved_itself(self) -> None:
         self.update("v2")
-        self.assertEqual(version_of_new_slots(self.job).name, "v2")
+        self.assertEqual(self.job.version_of_new_slots.name, "v2")
         self.amend(self.steer(kSteerPause))
-        self.assertEqual(version_of_new_slots(self.job).name, "v1")
+        self.assertEqual(self.job.version_of_new_slots.name, "v1")
         self.amend(scaled(self.job, 12))
         self.assertEqual(self.job.pods[11].version.name, "v1")
 
