@@ -66,4 +66,5 @@ def _said(sentence: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failure(exits.FAILED, f"{sentence}: {error.strerror}") from error
+        code = exits.NOT_ALLOWED if isinstance(error, PermissionError) else exits.FAILED
+        raise Failure(code, f"{sentence}: {error.strerror}") from error

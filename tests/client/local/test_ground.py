@@ -19,6 +19,7 @@ from galaxy.client.local.plan import AgentShare, Layout
 from galaxy.client.local.settled import Wish, passed_over, settled_settings
 from tests.client.memory import MemoryCluster
 
+_NOBODY = 65534
 SHARE = AgentShare("127.0.0.1:5001", "20000-20199")
 
 
@@ -54,6 +55,16 @@ class GroundTests(SynchronousTestCase):
         self.assertTrue(settled_settings(self.layout, Wish()).nexus)
         self.assertEqual({p.name for p in self.layout.directory.iterdir()},
                          {"galaxy.toml", "run", "log"})  # fmt: skip
+
+    def test_who_has_no_right_to_the_directory_is_told_so(self) -> None:
+        closed = Path(self.mktemp()).absolute()
+        closed.mkdir(mode=0o500)
+        if os.geteuid() == 0:
+            os.seteuid(_NOBODY)
+            self.addCleanup(os.seteuid, 0)
+        error = self.assertRaises(Failure, lay, Layout(closed / "c"))
+        self.assertEqual(error.code, 6)
+        self.assertIn(f"{closed}/c: Permission denied", error.sentence)
 
     def test_no_message_shows_a_password(self) -> None:
         """Not of the nexus that is asked for, nor of the one that is there."""
