@@ -96,7 +96,7 @@ def reloaded(changes: Any) -> Job:
     """The job as another master reads it."""
     kept = {put.key: Entry(put.value, 1) for put in changes if isinstance(put, Put)}
     (record,) = (entry.value for key, entry in kept.items() if key.startswith("jobs/"))
-    return read_job(record, kept, {})
+    return read_job(record, kept, ())
 
 
 class DescriptorTests(SynchronousTestCase):

@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from twisted.internet.defer import Deferred
 
 from galaxy.master.jobs import Job
-from galaxy.master.stored import Incomplete, read_job
+from galaxy.master.stored import Incomplete, chunks_by_job, read_job
 from galaxy.master.stored_orders import read_agent, read_label, read_safe_mode
 from galaxy.nexus.house import MOVED, UNFINISHED, obstacle
 from galaxy.nexus.interfaces import (
@@ -117,7 +117,11 @@ class Store:
         for key, entry in descriptions.items():
             with _legible(key):
                 record_of(key, entry.value)
-        jobs = (read_job(entry.value, descriptions, finished) for entry in records.values())
+        chunks = chunks_by_job(finished)
+        jobs = (
+            read_job(entry.value, descriptions, chunks.get(key.removeprefix(f"{JOBS}/"), ()))
+            for key, entry in records.items()
+        )
         return Loaded(
             tuple(sorted(jobs, key=lambda job: (job.create_time, job.job_id))),
             tuple(read_agent(entry.value) for entry in agents.values()),

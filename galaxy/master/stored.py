@@ -156,8 +156,8 @@ class Incomplete(Exception):
     """The nexus lacks a part of what it has, or has what only a later build knows."""
 
 
-def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[str, Entry]) -> Job:
-    """A job from its record, and from what stands under `versions` and `finished`."""
+def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Iterable[Entry]) -> Job:
+    """A job from its record, what stands under `versions`, and its own chunks of `finished`."""
     record = StoredJob.FromString(value)
     for enum, state in ((JobState, record.state), (JobUpdateState, record.update.state)):
         if state not in enum.values():
@@ -165,17 +165,10 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
                 f"job {record.job_id} is in a state that a later build wrote"
                 f" ({word(enum, state)}): upgrade this master"
             )
-    versions = []
-    for stored in record.versions:
-        key = key_of_version(record.job_id, stored.number)
-        if key not in descriptions:
-            raise Incomplete(f"job {record.job_id} has a version {stored.version}, but no {key}")
-        pod = PodDescriptor.FromString(descriptions[key].value)
-        versions.append(Version.of(stored.number, pod, stored.time, unknown_fields(stored)))
     job = Job(
         record.job_id,
         record.descriptor_without_pod,
-        versions,
+        [_read_version(record.job_id, stored, descriptions) for stored in record.versions],
         create_time=record.create_time,
         update_time=record.update_time,
         state=record.state,
@@ -189,14 +182,29 @@ def read_job(value: bytes, descriptions: Mapping[str, Entry], finished: Mapping[
         requests=tuple(record.requests),
         loaded=True,
     )
-    prefix = f"{FINISHED}/{job.job_id}/"
-    for key, entry in finished.items():
-        if key.startswith(prefix):
-            finished_there, failed_there = read_finished(entry.value)
-            job.finished |= finished_there
-            job.failed |= failed_there
+    for chunk in finished:
+        finished_there, failed_there = read_finished(chunk.value)
+        job.finished |= finished_there
+        job.failed |= failed_there
     job.read_descriptor()
     return job
+
+
+def chunks_by_job(finished: Mapping[str, Entry]) -> dict[str, list[Entry]]:
+    """What stands under `finished`, by the job that it is of."""
+    chunks: dict[str, list[Entry]] = {}
+    for key, entry in finished.items():
+        job_id, _, _ = key.removeprefix(f"{FINISHED}/").rpartition("/")
+        chunks.setdefault(job_id, []).append(entry)
+    return chunks
+
+
+def _read_version(job_id: str, stored: StoredVersion, descriptions: Mapping[str, Entry]) -> Version:
+    key = key_of_version(job_id, stored.number)
+    if key not in descriptions:
+        raise Incomplete(f"job {job_id} has a version {stored.version}, but no {key}")
+    pod = PodDescriptor.FromString(descriptions[key].value)
+    return Version.of(stored.number, pod, stored.time, unknown_fields(stored))
 
 
 def _read_update(stored: StoredUpdate) -> Update:

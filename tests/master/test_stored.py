@@ -13,10 +13,12 @@ from galaxy.master.jobs import Job, Version
 from galaxy.master.stored import (
     Incomplete,
     amendment_changes,
+    chunks_by_job,
     finished_puts,
     job_deletes,
     job_put,
     new_job_puts,
+    read_finished,
     read_job,
 )
 from galaxy.master.submission import new_job
@@ -37,7 +39,7 @@ def entries(puts: tuple[Put, ...]) -> dict[str, Entry]:
 def read_back(job: Job, finished: tuple[Put, ...] = ()) -> Job:
     """The job as another master reads it."""
     kept = entries(new_job_puts(job))
-    return read_job(kept[f"jobs/{job.job_id}"].value, kept, entries(finished))
+    return read_job(kept[f"jobs/{job.job_id}"].value, kept, entries(finished).values())
 
 
 class StoredTests(SynchronousTestCase):
@@ -74,7 +76,7 @@ class StoredTests(SynchronousTestCase):
     def test_what_is_to_be_is_written_before_it_is(self) -> None:
         job = self.job()
         put = job_put(job, state=kJobFinished, reason="done")
-        again = read_job(put.value, entries(new_job_puts(job)), {})
+        again = read_job(put.value, entries(new_job_puts(job)), ())
         self.assertEqual((again.state, again.reason), (kJobFinished, "done"))
         self.assertNotEqual(job.state, kJobFinished)
 
@@ -90,7 +92,7 @@ class StoredTests(SynchronousTestCase):
             assert isinstance(change, Put)
             kept[change.key] = Entry(change.value, 2)
         amend(Journal(), job, amendment, "ada", NOW)
-        again = read_job(kept[f"jobs/{job.job_id}"].value, kept, {})
+        again = read_job(kept[f"jobs/{job.job_id}"].value, kept, ())
         for name in ("descriptor", "replica", "update", "generation", "restart_step"):
             self.assertEqual(getattr(again, name), getattr(job, name), name)
         self.assertEqual(
@@ -112,7 +114,7 @@ class StoredTests(SynchronousTestCase):
     def test_a_description_that_is_not_there_is_named(self) -> None:
         (put,) = [put for put in new_job_puts(self.job()) if put.key.startswith("jobs/")]
         with self.assertRaisesRegex(Incomplete, "versions/web_01/1"):
-            read_job(put.value, {}, {})
+            read_job(put.value, {}, ())
 
     @settings(deadline=None)
     @given(
@@ -136,6 +138,19 @@ class StoredTests(SynchronousTestCase):
         self.assertEqual(
             (again.finished, again.failed), ((finished | finishing) - failing, failing)
         )
+
+    def test_each_job_has_its_own(self) -> None:
+        one = new_job("web_01", descriptor(type=kBatch, replica=2 * CHUNK), "", NOW)
+        other = new_job("web_010", descriptor(type=kBatch, replica=2), "", NOW)
+        one.finished, other.finished = {0, CHUNK}, {1}
+        chunks = chunks_by_job(
+            entries((*finished_puts(one, one.finished), *finished_puts(other, other.finished)))
+        )
+        read = {
+            job_id: [read_finished(entry.value)[0] for entry in found]
+            for job_id, found in chunks.items()
+        }
+        self.assertEqual(read, {"web_01": [{0}, {CHUNK}], "web_010": [{1}]})
 
     def test_deleting_leaves_nothing(self) -> None:
         job = self.job()
