@@ -8,6 +8,7 @@ What the nexus of a cluster holds: its keys, the message under each, and whether
                              mark, if it is to be empty
     labels/LABEL             StoredLabel: who carries it by an operator's word
     safemode                 StoredSafeMode: there while safe mode was entered by hand
+    cluster                  StoredCluster: which cluster this is, since an agent was heard
 
 The master writes and reads it (`galaxy.master.stored`, `galaxy.master.stored_orders`);
 `galaxy nexus check` looks at it without a master.
@@ -28,6 +29,7 @@ from google.protobuf.message import DecodeError, Message
 from galaxy.protocol.addresses import TcpAddress, parse_address
 from galaxy.protocol.master_pb2 import (
     StoredAgent,
+    StoredCluster,
     StoredFinished,
     StoredJob,
     StoredLabel,
@@ -36,7 +38,7 @@ from galaxy.protocol.master_pb2 import (
 from galaxy.protocol.types_pb2 import JobState, PodDescriptor
 
 JOBS, VERSIONS, FINISHED = "jobs", "versions", "finished"
-AGENTS, LABELS, SAFE_MODE = "agents", "labels", "safemode"
+AGENTS, LABELS, SAFE_MODE, CLUSTER = "agents", "labels", "safemode", "cluster"
 
 CHUNK = 8192
 """Indexes in one value of finished indexes: 1 KiB."""
@@ -50,6 +52,7 @@ _PARSERS: dict[str, Callable[[bytes], Message]] = {
     AGENTS: StoredAgent.FromString,
     LABELS: StoredLabel.FromString,
     SAFE_MODE: StoredSafeMode.FromString,
+    CLUSTER: StoredCluster.FromString,
 }
 
 
@@ -65,6 +68,11 @@ def label_key(label: str) -> str:
     if len(part) > _LONGEST_PART:
         part = sha256(label.encode()).hexdigest()
     return f"{LABELS}/{part}"
+
+
+def identity_of(values: Mapping[str, bytes]) -> str:
+    """Which cluster this is of; empty: that is not known."""
+    return StoredCluster.FromString(values.get(CLUSTER, b"")).id
 
 
 def version_key(job_id: str, number: int) -> str:
@@ -134,7 +142,7 @@ def examined(values: Mapping[str, bytes]) -> Finding:
     for key, value in values.items():
         kind, slash, _ = key.partition("/")
         parser = _PARSERS.get(kind)
-        if parser is None or (kind == SAFE_MODE) == bool(slash):
+        if parser is None or (kind in {SAFE_MODE, CLUSTER}) == bool(slash):
             problems.append(Problem(key, "no key of Galaxy's, or of a later build"))
             continue
         try:

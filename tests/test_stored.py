@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.protocol.master_pb2 import (
     StoredAgent,
+    StoredCluster,
     StoredFinished,
     StoredJob,
     StoredLabel,
@@ -36,6 +37,7 @@ def sound() -> dict[str, bytes]:
         "agents/10.0.0.1:8221": StoredAgent(endpoint="10.0.0.1:8221"),
         "labels/ssd": StoredLabel(label="ssd", endpoints=["10.0.0.1:8221"]),
         "safemode": StoredSafeMode(manual=True),
+        "cluster": StoredCluster(id="0123456789abcdef"),
     }
     return {key: record.SerializeToString() for key, record in records.items()}
 
@@ -69,7 +71,10 @@ class ExaminedTests(SynchronousTestCase):
         self.assertEqual(finding.problems, ())
         self.assertEqual(
             finding.counts,
-            {"jobs": 1, "versions": 2, "finished": 1, "agents": 1, "labels": 1, "safemode": 1},
+            {
+                "jobs": 1, "versions": 2, "finished": 1, "agents": 1, "labels": 1,
+                "safemode": 1, "cluster": 1,
+            },
         )
 
     def test_what_does_not_fit(self) -> None:

@@ -367,6 +367,8 @@ class Agent(Service):
             drain=self._vitals.wellness.drain,
             epoch=self.runner.book.epoch,
             stale_refusals=self.runner.stale_refusals,
+            cluster=self.runner.book.cluster,
+            bound=bool(self.runner.book.pods),
         )
 
     def _processes_changed(self, containers: Iterable[str] | None) -> None:

@@ -46,6 +46,7 @@ class Book:
     accounts: Accounts
     users: Users
     epoch: int = 0
+    cluster: str = ""  # whose reigns are counted; empty: no master has said
     boxes: Boxes | None = field(default=None, kw_only=True)
     pods: dict[PodKey, Pod] = field(factory=dict)
     descriptions: dict[DescriptionKey, Description] = field(factory=dict)
@@ -56,7 +57,7 @@ class Book:
     @classmethod
     def restored(cls, remembered: Remembered, accounts: Accounts, users: Users) -> Book:
         """The book as it was when it was last written."""
-        book = cls(accounts, users, remembered.epoch)
+        book = cls(accounts, users, remembered.epoch, remembered.cluster)
         for description in remembered.descriptions.values():
             book._learn(description)
         later = {pod.predecessor: pod for pod in remembered.pods}
@@ -86,6 +87,7 @@ class Book:
         dropped = draft.dropped()
         if draft.epoch is not None:
             self.epoch = draft.epoch
+        self.cluster = draft.cluster or self.cluster
         for description in draft.descriptions.values():
             self._learn(description)
         for key, pod in draft.pods.items():

@@ -33,6 +33,10 @@ class StaleOrder(Exception):
     """An order of a master whose reign is over."""
 
 
+class ForeignOrder(Exception):
+    """An order of a master of another cluster than that of the pods here."""
+
+
 class Draft:
     """
     A change of the book that has yet to be written.
@@ -46,17 +50,30 @@ class Draft:
         self.pods: dict[PodKey, Pod | None] = {}
         self.descriptions: dict[DescriptionKey, Description] = {}
         self.epoch: int | None = None
+        self.cluster = ""
         self._specs: dict[DescriptionKey, PodSpec] = {}
         self._slots: dict[tuple[str, int], PodKey | None] = {}
         self._grants: dict[PodKey, Grant | None] = {}  # as they were before
 
-    def obey(self, epoch: int) -> None:
-        """Note that an order of this reign is carried out; StaleOrder if a later one has begun."""
+    def obey(self, epoch: int, cluster: str = "") -> None:
+        """
+        Note that an order of this reign is carried out.
+
+        StaleOrder if a later one has begun; ForeignOrder if it is of another cluster than
+        the pods here. Without pods this agent is whoever's it is sent to: its reigns count then.
+        """
         highest = self._book.epoch if self.epoch is None else self.epoch
+        obeyed = self.cluster or self._book.cluster
+        if obeyed and cluster not in ("", obeyed):
+            if self._book.pods or self.pods:
+                raise ForeignOrder(f"this agent has pods of cluster {obeyed}, yours is {cluster}")
+            highest = -1
         if epoch < highest:
             raise StaleOrder(f"this agent has heard of epoch {highest}, yours is {epoch}")
         if epoch > highest:
             self.epoch = epoch
+        if cluster not in ("", obeyed):
+            self.cluster = cluster
 
     def pod(self, key: PodKey) -> Pod | None:
         """A pod as the draft has it."""
@@ -180,6 +197,7 @@ class Draft:
             },
             dropped=tuple(version for version in dropped if version in self._book.descriptions),
             epoch=self.epoch,
+            cluster=self.cluster,
         )
 
     def _there(self, key: PodKey) -> Pod | None:

@@ -27,7 +27,7 @@ from galaxy.protocol.master_pb2 import HeartBeatRequest, HeartBeatResponse
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import MasterStub
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import AgentFacts, kRpcError
+from galaxy.protocol.types_pb2 import AgentFacts, Status, kRpcError
 from galaxy.protocol.wire_pb2 import Hello
 
 COALESCE_S = 0.01
@@ -68,6 +68,7 @@ class MasterLink(Service):
         self._bell = Bell(clock)
         self._running: Deferred[None] | None = None
         self._conversation: Deferred[None] | None = None
+        self._said: set[Status] = set()  # why the leader was of no use, since it was
 
     @property
     def leader(self) -> Leader | None:
@@ -112,7 +113,10 @@ class MasterLink(Service):
                 if not self.running:
                     return
             except GalaxyError as error:
-                if self._following.failed() == 1:  # said once, however long it lasts
+                if self._following.failed() == 1:
+                    self._said.clear()
+                if error.status not in self._said:  # once of each kind, however long it lasts
+                    self._said.add(error.status)
                     self._log.info("no master at {at}: {error}", at=leader.endpoint, error=error)
             self._conversation = None
 

@@ -26,11 +26,12 @@ class RunOrder:
     epoch: int
     orders: Sequence[Order]
     descriptions: Sequence[Description] = ()
+    cluster: str = field(default="", kw_only=True)
     answer: Deferred[list[Refused]] = field(factory=Deferred)
 
     def obey(self, draft: Draft, isolation: Isolation, now: float) -> Answer:
-        """Enter what is taken into the draft. Raises `StaleOrder`."""
-        draft.obey(self.epoch)
+        """Enter what is taken into the draft. Raises as `Draft.obey`."""
+        draft.obey(self.epoch, self.cluster)
         draft.describe(self.descriptions)
         verdicts = [draft.run(order, isolation, now) for order in self.orders]
         return [verdict for verdict in verdicts if isinstance(verdict, Refused)]
@@ -47,11 +48,12 @@ class KillOrder:
     epoch: int
     keys: Sequence[PodKey]
     reason: str = ""
+    cluster: str = field(default="", kw_only=True)
     answer: Deferred[list[PodKey]] = field(factory=Deferred)
 
     def obey(self, draft: Draft, isolation: Isolation, now: float) -> Answer:
-        """Enter what is to stop into the draft. Raises `StaleOrder`."""
-        draft.obey(self.epoch)
+        """Enter what is to stop into the draft. Raises as `Draft.obey`."""
+        draft.obey(self.epoch, self.cluster)
         return [key for key in self.keys if draft.stop(key, self.reason, now)]
 
     def tell(self, answer: Answer) -> None:

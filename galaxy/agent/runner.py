@@ -26,7 +26,7 @@ from galaxy.agent.admission import Isolation, Refused
 from galaxy.agent.book import Book
 from galaxy.agent.carrier import Carrier
 from galaxy.agent.containers import Picture
-from galaxy.agent.draft import Draft, StaleOrder
+from galaxy.agent.draft import Draft, ForeignOrder, StaleOrder
 from galaxy.agent.firstsight import FirstSight
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.orders import Answer, KillOrder, RunOrder
@@ -43,7 +43,7 @@ from galaxy.agent.tasks import process_name
 from galaxy.agent.trouble import task_changes
 from galaxy.nexus.interfaces import NexusError
 from galaxy.protocol.statuses import GalaxyError
-from galaxy.protocol.types_pb2 import kAgentError, kPersistenceError, kStaleEpoch
+from galaxy.protocol.types_pb2 import kAgentError, kConflict, kPersistenceError, kStaleEpoch
 
 
 class Runner:
@@ -75,7 +75,7 @@ class Runner:
         rng: Random,
     ) -> None:
         self.book = book
-        self.stale_refusals = 0  # of masters whose reign is over
+        self.stale_refusals = 0  # of masters whose reign is over, or of other clusters
         self.ledger = ledger
         self._store = store
         self._carrier = carrier
@@ -113,16 +113,16 @@ class Runner:
         self._take(order)
         return order.answer
 
-    async def heed(self, epoch: int) -> None:
+    async def heed(self, epoch: int, cluster: str = "") -> None:
         """
         Hear of a reign (0: of none): earlier ones are refused from now on.
 
-        Fails with `GalaxyError`, if it is itself an earlier one.
+        Fails with `GalaxyError`, if it is itself an earlier one, or another cluster's.
         """
-        if epoch in (0, self.book.epoch):
+        if epoch == 0 or (epoch == self.book.epoch and cluster in ("", self.book.cluster)):
             return
         try:
-            await self.kill(KillOrder(epoch, ()))
+            await self.kill(KillOrder(epoch, (), cluster=cluster))
         except GalaxyError as error:
             if error.status != kPersistenceError:
                 raise  # else nobody's orders can be written down: all may look
@@ -227,9 +227,10 @@ class Runner:
     def _obey(self, draft: Draft, order: RunOrder | KillOrder) -> Answer:
         try:
             return order.obey(draft, self._isolation(), self._clock.seconds())
-        except StaleOrder as error:
+        except (StaleOrder, ForeignOrder) as error:
             self.stale_refusals += 1
-            return GalaxyError(kStaleEpoch, str(error))
+            foreign = isinstance(error, ForeignOrder)
+            return GalaxyError(kConflict if foreign else kStaleEpoch, str(error))
 
     def _plan(self, draft: Draft, key: PodKey) -> Plan | None:
         pod = draft.pod(key)

@@ -67,7 +67,7 @@ class AgentAnswers:
 
     async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
         """How the pods stand, or what changed since the caller asked last."""
-        await self.runner.heed(call.epoch)
+        await self.runner.heed(call.epoch, request.cluster)
         await self.runner.sighted(LONGEST_WITHOUT_SIGHT_S)
         if call.epoch:  # it is a master, not one who only looks
             self.deeds.heard(request.instance, request.since_revision)
@@ -88,7 +88,8 @@ class AgentAnswers:
             for launch in request.launches
             for index, incarnation in _pairs(launch.index, launch.incarnation)
         ]
-        order = RunOrder(call.epoch, orders, tuple(request.descriptions))
+        descriptions = tuple(request.descriptions)
+        order = RunOrder(call.epoch, orders, descriptions, cluster=request.cluster)
         return RunPodsResponse(refusals=map(_refusal, await self.runner.run(order)))
 
     async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
@@ -99,8 +100,8 @@ class AgentAnswers:
             for index, incarnation in _pairs(kill.index, kill.incarnation)
         ]
         reason = request.reason or "the master said so"
-        gone = await self.runner.kill(KillOrder(call.epoch, keys, reason))
-        return KillPodsResponse(gone=_kills(gone))
+        order = KillOrder(call.epoch, keys, reason, cluster=request.cluster)
+        return KillPodsResponse(gone=_kills(await self.runner.kill(order)))
 
     async def show_pods(self, request: ShowPodsRequest, call: Call) -> ShowPodsResponse:
         """Pods in detail."""

@@ -8,6 +8,7 @@ answered (`galaxy.nexus.commit`). Keys:
     description/JOB/VERSION      a Description message, once per job and version
     deed/NUMBER                  a TaskChange that no master has heard of yet
     epoch                        the highest reign obeyed so far
+    cluster                      whose reigns these are
     starts                       how often an agent opened this store
 """
 
@@ -32,6 +33,7 @@ _POD = b"pod/"
 _DESCRIPTION = b"description/"
 _DEED = b"deed/"
 _EPOCH = b"epoch"
+_CLUSTER = b"cluster"
 _STARTS = b"starts"
 
 DescriptionKey = tuple[str, str]  # job id and version
@@ -46,6 +48,7 @@ class Remembered:
     epoch: int = 0
     starts: int = 0
     deeds: tuple[TaskChange, ...] = field(default=(), kw_only=True)
+    cluster: str = ""
 
 
 @frozen
@@ -57,6 +60,7 @@ class Changes:
     descriptions: Mapping[DescriptionKey, Description] = field(factory=dict)
     dropped: tuple[DescriptionKey, ...] = ()
     epoch: int | None = None
+    cluster: str = ""  # empty: as it was
 
     def __bool__(self) -> bool:
         return bool(
@@ -65,6 +69,7 @@ class Changes:
             or self.descriptions
             or self.dropped
             or self.epoch is not None
+            or self.cluster
         )
 
 
@@ -93,6 +98,7 @@ class AgentStore:
                 descriptions,
                 int(self._database.get(_EPOCH) or b"0"),
                 int(self._database.get(_STARTS) or b"0") + 1,
+                (self._database.get(_CLUSTER) or b"").decode(),
                 deeds=tuple(
                     TaskChange.FromString(value) for _key, value in self._database.items(_DEED)
                 ),
@@ -118,6 +124,8 @@ class AgentStore:
         )
         if changes.epoch is not None:
             puts.append((_EPOCH, b"%d" % changes.epoch))
+        if changes.cluster:
+            puts.append((_CLUSTER, changes.cluster.encode()))
         deletes = [
             *map(_pod_key, changes.forgotten),
             *map(_description_key, changes.dropped),

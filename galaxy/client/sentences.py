@@ -59,4 +59,9 @@ RESTORED = said(
     " shows what is to run, `galaxy leave safemode`",
     name="nexus",
 )
+ADOPTED = said(
+    "{nexus} is of cluster {cluster_id} from now on. Its masters begin in safe mode: when"
+    " `galaxy jobs` shows what is to run, `galaxy leave safemode`",
+    name="nexus",
+)
 PREEMPTED = Sheet(tell=_preempted, name="pod_id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from galaxy.client.layout import Row, Sheet
 from galaxy.nexus.house import Held
 from galaxy.resources import format_size
-from galaxy.stored import AGENTS, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS, examined
+from galaxy.stored import AGENTS, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS, examined, identity_of
 
 
 def document(name: str, found: Held) -> Row:
@@ -14,6 +14,7 @@ def document(name: str, found: Held) -> Row:
     sizes = {key: len(value) for key, value in found.values.items()}
     return {
         "nexus": name,
+        "cluster_id": identity_of(found.values),
         "epoch": found.epoch,
         "keys": len(sizes),
         "bytes": sum(sizes.values()),
@@ -33,6 +34,8 @@ def _tell(row: Row, _wide: bool) -> str:
         f"{row['nexus']}: {row['keys']} keys, {format_size(row['bytes'])}, epoch {row['epoch']}",
         counts,
     ]
+    if row["cluster_id"]:
+        lines.append(f"of cluster {row['cluster_id']}")
     if row["largest"]:
         lines.append(f"the largest: {row['largest']}, {format_size(row['largest_bytes'])}")
     if row["safe_mode"]:

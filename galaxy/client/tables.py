@@ -172,12 +172,15 @@ def _status(document: Row, _wide: bool) -> str:
     masters = [("doubt", f"{document['doubt']}: reads only")] if document["doubt"] else []
     if document["standbys"]:
         masters.append(("standby", ", ".join(document["standbys"])))
+    strangers = ", ".join(document["strangers"])
+    turned_away = f"{strangers}: turned away, with pods of another cluster"
     return pairs(
         [
             ("master", f"{document['leader']} (epoch {document['epoch']}), {mode}"),
             *masters,
             ("build", document["build"]),
             ("agents", ", ".join(f"{number} {name}" for name, number in agents.items())),
+            *([("strangers", turned_away)] if strangers else []),
             ("cpu", ", ".join(f"{cores_of(cpu[name])} {name}" for name in cpu)),
             ("memory", ", ".join(f"{bytes_of(memory[name])} {name}" for name in memory)),
             ("jobs", str(document["jobs"])),

@@ -190,6 +190,7 @@ def agent(overview: AgentOverview) -> Row:
         "isolation": facts.isolation,
         "isolation_reason": facts.isolation_reason,
         "epoch": facts.epoch,
+        "cluster_id": facts.cluster,
         "stale_refusals": facts.stale_refusals,
         "build": facts.build,
         "heartbeat_time": _time(overview.heartbeat_time),
@@ -202,6 +203,8 @@ def status(answer: GetStatusResponse) -> Row:
     return {
         "leader": answer.leader,
         "epoch": answer.epoch,
+        "cluster_id": answer.cluster,
+        "strangers": list(answer.strangers),
         "standbys": list(answer.standbys),
         "doubt": answer.doubt,
         "safe_mode": answer.safe_mode,

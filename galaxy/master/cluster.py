@@ -87,6 +87,7 @@ class Cluster:
     awaited: set[Agent] = field(factory=set)
     known: int = 0  # agents known from the nexus when the reign began
     given_up: int = 0  # of them
+    identity: str = ""  # which cluster this is, as `identity` says; empty: not known yet
     _ended: list[tuple[float, str]] = field(factory=list)  # a heap: (end_time, job_id)
     _resting: list[tuple[float, str, int]] = field(factory=list)  # a heap: (until, job_id, index)
 

@@ -108,7 +108,9 @@ class Courier:
 
     async def _kill(self, stub: AgentStub, agent: Agent) -> None:
         attempts = frozenset(sorted(agent.kills)[:BATCH_PODS])
-        response = await stub.kill_pods(_kill_request(attempts), epoch=self._cluster.epoch)
+        request = _kill_request(attempts)
+        request.cluster = self._cluster.identity
+        response = await stub.kill_pods(request, epoch=self._cluster.epoch)
         agent.kills -= attempts
         now = self._clock.seconds()
         for gone in response.gone:
@@ -123,6 +125,7 @@ class Courier:
         if not batch:
             return bool(agent.untold)
         told = {each: each.description for each in batch if each not in agent.described}
+        request.cluster = self._cluster.identity
         response = await stub.run_pods(request, epoch=self._cluster.epoch)
         refused = {(each.job_id, each.index, each.incarnation) for each in response.refusals}
         if agent.instance:

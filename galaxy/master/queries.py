@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from galaxy.master.agents import Agent
+from galaxy.master.cluster import Cluster
 from galaxy.master.lines import Lines, Pool
 from galaxy.master.report import is_sound
 from galaxy.protocol.agent_pb2 import QueryRequest, QueryResponse
@@ -39,13 +40,13 @@ class Queries:
     def __init__(
         self,
         clock: IReactorTime,
-        epoch: int,
+        cluster: Cluster,
         lines: Lines,
         merge: Callable[[Agent, QueryResponse], None],
         stale: Callable[[Agent], None],
     ) -> None:
         self._clock = clock
-        self._epoch = epoch
+        self._cluster = cluster
         self._lines = lines
         self._merge = merge
         self._stale = stale
@@ -81,8 +82,10 @@ class Queries:
         instance = agent.announced[0]
         since = agent.merged if agent.instance == instance else 0
         agent.queried = self._clock.seconds()
-        question = QueryRequest(since_revision=since, instance=instance)
-        report = await stub.query(question, epoch=self._epoch)
+        question = QueryRequest(
+            since_revision=since, instance=instance, cluster=self._cluster.identity
+        )
+        report = await stub.query(question, epoch=self._cluster.epoch)
         if not is_sound(report):
             raise GalaxyError(Status.kAgentError, "its report makes no sense")
         return report

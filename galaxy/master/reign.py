@@ -21,6 +21,7 @@ from galaxy.master.chronicle import Chronicle
 from galaxy.master.cluster import Cluster
 from galaxy.master.courier import Courier
 from galaxy.master.events import Happening
+from galaxy.master.identity import Identity
 from galaxy.master.lines import Lines
 from galaxy.master.orders import Orders
 from galaxy.master.queries import Queries
@@ -72,6 +73,8 @@ class Reign:
             manual=loaded.manual,
             now=clock.seconds(),
         )
+        self.cluster.identity = loaded.identity
+        self.identity = Identity(store, self.cluster, rng)
         self.lines = Lines(self._line_changed)
         self.scribe = Scribe(
             clock=clock, store=store, cluster=self.cluster, rng=rng, changed=self.changed
@@ -79,7 +82,7 @@ class Reign:
         self.orders = Orders(clock, store, self.cluster, self.changed, let_go)
         self._clock = clock
         self._settings = settings
-        self._queries = Queries(clock, epoch, self.lines, self._merge, self._refused)
+        self._queries = Queries(clock, self.cluster, self.lines, self._merge, self._refused)
         self._courier = Courier(
             clock=clock,
             cluster=self.cluster,
@@ -137,8 +140,11 @@ class Reign:
 
     async def heard(self, request: HeartBeatRequest, peer: IPeer) -> tuple[float, bool]:
         """A heartbeat: the interval until the next, and whether the facts should come with it."""
+        if request.HasField("facts"):
+            await self.identity.admit(request.endpoint, request.facts)
         agent = self.cluster.fleet.find(request.endpoint)
-        if agent is None and not request.HasField("facts"):  # Note [A strange nexus]
+        known = agent is not None and self.cluster.identity
+        if not known and not request.HasField("facts"):  # Note [A strange nexus]
             return self._settings.heartbeat_s, True
         if agent is None:
             agent = await self.scribe.admit(request.endpoint, request.facts.epoch)

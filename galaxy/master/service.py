@@ -177,6 +177,8 @@ class MasterService(OperatorMethods, SteeringMethods):
         answer = overview.status(reign.cluster, leader, self._build)
         answer.standbys.extend(standbys)
         answer.doubt = reign.suspended
+        answer.cluster = reign.cluster.identity
+        answer.strangers.extend(sorted(reign.identity.strangers))
         return answer
 
     async def explain(self, request: ExplainRequest, call: Call) -> ExplainResponse:

@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 
 from galaxy.master.jobs import Job
 from galaxy.master.stored import Incomplete, chunks_by_job, read_job
-from galaxy.master.stored_orders import read_agent, read_label, read_safe_mode
+from galaxy.master.stored_orders import read_agent, read_cluster, read_label, read_safe_mode
 from galaxy.nexus.house import MOVED, UNFINISHED, obstacle
 from galaxy.nexus.interfaces import (
     Change,
@@ -38,6 +38,7 @@ from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
 from galaxy.stored import (
     AGENTS,
+    CLUSTER,
     FINISHED,
     JOBS,
     LABELS,
@@ -57,6 +58,7 @@ class Loaded:
     labels: tuple[StoredLabel, ...] = ()
     manual: StoredSafeMode | None = None  # safe mode was entered by hand, and not left
     above: int = 0  # a reign whose epoch is not above this is not to begin
+    identity: str = ""  # which cluster this is
 
 
 @contextmanager
@@ -109,6 +111,9 @@ class Store:
         entry = await self._nexus.get(SAFE_MODE)
         with _legible(SAFE_MODE):
             mode = StoredSafeMode() if entry is None else read_safe_mode(entry.value)
+        entry = await self._nexus.get(CLUSTER)
+        with _legible(CLUSTER):
+            identity = "" if entry is None else read_cluster(entry.value)
         for entries in (records, finished, agents, labels):
             for key, entry in entries.items():
                 with _legible(key):
@@ -128,6 +133,7 @@ class Store:
             tuple(read_label(entry.value) for entry in labels.values()),
             mode if mode.manual else None,
             mode.above,
+            identity,
         )
 
     def save(self, changes: Sequence[Change]) -> Deferred[None]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from galaxy.nexus.interfaces import Delete, Put
-from galaxy.protocol.master_pb2 import StoredAgent, StoredLabel, StoredSafeMode
-from galaxy.stored import SAFE_MODE, agent_key, label_key
+from galaxy.protocol.master_pb2 import StoredAgent, StoredCluster, StoredLabel, StoredSafeMode
+from galaxy.stored import CLUSTER, SAFE_MODE, agent_key, label_key
 
 
 def agent_put(agent: StoredAgent) -> Put:
@@ -56,3 +56,13 @@ def safe_mode_delete() -> Delete:
 def read_safe_mode(value: bytes) -> StoredSafeMode:
     """Who entered safe mode by hand, and when."""
     return StoredSafeMode.FromString(value)
+
+
+def cluster_put(identity: str) -> Put:
+    """The write that says which cluster a nexus is of."""
+    return Put(CLUSTER, StoredCluster(id=identity).SerializeToString())
+
+
+def read_cluster(value: bytes) -> str:
+    """Which cluster a nexus is of."""
+    return StoredCluster.FromString(value).id

@@ -185,6 +185,12 @@ async def fill(
         await nexus.commit([Delete(UNFINISHED)], epoch)
 
 
+async def amend(house: House, changes: Sequence[Change], clock: IReactorTime) -> None:
+    """Write where no master reigns. Raises `Unfit` and `NexusError`."""
+    async with alone(house, clock) as epoch:
+        await house.nexus.commit(changes, epoch)
+
+
 @asynccontextmanager
 async def alone(house: House, clock: IReactorTime, above: int = 0) -> AsyncIterator[int]:
     """Reign in a house, so that nobody else does: the epoch. Raises `Unfit` if masters stand."""

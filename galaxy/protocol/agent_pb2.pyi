@@ -28,12 +28,14 @@ class PodGroup(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., state: _Optional[_Union[_types_pb2.PodState, str]] = ..., healthy: _Optional[bool] = ..., reason: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ..., generation: _Optional[int] = ...) -> None: ...
 
 class QueryRequest(_message.Message):
-    __slots__ = ("since_revision", "instance")
+    __slots__ = ("since_revision", "instance", "cluster")
     SINCE_REVISION_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
     since_revision: int
     instance: str
-    def __init__(self, since_revision: _Optional[int] = ..., instance: _Optional[str] = ...) -> None: ...
+    cluster: str
+    def __init__(self, since_revision: _Optional[int] = ..., instance: _Optional[str] = ..., cluster: _Optional[str] = ...) -> None: ...
 
 class JobUsage(_message.Message):
     __slots__ = ("job_id", "millicores", "memory")
@@ -132,12 +134,14 @@ class Description(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., version: _Optional[str] = ..., pod: _Optional[_Union[_types_pb2.PodDescriptor, _Mapping]] = ..., job_name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[_types_pb2.JobType, str]] = ..., restart: _Optional[_Union[_types_pb2.RestartPolicy, str]] = ..., retries: _Optional[int] = ..., replica: _Optional[int] = ..., priority: _Optional[int] = ..., min_healthy_s: _Optional[float] = ...) -> None: ...
 
 class RunPodsRequest(_message.Message):
-    __slots__ = ("descriptions", "launches")
+    __slots__ = ("descriptions", "launches", "cluster")
     DESCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     LAUNCHES_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
     descriptions: _containers.RepeatedCompositeFieldContainer[Description]
     launches: _containers.RepeatedCompositeFieldContainer[PodLaunch]
-    def __init__(self, descriptions: _Optional[_Iterable[_Union[Description, _Mapping]]] = ..., launches: _Optional[_Iterable[_Union[PodLaunch, _Mapping]]] = ...) -> None: ...
+    cluster: str
+    def __init__(self, descriptions: _Optional[_Iterable[_Union[Description, _Mapping]]] = ..., launches: _Optional[_Iterable[_Union[PodLaunch, _Mapping]]] = ..., cluster: _Optional[str] = ...) -> None: ...
 
 class PodLaunch(_message.Message):
     __slots__ = ("job_id", "version", "index", "incarnation", "generation")
@@ -184,12 +188,14 @@ class PodKill(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., index: _Optional[_Iterable[int]] = ..., incarnation: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class KillPodsRequest(_message.Message):
-    __slots__ = ("kills", "reason")
+    __slots__ = ("kills", "reason", "cluster")
     KILLS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
     kills: _containers.RepeatedCompositeFieldContainer[PodKill]
     reason: str
-    def __init__(self, kills: _Optional[_Iterable[_Union[PodKill, _Mapping]]] = ..., reason: _Optional[str] = ...) -> None: ...
+    cluster: str
+    def __init__(self, kills: _Optional[_Iterable[_Union[PodKill, _Mapping]]] = ..., reason: _Optional[str] = ..., cluster: _Optional[str] = ...) -> None: ...
 
 class KillPodsResponse(_message.Message):
     __slots__ = ("gone",)

@@ -576,7 +576,7 @@ class Amount(_message.Message):
     def __init__(self, total: _Optional[int] = ..., assigned: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build", "safe_mode_share", "standbys", "doubt", "safe_mode_by_hand")
+    __slots__ = ("leader", "epoch", "safe_mode", "safe_mode_reason", "agents_total", "agents_alive", "agents_dead", "agents_offline", "cpu", "memory", "jobs", "pods_running", "pods_deploying", "pods_pending", "pods_death", "pods_finished", "build", "safe_mode_share", "standbys", "doubt", "safe_mode_by_hand", "cluster", "strangers")
     LEADER_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SAFE_MODE_FIELD_NUMBER: _ClassVar[int]
@@ -598,6 +598,8 @@ class GetStatusResponse(_message.Message):
     STANDBYS_FIELD_NUMBER: _ClassVar[int]
     DOUBT_FIELD_NUMBER: _ClassVar[int]
     SAFE_MODE_BY_HAND_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    STRANGERS_FIELD_NUMBER: _ClassVar[int]
     leader: str
     epoch: int
     safe_mode: bool
@@ -619,7 +621,9 @@ class GetStatusResponse(_message.Message):
     standbys: _containers.RepeatedScalarFieldContainer[str]
     doubt: str
     safe_mode_by_hand: bool
-    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ..., standbys: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ..., safe_mode_by_hand: _Optional[bool] = ...) -> None: ...
+    cluster: str
+    strangers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, leader: _Optional[str] = ..., epoch: _Optional[int] = ..., safe_mode: _Optional[bool] = ..., safe_mode_reason: _Optional[str] = ..., agents_total: _Optional[int] = ..., agents_alive: _Optional[int] = ..., agents_dead: _Optional[int] = ..., agents_offline: _Optional[int] = ..., cpu: _Optional[_Union[Amount, _Mapping]] = ..., memory: _Optional[_Union[Amount, _Mapping]] = ..., jobs: _Optional[int] = ..., pods_running: _Optional[int] = ..., pods_deploying: _Optional[int] = ..., pods_pending: _Optional[int] = ..., pods_death: _Optional[int] = ..., pods_finished: _Optional[int] = ..., build: _Optional[str] = ..., safe_mode_share: _Optional[float] = ..., standbys: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ..., safe_mode_by_hand: _Optional[bool] = ..., cluster: _Optional[str] = ..., strangers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class HeartBeatRequest(_message.Message):
     __slots__ = ("endpoint", "instance", "revision", "facts", "used")
@@ -998,6 +1002,12 @@ class StoredSafeMode(_message.Message):
     time: float
     above: int
     def __init__(self, manual: _Optional[bool] = ..., actor: _Optional[str] = ..., time: _Optional[float] = ..., above: _Optional[int] = ...) -> None: ...
+
+class StoredCluster(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class StoredAgent(_message.Message):
     __slots__ = ("endpoint", "admit_time", "offline")

@@ -373,7 +373,7 @@ class JobDescriptor(_message.Message):
     def __init__(self, name: _Optional[str] = ..., user: _Optional[str] = ..., type: _Optional[_Union[JobType, str]] = ..., priority: _Optional[int] = ..., pod: _Optional[_Union[PodDescriptor, _Mapping]] = ..., replica: _Optional[int] = ..., deploy_step: _Optional[int] = ..., max_per_host: _Optional[int] = ..., restart: _Optional[_Union[RestartPolicy, str]] = ..., retries: _Optional[int] = ..., update: _Optional[_Union[UpdatePolicy, _Mapping]] = ...) -> None: ...
 
 class AgentFacts(_message.Message):
-    __slots__ = ("hostname", "total", "isolation", "isolation_reason", "build", "labels", "unhealthy", "drain", "foreign_ports", "epoch", "stale_refusals")
+    __slots__ = ("hostname", "total", "isolation", "isolation_reason", "build", "labels", "unhealthy", "drain", "foreign_ports", "epoch", "stale_refusals", "cluster", "bound")
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     ISOLATION_FIELD_NUMBER: _ClassVar[int]
@@ -385,6 +385,8 @@ class AgentFacts(_message.Message):
     FOREIGN_PORTS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     STALE_REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    BOUND_FIELD_NUMBER: _ClassVar[int]
     hostname: str
     total: Resource
     isolation: str
@@ -396,4 +398,6 @@ class AgentFacts(_message.Message):
     foreign_ports: _containers.RepeatedScalarFieldContainer[int]
     epoch: int
     stale_refusals: int
-    def __init__(self, hostname: _Optional[str] = ..., total: _Optional[_Union[Resource, _Mapping]] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ..., build: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., unhealthy: _Optional[str] = ..., drain: _Optional[bool] = ..., foreign_ports: _Optional[_Iterable[int]] = ..., epoch: _Optional[int] = ..., stale_refusals: _Optional[int] = ...) -> None: ...
+    cluster: str
+    bound: bool
+    def __init__(self, hostname: _Optional[str] = ..., total: _Optional[_Union[Resource, _Mapping]] = ..., isolation: _Optional[str] = ..., isolation_reason: _Optional[str] = ..., build: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., unhealthy: _Optional[str] = ..., drain: _Optional[bool] = ..., foreign_ports: _Optional[_Iterable[int]] = ..., epoch: _Optional[int] = ..., stale_refusals: _Optional[int] = ..., cluster: _Optional[str] = ..., bound: _Optional[bool] = ...) -> None: ...

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from galaxy.agent.accounting import Accounts
 from galaxy.agent.admission import Isolation, Known, Order, Refused
 from galaxy.agent.book import Book
-from galaxy.agent.draft import Draft, StaleOrder
+from galaxy.agent.draft import Draft, ForeignOrder, StaleOrder
 from galaxy.agent.records import Phase, Pod, PodKey, Task
 from galaxy.agent.store import Remembered
 from galaxy.agent.users import Users
@@ -110,6 +110,26 @@ class DraftTests(SynchronousTestCase):
         self.assertFalse(second.changes())
         with self.assertRaises(StaleOrder):
             second.obey(4)
+
+    def test_clusters(self) -> None:
+        """The first that is named is obeyed, by all pods; another only when there are none."""
+        self.obey(5, "")
+        self.obey(6, "ours")
+        self.obey(7, "")
+        self.assertEqual((self.book.epoch, self.book.cluster), (7, "ours"))
+        self.obey(3, "another")
+        self.assertEqual((self.book.epoch, self.book.cluster), (3, "another"))
+        self.adopt(0)
+        draft = Draft(self.book)
+        with self.assertRaisesRegex(ForeignOrder, "has pods of cluster another, yours is ours"):
+            draft.obey(8, "ours")
+        self.assertFalse(draft.changes())
+
+    def obey(self, epoch: int, cluster: str) -> None:
+        """A command of a reign, written and adopted."""
+        draft = Draft(self.book)
+        draft.obey(epoch, cluster)
+        self.book.adopt(draft)
 
     def test_stop_ended(self) -> None:
         """A pod that has ended is forgotten by the word that stops it."""

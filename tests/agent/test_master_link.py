@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -188,6 +189,16 @@ class LinkTests(SynchronousTestCase):
         self.link()
         self.advance(5)
         self.assertTrue(second.beats)
+
+    def test_each_kind_of_failure_is_said_once(self) -> None:
+        """However long it lasts, and also if it comes after another."""
+        self.listen(FIRST, Master(leads=False))
+        with capturedLogs() as events:
+            self.link()
+            self.advance(20)
+        said = [text for event in events if "no master at" in (text := str(formatEvent(event)))]
+        self.assertEqual(len(said), 2, said)
+        self.assertIn("ask the other", said[0])
 
     def test_follows(self) -> None:
         """When the leader moves the agent follows soon, though the old one still answers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from galaxy.protocol.agent_pb2 import KillPodsRequest, QueryRequest
+from galaxy.protocol.agent_pb2 import KillPodsRequest, PodKill, QueryRequest
 from galaxy.protocol.methods import Served
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
@@ -113,6 +113,32 @@ class OrderTests(MachineTests):
         self.machine.advance(5)
         facts = [beat.facts for beat in master.beats if beat.HasField("facts")][-1]
         self.assertEqual((facts.epoch, facts.stale_refusals), (7, 3))
+
+    def test_a_master_of_another_cluster(self) -> None:
+        """While there are pods it is refused, however high its epoch, and counted; then obeyed."""
+        request = run_request(description(), 0)
+        request.cluster = "ours"
+        self.machine.run(request, epoch=7)
+        self.machine.restart()
+        stub = self.machine.master()
+        (launch,) = request.launches
+        kill = PodKill(job_id=launch.job_id, index=launch.index, incarnation=launch.incarnation)
+        query = QueryRequest(cluster="another")
+        for asked in (
+            stub.query(query, epoch=9),
+            stub.query(query, epoch=7),
+            stub.kill_pods(KillPodsRequest(kills=[kill], cluster="another"), epoch=9),
+        ):
+            refused = self.machine.refused(asked, GalaxyError)
+            self.assertEqual(refused.status, kConflict)
+            self.assertIn("has pods of cluster ours, yours is another", refused.reason)
+        assert self.machine.agent.runner is not None
+        self.assertEqual(self.machine.agent.runner.stale_refusals, 3)
+        self.machine.wait(stub.kill_pods(KillPodsRequest(kills=[kill], cluster="ours"), epoch=7))
+        self.machine.advance(10)
+        self.assertEqual(self.machine.pods(), [])
+        self.machine.wait(stub.query(query, epoch=1))
+        self.assertEqual(self.machine.agent.runner.book.epoch, 1)
 
     def test_full_disk(self) -> None:
         """What cannot be written is not taken, and leaves no trace; later it is."""

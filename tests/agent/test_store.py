@@ -43,14 +43,15 @@ class StoreTests(SynchronousTestCase):
         self.close()
 
     def test_all(self) -> None:
-        """Pods with their tasks, descriptions, and the epoch."""
-        changes = Changes(pods=(POD,), descriptions={("web_1", "v1"): DESCRIBED}, epoch=7)
+        """Pods with their tasks, descriptions, the epoch and whose it is."""
+        described = {("web_1", "v1"): DESCRIBED}
+        changes = Changes(pods=(POD,), descriptions=described, epoch=7, cluster="ours")
         self.successResultOf(self.store.write(changes))
         self.reopen()
         remembered = self.store.load()
         self.assertEqual(remembered.pods, (POD,))
         self.assertEqual(remembered.descriptions, {("web_1", "v1"): DESCRIBED})
-        self.assertEqual(remembered.epoch, 7)
+        self.assertEqual((remembered.epoch, remembered.cluster), (7, "ours"))
 
     def test_forgotten(self) -> None:
         """What was forgotten is not there; the rest is."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest import SkipTest
 from uuid import uuid4
 
+from google.protobuf.message import Message
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
@@ -20,10 +21,15 @@ from twisted.trial.unittest import TestCase
 from galaxy.nexus.house import UNFINISHED
 from galaxy.nexus.interfaces import Put
 from galaxy.nexus.leveldb import LevelDBNexus, open_database
+from galaxy.protocol.master_pb2 import StoredCluster, StoredJob, StoredVersion
+from galaxy.protocol.types_pb2 import JobDescriptor, PodDescriptor, kBatch, kJobFinished
 from tests.integration.cluster import GALAXY, ClusterTestCase, Ended, run, until
 from tests.integration.ensemble import SharedCluster, sleeper
 from tests.nexus import zookeeper_server
+from tests.nexus.contract import Candidate
 from tests.test_stored import sound
+
+FOREIGN = "f" * 16
 
 
 class CommandTests(TestCase):
@@ -57,7 +63,7 @@ class CommandTests(TestCase):
         self.assertEqual((await self.galaxy("restore", "file", self.url("second"))).status, 0)
         ended = await self.galaxy("copy", self.url("second"), self.url("third"), "-o", "json")
         moved = json.loads(ended.out)
-        self.assertEqual((moved["keys"], moved["to"]), (7, self.url("third")))
+        self.assertEqual((moved["keys"], moved["to"]), (8, self.url("third")))
         for place in (first, "file", self.url("second"), self.url("third")):
             checked = json.loads((await self.galaxy("check", place, "-o", "json")).out)
             self.assertEqual((checked["jobs"], checked["problems"]), (1, []))
@@ -81,6 +87,8 @@ class CommandTests(TestCase):
             (("backup", self.url("none"), "file"), 5, "there is no nexus in"),
             (("copy", self.url("none"), other), 5, "there is no nexus in"),
             (("copy", one, one), 2, "cannot be moved to itself"),
+            (("adopt", "us", one), 2, "'us' is no cluster"),
+            (("adopt", FOREIGN, other), 4, "is in use"),
             (("restore", "text", self.url("new")), 3, "it is no backup"),
             (("restore", "none", self.url("new")), 3, "No such file"),
             (("check", "redis:x"), 3, "No such file"),
@@ -124,12 +132,13 @@ class HouseTestCase(ClusterTestCase):
         self.before = await cluster.pids(self.web), await cluster.attempts(self.web)
         self.epoch = await cluster.epoch()
 
-    async def live_in(self, url: str) -> None:
-        """Start the master on another nexus."""
+    async def live_in(self, url: str, *, expect: int = 0) -> None:
+        """Start the master on another nexus; how that ends."""
         settings = self.cluster.directory / "galaxy.toml"
         text = re.sub(r"(?m)^nexus = .*$", f"nexus = {json.dumps(url)}", settings.read_text())
         settings.write_text(text)
-        await self.cluster.up()
+        up = ("up", "--dir", str(self.cluster.directory), *self.cluster.options)
+        await self.cluster.galaxy(*up, expect=expect)
 
     async def assert_nothing_happened(self) -> None:
         """To tasks, and to what has ended; and agents obey."""
@@ -231,6 +240,68 @@ class MovingHouseTests(HouseTestCase):
         (agent,) = await cluster.json("agents")
         self.refused = agent["stale_refusals"]
         await self.assert_nothing_happened()
+
+    async def test_the_nexus_is_another_clusters(self) -> None:
+        """With other jobs and later reigns: its master is obeyed by nobody who has pods of ours."""
+        cluster = self.cluster
+        home, foreign = (f"leveldb:{cluster.directory / name}" for name in ("nexus", "foreign"))
+        ours = (await cluster.json("status"))["cluster_id"]
+        await cluster.kill("master")
+        self.make_foreign(cluster.directory / "foreign")
+        await self.live_in(foreign, expect=1)
+
+        async def turned_away() -> bool:
+            status = await cluster.json("status")
+            self.assertEqual((status["cluster_id"], status["safe_mode"]), (FOREIGN, False))
+            return bool(status["strangers"])
+
+        await until(turned_away)
+        self.assertEqual(await cluster.json("agents"), [])
+        self.assertGreater(await cluster.epoch(), self.epoch + 100)
+        self.assertUntouched(self.before[0])
+        said = (cluster.directory / "log" / "agent-0.log").read_text()
+        self.assertIn(f"has pods of cluster {ours}, and this nexus is of cluster {FOREIGN}", said)
+        await cluster.kill("master")
+        await self.live_in(home)
+        await self.assert_nothing_happened()
+
+        await cluster.kill("master")
+        await cluster.galaxy("nexus", "adopt", ours, foreign)
+        await self.live_in(foreign)
+
+        async def held() -> bool:
+            status = await cluster.json("status")
+            self.assertIn("galaxy nexus adopt entered it", status["safe_mode_reason"])
+            return bool(status["agents"]["alive"])
+
+        await until(held)
+        self.assertUntouched(self.before[0])
+        await cluster.galaxy("leave", "safemode")
+
+        async def ended() -> bool:
+            return not any(Path(f"/proc/{pid}").exists() for pid in self.before[0].values())
+
+        await until(ended)
+
+    def make_foreign(self, path: Path) -> None:
+        """A nexus with an ended job of its own, and later reigns than ours."""
+        job = StoredJob(
+            job_id="other_0",
+            descriptor_without_pod=JobDescriptor(name="other", type=kBatch, replica=1),
+            state=kJobFinished,
+            versions=[StoredVersion(number=1, version="v1")],
+            end_time=4e9,
+        )
+        records: dict[str, Message] = {
+            "jobs/other_0": job,
+            "versions/other_0/1": PodDescriptor(version="v1"),
+            "cluster": StoredCluster(id=FOREIGN),
+        }
+        nexus = LevelDBNexus(open_database(path), maybeDeferred, Clock())
+        puts = [Put(key, record.SerializeToString()) for key, record in records.items()]
+        self.successResultOf(nexus.commit(puts))
+        nexus.stand(Candidate(), "nobody:1", self.epoch + 100)
+        self.successResultOf(nexus.close())
 
 
 class ForgottenTests(HouseTestCase):

@@ -65,7 +65,8 @@ class FakeAgent:
     """
     A machine. `pods` is what it runs; it outlives the agent's `instance`.
 
-    `commands` are the calls it got, by name. `refuse` is answered to every launch.
+    `commands` are the calls it got, by name, `obeyed` the clusters that they named.
+    `refuse` is answered to every launch.
     `deaf`: the names of calls that it does not answer.
     """
 
@@ -80,6 +81,7 @@ class FakeAgent:
     commands: list[str] = field(factory=list)
     launches: list[tuple[str, int, int]] = field(factory=list)
     epoch: int = 0
+    obeyed: set[str] = field(factory=set)
     refuse: PodRefusal | None = None
     slow_to_die: bool = False
     deaf: set[str] = field(factory=set)
@@ -160,8 +162,11 @@ class FakeAgent:
         self.revision += 1
         pod.revision = self.revision
 
-    def _obey(self, call: Call, command: str) -> None:
+    def _obey(
+        self, call: Call, request: QueryRequest | RunPodsRequest | KillPodsRequest, command: str
+    ) -> None:
         self.commands.append(command)
+        self.obeyed.add(request.cluster)
         if call.epoch < self.epoch:
             raise GalaxyError(Status.kStaleEpoch, f"epoch {self.epoch} was seen")
         self.epoch = call.epoch
@@ -172,7 +177,7 @@ class FakeAgent:
 
     async def query(self, request: QueryRequest, call: Call) -> QueryResponse:
         """Answer Agent.Query."""
-        self._obey(call, "query")
+        self._obey(call, request, "query")
         await self._hear("query")
         full = request.instance != self.instance or not request.since_revision
         since = 0 if full else request.since_revision
@@ -186,7 +191,7 @@ class FakeAgent:
 
     async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
         """Answer Agent.RunPods."""
-        self._obey(call, "run")
+        self._obey(call, request, "run")
         await self._hear("run")
         response = RunPodsResponse()
         for description in request.descriptions:
@@ -224,7 +229,7 @@ class FakeAgent:
 
     async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
         """Answer Agent.KillPods."""
-        self._obey(call, "kill")
+        self._obey(call, request, "kill")
         await self._hear("kill")
         response = KillPodsResponse()
         for kill in request.kills:

@@ -35,12 +35,12 @@ from galaxy.protocol.types_pb2 import (
     kBatch,
     kPodFinish,
 )
-from galaxy.stored import AGENTS, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS, record_of
+from galaxy.stored import AGENTS, CLUSTER, FINISHED, JOBS, LABELS, SAFE_MODE, VERSIONS, record_of
 from tests.master.examples import descriptor
 from tests.master.test_service import ADDRESS, MasterTests
 from tests.releases import kinds, marked, of_next_release, tomorrows
 
-RECORDS = (JOBS, VERSIONS, FINISHED, AGENTS, LABELS, SAFE_MODE)
+RECORDS = (JOBS, VERSIONS, FINISHED, AGENTS, LABELS, SAFE_MODE, CLUSTER)
 
 
 def everything() -> JobDescriptor:

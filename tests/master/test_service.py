@@ -45,6 +45,7 @@ from galaxy.protocol.services import IMaster, MasterStub
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     JobDescriptor,
+    PodState,
     Status,
     kAlive,
     kBatch,
@@ -61,6 +62,7 @@ from galaxy.protocol.types_pb2 import (
 )
 from galaxy.protocol.wire_pb2 import Hello
 from galaxy.settings import MasterSettings
+from galaxy.stored import CLUSTER
 from tests.master.examples import descriptor, facts
 from tests.master.fakes import FakeAgent, schedule
 
@@ -159,8 +161,9 @@ class World:
         return self.master.leadership.reign.cluster
 
     def stored(self) -> list[str]:
-        """The keys in the nexus, but for agents."""
-        return [key for key in sorted(self.ensemble.entries) if not key.startswith("agents/")]
+        """The keys in the nexus, but for agents and what it is."""
+        keys = sorted(self.ensemble.entries)
+        return [key for key in keys if not key.startswith("agents/") and key != CLUSTER]
 
 
 class MasterTests(SynchronousTestCase):
@@ -494,18 +497,7 @@ class BatchTests(MasterTests):
 
     def test_a_finished_index_never_runs_again(self) -> None:
         """Through a restart of the master."""
-        a = self.world.agent("a")
-        self.world.run(descriptor(type=kBatch, replica=3, deploy_step=1))
-        a.advance(kPodFinish)
-        self.world.advance(1)
-        self.world.restart_master()
-        self.world.do(a.connect(self.world.network, ADDRESS))
-        self.world.advance(2)
-        for _ in range(3):
-            self.world.schedule()
-            a.advance(kPodFinish)
-            self.world.advance(1)
-        self.assertEqual(sorted(index for _, index, _ in a.launches), [0, 1, 2])
+        self.run_to_the_end(kPodFinish)
         self.assertEqual(self.world.job().state, kJobFinished)
 
     def test_a_finished_job_is_kept_for_a_while(self) -> None:
@@ -520,9 +512,16 @@ class BatchTests(MasterTests):
 
     def test_a_batch_with_an_index_that_failed_has_failed(self) -> None:
         """Through a restart of the master, and with the index that failed never run again."""
+        self.run_to_the_end(kPodError)
+        job = self.world.job()
+        self.assertEqual((job.state, job.finished, job.failed), (kJobFailed, 2, 1))
+        self.assertIn("1 of 3 indexes have failed; index", job.reason)
+
+    def run_to_the_end(self, first: PodState) -> None:
+        """Three indexes, one by one; the first ends so, and then the master is restarted."""
         a = self.world.agent("a")
         self.world.run(descriptor(type=kBatch, replica=3, deploy_step=1))
-        a.advance(kPodError)
+        a.advance(first)
         self.world.advance(1)
         self.world.restart_master()
         self.world.do(a.connect(self.world.network, ADDRESS))
@@ -532,9 +531,6 @@ class BatchTests(MasterTests):
             a.advance(kPodFinish)
             self.world.advance(1)
         self.assertEqual(sorted(index for _, index, _ in a.launches), [0, 1, 2])
-        job = self.world.job()
-        self.assertEqual((job.state, job.finished, job.failed), (kJobFailed, 2, 1))
-        self.assertIn("1 of 3 indexes have failed; index", job.reason)
 
     def test_a_long_run_that_ended_is_placed_again(self) -> None:
         a = self.world.agent("a")

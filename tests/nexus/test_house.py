@@ -25,6 +25,7 @@ from galaxy.nexus.house import (
     House,
     Unfit,
     alone,
+    amend,
     held,
     move,
     obstacle,
@@ -200,6 +201,15 @@ class HouseTests(SynchronousTestCase):
         backup = Backup({"jobs/a": b"1"}, 41, 0.0, "leveldb:/old")
         self.do(restore(self.new, backup, self.clock, replace=False))
         self.assertEqual(self.found(self.new), Held({"jobs/a": b"1"}, 41 + MARGIN + 1))
+
+    def test_what_is_there_is_amended_where_nobody_reigns(self) -> None:
+        self.furnish({"jobs/a": b"1", "cluster": b"2"})
+        standing = self.master.stand(Candidate(), "master:1")
+        changes = [Put("cluster", b"3")]
+        self.assertIn("master:1", self.refused(amend(self.old, changes, self.clock)))
+        self.do(standing.resign())
+        self.do(amend(self.old, changes, self.clock))
+        self.assertEqual(self.found(self.old).values, {"jobs/a": b"1", "cluster": b"3"})
 
     def test_what_masters_are_told(self) -> None:
         """Nothing, in a whole house."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,44 @@ def restore_command(
     output.show(
         session, sentences.RESTORED, lambda: {"file": str(path), **_told(backup), "nexus": name}
     )
+
+
+@nexus_command.command("adopt", cls=ClusterCommand)
+@click.argument("cluster")
+@click.argument("place", required=False, metavar="[URL]")
+@shaped
+@click.pass_obj
+def adopt_command(session: Session, *, cluster: str, place: str | None, output: Output) -> None:
+    """
+    Have the agents of another cluster obey this nexus, and its own no more.
+
+    CLUSTER is as `galaxy status` there and the agents' logs say. No master may run on the
+    nexus; those that are started then begin in safe mode.
+    """
+    from galaxy.client.housework import in_reactor, opened, see_to
+    from galaxy.nexus.house import amend, whole
+    from galaxy.nexus.interfaces import Put
+    from galaxy.protocol.master_pb2 import StoredCluster, StoredSafeMode
+    from galaxy.stored import CLUSTER, SAFE_MODE, identity_of
+
+    if not re.fullmatch(r"[0-9a-f]{16}", cluster):
+        raise Failure(exits.USAGE, f"{cluster!r} is no cluster: that is 16 digits, as in 0f...")
+    url = place or _named(session)
+    see_to(url, there=True)
+    mode = StoredSafeMode(manual=True, actor="galaxy nexus adopt", time=session.clock())
+    changes = [
+        Put(CLUSTER, StoredCluster(id=cluster).SerializeToString()),
+        Put(SAFE_MODE, mode.SerializeToString()),
+    ]
+
+    async def work(reactor: Any) -> Row:
+        async with opened(url, reactor) as house:
+            before = identity_of((await whole(house)).values)
+            await amend(house, changes, reactor)
+            return {"nexus": house.name, "cluster_id": cluster, "before": before}
+
+    document = in_reactor(work)
+    output.show(session, sentences.ADOPTED, lambda: document)
 
 
 @nexus_command.command("check", cls=ClusterCommand)

@@ -206,6 +206,12 @@ def _lacks_of(
         if agent.state in (pb.kAlive, pb.kOffline) and agent.heartbeat_time >= wanted.since
     }
     for number, agent in enumerate(wanted.agents):
+        if agent.endpoint in status.strangers:
+            raise Failure(
+                exits.FAILED,
+                f"agent-{number} has pods of another cluster than {status.cluster}, which this"
+                ' nexus is of: see "Agents of another cluster" in docs/operations.md',
+            )
         if agent.endpoint not in alive:
             return f"agent-{number} has not reported"
         if living(layout.pidfile(f"gce-{number}")) is None:
