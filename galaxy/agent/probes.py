@@ -4,6 +4,7 @@ Asking a task how it is, over the network of its machine.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Awaitable
 from typing import Any
@@ -39,6 +40,11 @@ class IProbes(Interface):
         """Whether a page is answered with a status from 200 to 399."""
 
 
+def refusal(error: ConnectError) -> str:
+    """Why a connection was not taken, in the system's words where it has some."""
+    return os.strerror(error.osError) if error.osError else str(error)
+
+
 @implementer(IProbes)
 class NetworkProbes:
     """Checks over real sockets. `reactor`: as IReactorTCP and IReactorTime."""
@@ -63,7 +69,7 @@ class NetworkProbes:
         try:
             protocol = await self._connect(port, Factory.forProtocol(Protocol), timeout_s)
         except ConnectError as error:
-            return f"port {port} takes no connection: {error}"
+            return f"port {port} takes no connection: {refusal(error)}"
         _hang_up(protocol)
         return ""
 
@@ -73,7 +79,7 @@ class NetworkProbes:
         try:
             protocol = await self._connect(port, Factory.forProtocol(_FirstLine), timeout_s)
         except ConnectError as error:
-            return f"{page} takes no connection: {error}"
+            return f"{page} takes no connection: {refusal(error)}"
         try:
             line = await protocol.ask(
                 f"GET {path} HTTP/1.1\r\nHost: {HERE}:{port}\r\n"

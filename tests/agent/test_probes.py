@@ -53,7 +53,7 @@ class ProbeTests(TestCase):
         self.assertEqual(await self.probes.tcp(self.port(None), 5.0), "")
         port = self.nobody()
         failure = await self.probes.tcp(port, 5.0)
-        self.assertIn(f"port {port} takes no connection", failure)
+        self.assertEqual(failure, f"port {port} takes no connection: Connection refused")
 
     async def test_http(self) -> None:
         """A status from 200 to 399 passes; another is told, with the page."""

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -38,6 +39,7 @@ from galaxy.agent.delivery.fetch import (
     abandonable,
 )
 from galaxy.agent.delivery.throttle import Throttle
+from galaxy.agent.probes import refusal
 
 CONNECT_TIMEOUT_S = 20.0
 STALL_S = 60.0
@@ -215,4 +217,6 @@ def _words(error: Exception) -> str:
     reasons = getattr(error, "reasons", None)
     if reasons:
         return "; ".join(reason.getErrorMessage() for reason in reasons)
+    if isinstance(error, ConnectError):
+        return refusal(error)
     return str(error) or type(error).__name__
