@@ -3,7 +3,7 @@ Commands that people run in tasks: begun, fed, listened to, and ended with their
 
 A session lasts as long as its call. When the caller goes, the command and what it
 began is ended; when the agent goes, the next one does that, as soon as it sees what
-runs: a command without a session is a stray.
+runs: a command without a session is abandoned (`galaxy.agent.console.abandoned`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from galaxy import names
 from galaxy.agent.bell import Bell
 from galaxy.agent.book import Book
+from galaxy.agent.console.abandoned import Abandoned
 from galaxy.agent.console.channels import IChannel, IChannels, Window
 from galaxy.agent.console.descriptors import NoReader
-from galaxy.agent.console.requests import PREFIX, mark, request_of, told, told_end
+from galaxy.agent.console.requests import PREFIX, request_of, told, told_end
 from galaxy.agent.containers import IContainers
 from galaxy.agent.launch import Launcher
 from galaxy.agent.pods import task_state
@@ -52,8 +52,6 @@ from galaxy.protocol.types_pb2 import (
 
 MOST_SESSIONS = 100
 MOST_INPUT = 1 << 20  # bytes of one FeedExec
-GRACE_S = 2.0  # from TERM to KILL, for a command whose caller has gone
-RETRY_S = 1.0
 _PATIENCE_S = 600.0
 _WINDOW = Window(24, 80)
 _SIGKILL = 9
@@ -119,9 +117,8 @@ class Sessions:
         self._note = note
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
-        self._ending: set[tuple[str, str]] = set()
+        self._abandoned = Abandoned(containers, self._names, clock)
         self._last_number = 0
-        self._stopped = False
 
     async def run(self, request: ExecRequest, peer: IPeer, send: Send) -> None:
         """Run a command, send what it writes, and how it ended."""
@@ -138,7 +135,7 @@ class Sessions:
             session.wake()
             if session.began:
                 self._tell(session, told_end(session.command, end))
-            self._end_stray(session.container, session.name)
+            self._abandoned.end(session.container, session.name)
         self._containers.forget(session.container, session.name)
         await send(
             ExecItem(ended=True, exit_code=end.exit_code, signal=end.signal, reason=end.failure)
@@ -178,16 +175,14 @@ class Sessions:
         for session in list(self._sessions.values()):  # whoever is rung may end at once
             if chosen is None or session.container in chosen:
                 session.bell.ring()
-        picture = self._containers.picture
-        if picture is None or self._stopped:
-            return
-        for container in list(picture) if chosen is None else chosen & picture.keys():
-            for name in self._strays(container, ended=chosen is None):
-                self._end_stray(container, name)
+        self._abandoned.changed(chosen)
 
     def stop(self) -> None:
         """End nothing from now on: the next agent does."""
-        self._stopped = True
+        self._abandoned.stop()
+
+    def _names(self) -> set[str]:
+        return {session.name for session in self._sessions.values()}
 
     def _open(self, request: ExecRequest, peer: IPeer) -> _Session:
         if not request.session or request.session in self._sessions:
@@ -292,30 +287,6 @@ class Sessions:
         if session is None or session.peer is not peer:
             raise GalaxyError(kNotFound, "the command takes no more input: it has ended")
         return session
-
-    def _strays(self, container: str, *, ended: bool) -> list[str]:
-        """Commands without a session. `ended`: also such that may have left something behind."""
-        owned = {session.name for session in self._sessions.values()}
-        processes = (self._containers.picture or {}).get(container, {})
-        return [
-            name
-            for name, process in processes.items()
-            if name.startswith(PREFIX) and name not in owned and (ended or process.end is None)
-        ]
-
-    def _end_stray(self, container: str, name: str) -> None:
-        if self._stopped or (container, name) in self._ending:
-            return
-        self._ending.add((container, name))
-        ending = self._containers.end(container, name, GRACE_S, mark(name))
-        ending.addCallback(lambda _: self._ending.discard((container, name)))
-        ending.addErrback(self._not_ended, container, name)
-
-    def _not_ended(self, failure: Failure, container: str, name: str) -> None:
-        self._ending.discard((container, name))
-        failure.trap(GalaxyError)
-        self._log.warn("{name} of {container} is not ended", name=name, container=container)
-        self._clock.callLater(RETRY_S, self._end_stray, container, name)
 
     def _tell(self, session: _Session, what: str) -> None:
         key = session.pod.key

@@ -6,8 +6,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
+from galaxy.agent.console.abandoned import GRACE_S
 from galaxy.agent.console.memory import MemoryChannel
-from galaxy.agent.console.sessions import GRACE_S, MOST_INPUT, MOST_SESSIONS
+from galaxy.agent.console.sessions import MOST_INPUT, MOST_SESSIONS
 from galaxy.gce.memory_machine import Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
 from galaxy.protocol.agent_pb2 import ExecItem, ExecRequest, FeedExecRequest
