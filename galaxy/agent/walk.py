@@ -68,15 +68,20 @@ class Walk:
         return path[len(self._root) :]
 
     def _up(self) -> None:
-        if len(self._steps) == 1:
+        if len(self._steps) > 1:
+            os.close(self._steps.pop())
+        elif self._root:
             raise GalaxyError(kPermission, "it leads out of the pod's directory")
-        os.close(self._steps.pop())
 
     def _down(self, part: bytes) -> bytes | None:
         """One step; where it leads, if it is a link."""
         if len(self._steps) > MOST_DEPTH:
             raise GalaxyError(kInputError, f"it is more than {MOST_DEPTH} directories deep")
-        step = os.open(part, _OPEN, dir_fd=self.here)
+        try:
+            # As a directory: also one that is only mounted when somebody goes there.
+            step = os.open(part, _OPEN | os.O_DIRECTORY, dir_fd=self.here)
+        except NotADirectoryError:
+            step = os.open(part, _OPEN, dir_fd=self.here)
         if not stat.S_ISLNK(os.fstat(step).st_mode):
             self._steps.append(step)
             return None

@@ -91,7 +91,7 @@ class DeployTests(TestCase):
             open_database=MemoryDatabase,
             disk=deferToThread,
             in_thread=deferToThread,
-            sources=all_sources(reactor, deferToThread, Throttle()),
+            sources=all_sources(reactor, Throttle()),
             gce_address=f"unix:{self.directory / 'socket'}",
             spawner=Spawner(),
             probes=MemoryProbes(),

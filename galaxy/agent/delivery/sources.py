@@ -11,8 +11,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, BinaryIO
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -22,18 +22,21 @@ from zope.interface import implementer
 from galaxy.agent.delivery.downloads import InThread
 from galaxy.agent.delivery.fetch import FetchError, Have, ISink, ISource, Tag, abandonable
 from galaxy.agent.delivery.http import STALL_S, HttpSource
+from galaxy.agent.delivery.threads import FetchThreads
 from galaxy.agent.delivery.throttle import Throttle
+from galaxy.agent.walk import Walk, readable
+from galaxy.protocol.statuses import GalaxyError
 
 _CHUNK = 1 << 20
 _FTP_CHUNK = 1 << 16
 
 
-def all_sources(reactor: Any, in_thread: InThread, throttle: Throttle) -> dict[str, ISource]:
+def all_sources(reactor: Any, throttle: Throttle) -> dict[str, ISource]:
     """Every kind of URL a package may have; what comes over the network shares the throttle."""
     http = HttpSource.over(reactor, throttle)
     return {
-        "file": FileSource(in_thread, public_only=os.geteuid() == 0),
-        "ftp": FtpSource(in_thread, throttle, reactor),
+        "file": FileSource(FetchThreads(reactor), public_only=os.geteuid() == 0),
+        "ftp": FtpSource(FetchThreads(reactor), throttle, reactor),
         "http": http,
         "https": http,
     }
@@ -60,20 +63,34 @@ class FileSource:
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
             raise FetchError(f"{url} names a file of another machine", final=True)
-        try:
-            with Path(unquote(parts.path)).open("rb") as file:
-                found = os.fstat(file.fileno())
-                if self.public_only and not found.st_mode & stat.S_IROTH:
-                    raise FetchError(f"{url} is not for everybody to read (chmod a+r)", final=True)
-                tag = Tag(modified=f"{found.st_mtime_ns} {found.st_size}")
-                if tag == have.whole:
-                    return False
-                sink.begin(0, found.st_size, tag)
-                while data := file.read(_CHUNK):
-                    sink.write(data)
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            raise FetchError(f"{url} cannot be read: {error.strerror}", final=True) from error
+        with _opened(url, unquote_to_bytes(parts.path)) as file:
+            found = os.fstat(file.fileno())
+            if self.public_only and not found.st_mode & stat.S_IROTH:
+                raise FetchError(f"{url} is not for everybody to read (chmod a+r)", final=True)
+            tag = Tag(modified=f"{found.st_mtime_ns} {found.st_size}")
+            if tag == have.whole:
+                return False
+            sink.begin(0, found.st_size, tag)
+            while data := file.read(_CHUNK):
+                sink.write(data)
         return True
+
+
+def _opened(url: str, path: bytes) -> BinaryIO:
+    """A regular file. To open anything else may wait for ever, or do something."""
+    walk = Walk(Path("/"))
+    try:
+        walk.go(path)
+        if not stat.S_ISREG(os.fstat(walk.here).st_mode):
+            raise FetchError(f"{url} is no file", final=True)
+        return os.fdopen(readable(walk.here), "rb")
+    except GalaxyError as error:
+        raise FetchError(f"{url} cannot be read: {error.reason}", final=True) from error
+    except OSError as error:
+        final = isinstance(error, (FileNotFoundError, NotADirectoryError, PermissionError))
+        raise FetchError(f"{url} cannot be read: {error.strerror}", final=final) from error
+    finally:
+        walk.close()
 
 
 class _GivenUp(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socketserver
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from galaxy.agent.delivery.fetch import FetchError, Have, Tag
 from galaxy.agent.delivery.sources import FileSource, FtpSource, all_sources
+from galaxy.agent.delivery.threads import FetchThreads
 from galaxy.agent.delivery.throttle import Throttle
 from tests.agent.delivery.test_http import CONTENT, Collected
 
@@ -52,6 +54,28 @@ class FileTests(SynchronousTestCase):
             self.assertTrue(error.final, url)
             self.assertIn(url, error.reason)
 
+    def test_no_file(self) -> None:
+        """
+        What is no file is refused, and not opened: a pipe that nobody writes to would have
+        kept the thread for good.
+        """
+        path = Path(self.mktemp()).absolute()
+        os.mkfifo(path)
+        for url in (f"file://{path}", "file:///dev/zero", "file:///"):
+            error = self.refused(url)
+            self.assertEqual((error.reason, error.final), (f"{url} is no file", True))
+
+    def test_links(self) -> None:
+        """Links are followed, also those that lead above the root."""
+        path = Path(self.mktemp()).absolute()
+        path.write_bytes(CONTENT)
+        link = Path(self.mktemp()).absolute()
+        link.symlink_to("/.." + str(path))
+        self.assertEqual(self.fetch(f"file://{link}"), CONTENT)
+        link.unlink()
+        link.symlink_to(link)
+        self.assertTrue(self.refused(f"file://{link}").final)
+
     def test_public_only(self) -> None:
         """An agent with root's rights fetches what everybody may read, and nothing else."""
         path = Path(self.mktemp()).absolute()
@@ -80,8 +104,16 @@ class KindTests(SynchronousTestCase):
 
     def test_kinds(self) -> None:
         """Every kind has a source."""
-        sources = all_sources(reactor, deferToThread, Throttle())
+        sources = all_sources(reactor, Throttle())
         self.assertEqual(sorted(sources), ["file", "ftp", "http", "https"])
+
+    def test_threads(self) -> None:
+        """What may hang has threads of its own, and neither kind those of the other."""
+        sources: Any = all_sources(reactor, Throttle())
+        theirs = (sources["file"].in_thread, sources["ftp"].in_thread)
+        self.assertIsInstance(theirs[0], FetchThreads)
+        self.assertIsInstance(theirs[1], FetchThreads)
+        self.assertIsNot(*theirs)
 
 
 class FtpHandler(socketserver.StreamRequestHandler):
