@@ -79,6 +79,9 @@ class Conflict(NexusError):
 class StaleEpoch(NexusError):
     """The write was fenced: a higher epoch has begun."""
 
+    def __init__(self, epoch: int, begun: int) -> None:
+        super().__init__(f"epoch {epoch} is over, epoch {begun} has begun")
+
 
 class Unavailable(NexusError):
     """The nexus cannot be reached or cannot write."""

@@ -25,7 +25,6 @@ from galaxy.nexus.commit import DiskThread, GroupCommit, InThread, Staged
 from galaxy.nexus.database import IDatabase, LevelDatabase
 from galaxy.nexus.interfaces import (
     Change,
-    Conflict,
     Entry,
     ICandidacy,
     ICandidate,
@@ -33,10 +32,10 @@ from galaxy.nexus.interfaces import (
     IWatch,
     Leader,
     Put,
-    StaleEpoch,
     Unavailable,
 )
 from galaxy.nexus.keys import check_changes, check_key, check_prefix
+from galaxy.nexus.verdict import versions_after
 from galaxy.nexus.watches import LeaderWatches, Watches
 
 KIND, FORMAT = "galaxy nexus", 1
@@ -263,18 +262,16 @@ def _next_epoch(staged: Staged, above: int) -> int:
 
 
 def _apply(staged: Staged, changes: Sequence[Change], epoch: int) -> None:
-    """Stage all of the changes, or raise `Conflict` or `StaleEpoch`."""
-    if epoch:
-        begun = _begun(staged.get(EPOCH_KEY))
-        if epoch < begun:
-            raise StaleEpoch(f"epoch {epoch} is over, epoch {begun} has begun")
-    for change in changes:
+    """Stage all of the changes, or raise as `versions_after`."""
+
+    def version_of(key: str) -> int:
+        stored = staged.get(stored_key(key))
+        return unpack_entry(stored).version if stored else 0
+
+    versions = versions_after(changes, epoch, _begun(staged.get(EPOCH_KEY)), version_of)
+    for change, version in zip(changes, versions, strict=True):
         key = stored_key(change.key)
-        stored = staged.get(key)
-        version = unpack_entry(stored).version if stored else 0
-        if change.expect is not None and change.expect != version:
-            raise Conflict(change.key, version)
         if isinstance(change, Put):
-            staged.put(key, pack_entry(Entry(change.value, version + 1)))
+            staged.put(key, pack_entry(Entry(change.value, version)))
         else:
             staged.delete(key)

@@ -30,6 +30,7 @@ from galaxy.nexus.interfaces import (
     Unavailable,
 )
 from galaxy.nexus.keys import check_changes, check_key, check_prefix, is_below
+from galaxy.nexus.verdict import versions_after
 from galaxy.nexus.watches import LeaderWatches, Watches
 
 T = TypeVar("T")
@@ -157,18 +158,13 @@ class MemoryEnsemble:
 
     def commit(self, changes: Sequence[Change], epoch: int) -> None:
         """Apply all or raise."""
-        if epoch and epoch < self.epoch:
-            raise StaleEpoch(f"epoch {epoch} is over, epoch {self.epoch} has begun")
-        for change in changes:
-            found = self.entries.get(change.key)
-            version = found.version if found else 0
-            if change.expect is not None and change.expect != version:
-                raise Conflict(change.key, version)
-        for change in changes:
+        absent = Entry(b"", 0)
+        versions = versions_after(
+            changes, epoch, self.epoch, lambda key: self.entries.get(key, absent).version
+        )
+        for change, version in zip(changes, versions, strict=True):
             if isinstance(change, Put):
-                found = self.entries.get(change.key)
-                version = found.version if found else 0
-                self.entries[change.key] = Entry(change.value, version + 1)
+                self.entries[change.key] = Entry(change.value, version)
             else:
                 self.entries.pop(change.key, None)
         for nexus in self._joined:

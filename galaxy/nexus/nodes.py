@@ -288,7 +288,7 @@ class Nodes:
         if isinstance(refused.error, BadVersionError) and epoch:
             begun = await self.epoch()
             self._epoch_base = None
-            raise StaleEpoch(f"epoch {epoch} is over, epoch {begun} has begun")
+            raise StaleEpoch(epoch, begun)
         self._made.clear()
         raise Unavailable(f"{self._session.place}: nodes were taken away meanwhile ({refused})")
 
