@@ -123,7 +123,7 @@ class RunTests(MachineTests):
         self.machine.gce.end(MAIN, "main.0", exit_code=3)
         self.machine.advance(0.5)
         pod = self.machine.pod()
-        self.assertTrue(pod.reason.endswith("retries: no such table: [1musers"))
+        self.assertEqual(pod.reason, "task 0 exited with 3: no such table: [1musers")
         self.assertEqual(list(pod.tasks[0].said), ["starting", "no such table: [1musers"])
         self.machine.restart()
         self.assertEqual(self.machine.pod().tasks[0].said, pod.tasks[0].said)
