@@ -59,19 +59,21 @@ class Identity:
 
     async def _make(self, claimed: str) -> None:
         """As long as it cannot be written down, agents are told of none."""
-        if self._making is None:
-            identity = claimed or f"{self._rng.getrandbits(64):016x}"
-            self._making = Work(Deferred.fromCoroutine(self._write(identity)))
         making = self._making
+        if making is None:
+            identity = claimed or f"{self._rng.getrandbits(64):016x}"
+            making = self._making = Work(Deferred.fromCoroutine(self._write(identity)))
+            making.wait().addBoth(self._made)
         try:
             await making.wait()
         except GalaxyError as error:
             if error.status != Status.kPersistenceError:
                 raise
             self._log.warn("it is not known which cluster this is: {error}", error=error)
-        finally:
-            if self._making is making:
-                self._making = None
+
+    def _made(self, _: object) -> None:
+        # Whoever waited may be gone by then: another identity must not be begun meanwhile.
+        self._making = None
 
     async def _write(self, identity: str) -> None:
         await self._store.save([cluster_put(identity)])

@@ -31,6 +31,7 @@ from galaxy.protocol.master_pb2 import (
     UpdateJobRequest,
 )
 from galaxy.protocol.types_pb2 import Status, kBatch, kPodFinish
+from galaxy.stored import CLUSTER
 from tests.master.examples import NOW, descriptor
 from tests.master.fakes import FakeAgent
 from tests.master.test_service import ADDRESS, MasterTests
@@ -124,6 +125,18 @@ class SlowNexusTests(MasterTests):
         self.successResultOf(killed)
         self.world.advance(2)
         self.assertEqual(self.world.stored(), [])
+
+    def test_a_cluster_has_one_identity_though_who_was_heard_first_went_away(self) -> None:
+        self.world.ensemble.latency_s = 0.2
+        first, second = (FakeAgent(self.world.clock, f"{name}:8221") for name in "ab")
+        self.world.do(first.connect(self.world.network, ADDRESS))
+        first.hang_up()
+        self.world.do(second.connect(self.world.network, ADDRESS))
+        self.world.advance(3)
+        written = [
+            change.key for changes, _ in self.world.nexus.commits for change in changes
+        ].count(CLUSTER)
+        self.assertEqual((written, second.obeyed), (1, {self.world.cluster().identity}))
 
 
 class SteppingDownTests(MasterTests):
