@@ -130,6 +130,7 @@ class Agent(Service):
             surroundings.free_share,
             settings.disk_floor,
             surroundings.scales,
+            surroundings.search,
             surroundings.clock,
         )
         self.runner: Runner | None = None
@@ -212,7 +213,7 @@ class Agent(Service):
         assert self._graves is not None
         self._graves.start(self._broken)
         self._pruner.start(self._broken)
-        self._scales.start().addErrback(self._broken)
+        self._scales.start(self._broken)
         self._vitals.start(self._broken)
         self._looking.start(FOREIGN_PORTS_S).addErrback(self._broken)
         assert self._sweeping is not None

@@ -59,4 +59,5 @@ class Surroundings:
     hidden: Hidden = lambda _pods: {}
     written: Written = lambda _pods: {}
     scales: InThread = maybeDeferred
+    search: InThread = maybeDeferred  # for what is hidden
     build: str = ""

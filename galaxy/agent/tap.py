@@ -24,7 +24,7 @@ from galaxy.agent.ports import PortRange
 from galaxy.agent.probes import NetworkProbes
 from galaxy.agent.remains.graves import free_share
 from galaxy.agent.storage.disks import parsed
-from galaxy.agent.storage.measure import weigh_gently
+from galaxy.agent.storage.measure import gently, weigh
 from galaxy.agent.storage.unlinked import unlinked, written
 from galaxy.agent.store import open_database
 from galaxy.agent.surroundings import Surroundings
@@ -139,10 +139,11 @@ def makeService(options: Options) -> MultiService:
                 build=build(),
                 probes=NetworkProbes(clock),
                 foreign_port=port_probe.in_use,
-                weigh=weigh_gently,
-                hidden=unlinked,
+                weigh=gently(weigh),
+                hidden=gently(unlinked),
                 written=written,
                 scales=DiskThread(clock, "agent-scales"),
+                search=DiskThread(clock, "agent-search"),
                 channels=Channels(clock, data / "exec"),
                 condition=MachineCondition([data, *_disks(settings)]).read,
                 free_share=lambda: free_share(data),

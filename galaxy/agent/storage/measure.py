@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 from attrs import define, field
 
@@ -20,11 +21,18 @@ DEEPEST = 200
 _LAST = 19  # of priorities; on Linux each thread has its own
 _BLOCK_BYTES = 512  # of st_blocks, whatever the file system's are
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def weigh_gently(directory: str, enough_bytes: int) -> Weight:
-    """`weigh`, in a thread that from now on comes last."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
-    return weigh(directory, enough_bytes)
+
+def gently(work: Callable[P, T]) -> Callable[P, T]:
+    """The same work, in a thread that from then on comes last."""
+
+    def last(*args: P.args, **named: P.kwargs) -> T:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
+        return work(*args, **named)
+
+    return last
 
 
 def weigh(directory: str, enough_bytes: int) -> Weight:

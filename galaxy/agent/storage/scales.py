@@ -3,7 +3,8 @@ Weighs what pods hold on disks, again and again, and tells who holds too much.
 
 For quotas that no file system holds. One directory after the other, in a thread of its
 own that gives way to everybody else; how often is `galaxy.agent.storage.quotas`' to say, so that
-a thousand pods cost as little as one.
+a thousand pods cost as little as one. What they hide is searched for in another thread: how
+long that takes is for those to say who hide it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from galaxy.agent.complaint import Complaint
 from galaxy.agent.records import PodKey
@@ -36,7 +37,7 @@ Weigh = Callable[[str, int], Weight]
 Hidden = Callable[[Collection[str]], Mapping[str, Unlinked]]
 Written = Callable[[Collection[str]], Mapping[str, int]]
 
-HIDDEN_LOOK_S = 3.0
+SEARCH_S = 3.0
 
 _log = Logger()
 
@@ -58,32 +59,36 @@ class Scales:
     free_share: Callable[[], float]
     least_free_share: float
     in_thread: InThread
+    search: InThread
     clock: IReactorTime
     _due: dict[PodKey, float] = field(factory=dict, init=False)
     _hidden: Mapping[str, Unlinked] = field(factory=dict, init=False)
-    _hidden_due: float = field(default=0.0, init=False)
+    _search_due: float = field(default=0.0, init=False)
     _held: dict[PodKey, int] = field(factory=dict, init=False)
     _floor_due: float = field(default=0.0, init=False)
     _blind: Complaint = field(init=False)
     _looking: LoopingCall = field(init=False)
+    _searching: LoopingCall = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._blind = Complaint(_log, "how full the disk is cannot be told: {error}")
         self._looking = LoopingCall(self._look)
-        self._looking.clock = self.clock
+        self._searching = LoopingCall(self._search)
+        self._looking.clock = self._searching.clock = self.clock
 
-    def start(self) -> Deferred[LoopingCall]:
-        """Begin to weigh; fails with a fault of ours."""
-        return self._looking.start(SHORTEST_LOOK_S, now=False)
+    def start(self, broken: Callable[[Failure], None]) -> None:
+        """Begin to weigh; `broken` is told of a fault of ours."""
+        for loop in (self._looking, self._searching):
+            loop.start(SHORTEST_LOOK_S, now=False).addErrback(broken)
 
     def stop(self) -> None:
         """Weigh no more."""
-        if self._looking.running:
-            self._looking.stop()
+        for loop in (self._looking, self._searching):
+            if loop.running:
+                loop.stop()
 
     async def _look(self) -> None:
         self._due = {key: self._due.get(key, 0.0) for key in self.pods()}
-        await self._look_for_hidden()
         await self._look_at_the_floor()
         now = self.clock.seconds()
         for key in [key for key, due in self._due.items() if due <= now]:
@@ -104,15 +109,15 @@ class Scales:
             if reason := excess(weighed):
                 self.exceeded(key, reason)
 
-    async def _look_for_hidden(self) -> None:
+    async def _search(self) -> None:
         """See what there is in deleted files; what nobody weighs need not be looked for."""
         now = self.clock.seconds()
-        if not self._due or now < self._hidden_due:
+        if not self._due or now < self._search_due:
             return
         names = frozenset(key.name for key in self._due)
-        self._hidden = await self.in_thread(partial(self.hidden, names))
+        self._hidden = await self.search(partial(self.hidden, names))
         ended = self.clock.seconds()
-        self._hidden_due = ended + max(HIDDEN_LOOK_S, (ended - now) / SHARE)
+        self._search_due = ended + max(SEARCH_S, (ended - now) / SHARE)
 
     async def _look_at_the_floor(self) -> None:
         """End the one that has most to do with it, if the disk is all but full."""

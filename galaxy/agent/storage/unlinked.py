@@ -33,6 +33,7 @@ class Unlinked:
     """What such files take, by the device of their file system."""
 
     sizes: dict[int, int] = field(factory=dict)
+    mapped: set[bytes] = field(factory=set)  # as /proc tells files; looked at already
     _seen: set[tuple[int, int]] = field(factory=set)
 
     def add(self, status: os.stat_result) -> None:
@@ -103,14 +104,17 @@ def _add_process(proc: str, pid: str, found: Unlinked) -> None:
         if thread == pid or not _same_files(int(pid), int(thread)):
             with suppress(*_GONE):
                 directory = f"{proc}/{pid}/task/{thread}/fd"
-                _add_those(directory, os.listdir(directory), found)
+                for name in os.listdir(directory):
+                    _add(f"{directory}/{name}", found)
     for thread in threads:
-        mapped: list[str] | None = None
+        mapped: dict[bytes, str] | None = None
         with suppress(*_GONE):
             mapped = _deleted_and_mapped(f"{proc}/{pid}/task/{thread}/maps")
         if mapped is not None:  # threads have one memory, but for those that ended
             # The kernel shows it below the thread's own number, too, but does not list that.
-            _add_those(f"{proc}/{thread}/map_files", mapped, found)
+            for file in mapped.keys() - found.mapped:
+                if _add(f"{proc}/{thread}/map_files/{mapped[file]}", found):
+                    found.mapped.add(file)
             return
 
 
@@ -119,23 +123,28 @@ def _same_files(pid: int, thread: int) -> bool:
     return _KCMP is not None and _LIBC.syscall(_KCMP, pid, thread, _KCMP_FILES, 0, 0) == 0
 
 
-def _deleted_and_mapped(maps: str) -> list[str] | None:
-    """Where in memory a thread has deleted files, as map_files names it; None: it has no memory."""
-    with open(maps, "rb") as file:
-        lines = file.read().splitlines()
-    found: list[str] = []
-    for line in lines:
-        if line.endswith(b" (deleted)"):
-            start, _, end = line.partition(b" ")[0].partition(b"-")
-            found.append(f"{int(start, 16):x}-{int(end, 16):x}")
-    return found if lines else None
+def _deleted_and_mapped(maps: str) -> dict[bytes, str] | None:
+    """
+    By its device and inode, where in memory a thread has a deleted file, as map_files names
+    it; one place of each, of which it may have thousands. None: it has no memory.
+    """
+    found: dict[bytes, str] = {}
+    line = b""
+    with open(maps, "rb") as lines:
+        for line in lines:
+            if line.endswith(b" (deleted)\n"):
+                place, _mode, _offset, file = line.split(b" ", 3)
+                start, _, end = place.partition(b"-")
+                found[file] = f"{int(start, 16):x}-{int(end, 16):x}"
+    return found if line else None
 
 
-def _add_those(directory: str, names: Collection[str], found: Unlinked) -> None:
-    for name in names:
-        try:
-            status = os.stat(f"{directory}/{name}")
-        except OSError:
-            continue  # it was closed meanwhile
-        if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-            found.add(status)
+def _add(path: str, found: Unlinked) -> bool:
+    """Whether it could be looked at: it may be closed by now."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+        found.add(status)
+    return True

@@ -6,11 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from galaxy.agent.storage.floor import Account, blamed
+from galaxy.agent.storage.quotas import LEAST_BYTES
 from galaxy.agent.storage.unlinked import unlinked, written
 
 MIB = 1 << 20
@@ -138,6 +141,24 @@ class UnlinkedTests(SynchronousTestCase):
         if os.geteuid() != 0:
             raise SkipTest("only root follows what others have mapped")
         self.assert_seen(MAPPED + LATE + "libc.syscall(EXIT, 0)")
+
+    def test_mapped_often(self) -> None:
+        """A file is looked at once, in however many places and processes it is mapped."""
+        for pid in ("1", "2"):
+            threads = self.proc / pid / "task" / pid
+            threads.mkdir(parents=True)
+            (self.proc / pid / "cgroup").write_text("4:memory:/galaxy/web_1.0.1.0\n")
+            line = "{:x}000-{:x}000 r--s 00000000 fe:00 7      /data/file (deleted)\n"
+            (threads / "maps").write_text("".join(line.format(n, n + 1) for n in range(1, 9)))
+            (self.proc / pid / "map_files").mkdir()
+        with ExitStack() as files:
+            for number in range(1, 9):
+                file = files.enter_context(TemporaryFile(dir=self.proc))
+                for pid in ("1", "2"):  # would each place be looked at, there would be eight
+                    place = self.proc / pid / "map_files" / f"{number:x}000-{number + 1:x}000"
+                    place.symlink_to(f"/proc/self/fd/{file.fileno()}")
+            ((size,),) = self.sizes("web_1.0.1").values()
+        self.assertEqual(size, LEAST_BYTES)
 
     def test_written(self) -> None:
         """What was written to a disk is counted, whatever became of it."""
