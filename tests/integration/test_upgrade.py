@@ -9,13 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from tests.gce.engines import why_no_cgroups
-from tests.integration.cluster import ClusterTestCase, alive, until
-from tests.integration.ensemble import sleeper
+from tests.integration.cluster import ClusterTestCase, LocalCluster, alive, until
+from tests.integration.ensemble import MASTERS, EnsembleTestCase, sleeper
 from tests.integration.test_rolling_update import SERVE, Watch, web
 
 REPLICAS = 4
 OLD, NEW = "8.1", "8.2"
 AGENTS = ("agent-0", "agent-1")
+
+
+def install(place: Path, version: str) -> None:
+    """What daemons that are started from now on find to be installed."""
+    described = place / "galaxy-0.dist-info" / "METADATA"
+    described.parent.mkdir(parents=True, exist_ok=True)
+    described.write_text(f"Metadata-Version: 2.1\nName: galaxy\nVersion: {version}\n")
+
+
+async def restart(cluster: LocalCluster, daemon: str) -> None:
+    """Stop it in good order, and start what is installed."""
+    pid = cluster.pid(daemon)
+    os.kill(pid, signal.SIGTERM)
+
+    async def gone() -> bool:
+        return not alive(pid)
+
+    await until(gone)
+    await cluster.up()
 
 
 class UpgradeTests(ClusterTestCase):
@@ -25,15 +44,9 @@ class UpgradeTests(ClusterTestCase):
 
     async def _up(self) -> None:
         self.installed = Path(self.mktemp()).absolute()
-        self.install(OLD)
+        install(self.installed, OLD)
         self.cluster.environment = {"PYTHONPATH": str(self.installed)}
         await super()._up()
-
-    def install(self, version: str) -> None:
-        """What daemons that are started from now on find to be installed."""
-        described = self.installed / "galaxy-0.dist-info" / "METADATA"
-        described.parent.mkdir(parents=True, exist_ok=True)
-        described.write_text(f"Metadata-Version: 2.1\nName: galaxy\nVersion: {version}\n")
 
     async def test_nobody_notices(self) -> None:
         """Masters, schedulers, agents, gce: no request fails, no task is begun again."""
@@ -50,15 +63,15 @@ class UpgradeTests(ClusterTestCase):
         watch.start()
         self.addCleanup(watch.stop)
 
-        self.install(NEW)
-        await self.upgrade("master")
+        install(self.installed, NEW)
+        await restart(self.cluster, "master")
         await until(self.whole)
-        await self.upgrade("scheduler")
+        await restart(self.cluster, "scheduler")
         self.assertEqual(await self.builds(), (NEW, [OLD, OLD]))
         later = await self.cluster.submit(sleeper("later", 1))
         await self.cluster.running(later, 1)
         for daemon in AGENTS:
-            await self.upgrade(daemon)
+            await restart(self.cluster, daemon)
             await until(self.whole)
         self.assertEqual(await self.builds(), (NEW, [NEW, NEW]))
         for engine in ("gce-0", "gce-1"):
@@ -69,17 +82,6 @@ class UpgradeTests(ClusterTestCase):
         await watch.stop()
         self.assertEqual(watch.fewest_but(0), [], f"of {len(watch.counts)} rounds")
         self.assertGreater(len(watch.counts), 20)
-
-    async def upgrade(self, daemon: str) -> None:
-        """Stop it in good order, and start what is installed."""
-        pid = self.cluster.pid(daemon)
-        os.kill(pid, signal.SIGTERM)
-
-        async def gone() -> bool:
-            return not alive(pid)
-
-        await until(gone)
-        await self.cluster.up()
 
     async def whole(self) -> bool:
         """Whether the master has heard all agents and lacks none."""
@@ -103,3 +105,32 @@ class UpgradeTests(ClusterTestCase):
     async def says(self, daemon: str, words: str) -> bool:
         """Whether it is in a daemon's log."""
         return words in (self.cluster.directory / "log" / f"{daemon}.log").read_text()
+
+
+class MastersTests(EnsembleTestCase):
+    """Three masters on ZooKeeper, of two releases for a while."""
+
+    agents = 1
+
+    async def _up(self) -> None:
+        self.installed = Path(self.mktemp()).absolute()
+        install(self.installed, OLD)
+        self.cluster.environment = {"PYTHONPATH": str(self.installed)}
+        await super()._up()
+
+    async def test_each_of_them_leads(self) -> None:
+        """Jobs are taken by whoever does, and tasks keep their processes."""
+        web = await self.cluster.submit(sleeper("web", 2), "--wait")
+        before = await self.cluster.pids(web)
+        install(self.installed, NEW)
+        left, led = set(MASTERS), []
+        while left:
+            standby = min(left - {await self.cluster.leader()})
+            left.remove(standby)
+            await restart(self.cluster, standby)
+            await self.cluster.galaxy("stepdown")
+            led.append((await self.cluster.at_ease())["build"])
+            late = await self.cluster.submit(sleeper(f"late{len(left)}", 1), "--wait")
+            await self.cluster.galaxy("kill", "-j", late)
+        self.assertEqual(led, [OLD, NEW, NEW])
+        self.assertEqual(await self.cluster.pids(web), before)
