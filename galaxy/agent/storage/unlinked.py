@@ -1,11 +1,11 @@
 """
 Files that were deleted, and that some process has open: no directory shows them.
 
-Looked for among what all processes have open or mapped, which are somebody's by the name of
-their control group. A thread may have a table of open files of its own, and may go on when
-the first of its process has ended. What only root may see of others' processes, an agent
-that is not root does not see; nor does anybody see a file under way in a socket, which is what
-`galaxy.agent.storage.floor` is for.
+Looked for among what all processes have open, mapped or mounted, which are somebody's by the
+name of their control group. A thread may have open files and mounts of its own, and may go on
+when the first of its process has ended. What only root may see of others' processes, an agent
+that is not root does not see; nor does anybody see a file under way in a socket, or below
+another mount, which is what `galaxy.agent.storage.floor` is for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ _BLOCK_BYTES = 512
 _GONE = (FileNotFoundError, ProcessLookupError, PermissionError)  # it ended, or is none of ours
 _KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
 _KCMP_FILES = 2
+_ESCAPED = re.compile(rb"\\([0-7]{3})")  # as mountinfo has spaces
 _LIBC = ctypes.CDLL(None)
 
 
@@ -34,6 +36,7 @@ class Unlinked:
 
     sizes: dict[int, int] = field(factory=dict)
     mapped: set[bytes] = field(factory=set)  # as /proc tells files; looked at already
+    views: set[tuple[int, int, int]] = field(factory=set)  # of mounts; looked at already
     _seen: set[tuple[int, int]] = field(factory=set)
 
     def add(self, status: os.stat_result) -> None:
@@ -101,6 +104,8 @@ def _add_process(proc: str, pid: str, found: Unlinked) -> None:
     with suppress(*_GONE):
         threads = os.listdir(f"{proc}/{pid}/task")
     for thread in threads:
+        with suppress(OSError):  # of one that ends, mounts are an invalid argument, too
+            _add_mounted(f"{proc}/{pid}/task/{thread}", found)
         if thread == pid or not _same_files(int(pid), int(thread)):
             with suppress(*_GONE):
                 directory = f"{proc}/{pid}/task/{thread}/fd"
@@ -116,6 +121,24 @@ def _add_process(proc: str, pid: str, found: Unlinked) -> None:
                 if _add(f"{proc}/{thread}/map_files/{mapped[file]}", found):
                     found.mapped.add(file)
             return
+
+
+def _add_mounted(place: str, found: Unlinked) -> None:
+    """Those that are mounted where the thread sees it, once for all that see the same."""
+    namespace, root = os.stat(f"{place}/ns/mnt"), os.stat(f"{place}/root")
+    view = (namespace.st_ino, root.st_dev, root.st_ino)
+    if view in found.views:
+        return
+    with open(f"{place}/mountinfo", "rb") as mounts:
+        for mount in mounts:
+            _id, _parent, _device, source, target, _ = mount.split(b" ", 5)
+            if source.endswith(b"//deleted"):
+                _add(f"{place}/root{os.fsdecode(_ESCAPED.sub(_unescaped, target))}", found)
+    found.views.add(view)
+
+
+def _unescaped(character: re.Match[bytes]) -> bytes:
+    return bytes([int(character[1], 8)])
 
 
 def _same_files(pid: int, thread: int) -> bool:

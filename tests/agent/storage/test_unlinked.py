@@ -55,6 +55,20 @@ libc.mmap.restype = ctypes.c_void_p
 assert libc.mmap(None, 4096, 3, 1, fd, 0) != ctypes.c_void_p(-1).value
 os.close(fd)
 """
+MOUNTED = """
+assert libc.unshare(0x10000000 | 0x20000) == 0
+at = sys.argv[1] + " at"
+for name in (sys.argv[1], at):
+    open(name, "w").close()
+assert libc.mount(sys.argv[1].encode(), at.encode(), None, 0x1000, None) == 0
+os.unlink(sys.argv[1])
+with open(at, "wb") as file:
+    file.write(bytes(1 << 20))
+    file.flush()
+    os.fsync(file.fileno())
+print("ready", flush=True)
+time.sleep(60)
+"""
 LATE = """
 threading.Thread(target=tell_when_alone).start()
 """
@@ -141,6 +155,12 @@ class UnlinkedTests(SynchronousTestCase):
         if os.geteuid() != 0:
             raise SkipTest("only root follows what others have mapped")
         self.assert_seen(MAPPED + LATE + "libc.syscall(EXIT, 0)")
+
+    def test_mounted(self) -> None:
+        """It is only mounted, in a namespace of the process's own."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root sees what others have mounted")
+        self.assert_seen(MOUNTED)
 
     def test_mapped_often(self) -> None:
         """A file is looked at once, in however many places and processes it is mapped."""
