@@ -9,7 +9,6 @@ was changed. No I/O here: `galaxy.agent.runner` does the writing.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
@@ -19,14 +18,10 @@ from galaxy.agent.delivery.packages import Package, package_of
 from galaxy.agent.records import Phase, Pod, PodKey
 from galaxy.agent.specs import Deploying, PodSpec, pod_spec
 from galaxy.agent.storage.disks import volumes
-from galaxy.agent.store import DescriptionKey, Remembered
+from galaxy.agent.store import Changes, DescriptionKey, Remembered
 from galaxy.agent.users import Users
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.types_pb2 import Resource, kSourceTypeFTP
-
-if TYPE_CHECKING:
-    from galaxy.agent.draft import Draft
-
 
 _DEPLOYING = frozenset({Phase.FETCHING, Phase.DEPLOYING})
 
@@ -82,22 +77,21 @@ class Book:
         there = self.slots.get((key.job_id, key.index))
         return None if there is None else self.pods[there]
 
-    def adopt(self, draft: Draft) -> None:
-        """Make a draft that was written the truth."""
-        dropped = draft.dropped()
-        if draft.epoch is not None:
-            self.epoch = draft.epoch
-        self.cluster = draft.cluster or self.cluster
-        for description in draft.descriptions.values():
+    def adopt(self, written: Changes) -> None:
+        """Make what was written the truth."""
+        if written.epoch is not None:
+            self.epoch = written.epoch
+        self.cluster = written.cluster or self.cluster
+        for description in written.descriptions.values():
             self._learn(description)
-        for key, pod in draft.pods.items():
-            if key in self.pods:
-                self._strike(self.pods[key])
-            if pod is not None:
-                self._enter(pod)
-        for version in dropped:
-            self.descriptions.pop(version, None)
-            self._specs.pop(version, None)
+        for key in written.forgotten:
+            self._strike(self.pods[key])
+        for pod in written.pods:
+            if pod.key in self.pods:
+                self._strike(self.pods[pod.key])
+            self._enter(pod)
+        for version in written.dropped:
+            del self.descriptions[version], self._specs[version]
 
     def uses(self, version: DescriptionKey) -> int:
         """How many pods run a version."""

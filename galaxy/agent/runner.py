@@ -37,7 +37,7 @@ from galaxy.agent.reconcile import Plan, reconcile
 from galaxy.agent.records import Phase, Pod, PodKey
 from galaxy.agent.remains.graves import Graves
 from galaxy.agent.steps import Process, Sight
-from galaxy.agent.store import AgentStore
+from galaxy.agent.store import AgentStore, Changes
 from galaxy.agent.strays import Strays
 from galaxy.agent.tasks import process_name
 from galaxy.agent.trouble import task_changes
@@ -219,7 +219,7 @@ class Runner:
             for order in orders:
                 order.tell(GalaxyError(kPersistenceError, str(error)))
             return False
-        self._adopt(draft, [plan for plan in plans if not plan.gone])
+        self._adopt(draft, changes, [plan for plan in plans if not plan.gone])
         for order, answer in zip(orders, answers, strict=True):
             order.tell(answer)
         return True
@@ -268,12 +268,12 @@ class Runner:
             return processes
         return {**processes, name: self._carrier.with_evidence(pod, number, name, processes[name])}
 
-    def _adopt(self, draft: Draft, plans: Sequence[Plan]) -> None:
+    def _adopt(self, draft: Draft, written: Changes, plans: Sequence[Plan]) -> None:
         before = self.ledger.revision
         forgotten = draft.forgotten()
         earlier = {key: self.book.pods.get(key) for key in draft.pods}
         now = self._clock.seconds()
-        self.book.adopt(draft)
+        self.book.adopt(written)
         for pod in draft.pods.values():
             if pod is not None:
                 self._enter(pod, now)

@@ -40,7 +40,7 @@ class DraftTests(SynchronousTestCase):
         draft = Draft(self.book)
         for one in index:
             self.assertIsInstance(self.run_pod(draft, one), Pod)
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
 
     def test_adopt(self) -> None:
         """What is adopted is in the book: pods, slots, descriptions, epoch."""
@@ -50,7 +50,7 @@ class DraftTests(SynchronousTestCase):
         changes = draft.changes()
         self.assertEqual([pod.key for pod in changes.pods], [key(0)])
         self.assertEqual((list(changes.descriptions), changes.epoch), ([VERSION], 3))
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         self.assertEqual((list(self.book.pods), self.book.epoch), ([key(0)], 3))
         self.assertEqual(self.book.slots[JOB, 0], key(0))
 
@@ -85,11 +85,11 @@ class DraftTests(SynchronousTestCase):
         draft = Draft(self.book)
         draft.forget(key(0))
         self.assertEqual(draft.changes().dropped, ())
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         draft = Draft(self.book)
         draft.forget(key(1))
         self.assertEqual(draft.changes().dropped, (VERSION,))
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         self.assertEqual(self.book.descriptions, {})
 
     def test_unused_description(self) -> None:
@@ -97,14 +97,14 @@ class DraftTests(SynchronousTestCase):
         draft = Draft(self.book)
         self.run_pod(draft, 0, millicores=5000)
         self.assertEqual(draft.changes().descriptions, {})
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         self.assertEqual(self.book.descriptions, {})
 
     def test_epochs(self) -> None:
         """A lower epoch is refused, a higher one is written, the same is nothing new."""
         first = Draft(self.book)
         first.obey(5)
-        self.book.adopt(first)
+        self.book.adopt(first.changes())
         second = Draft(self.book)
         second.obey(5)
         self.assertFalse(second.changes())
@@ -129,7 +129,7 @@ class DraftTests(SynchronousTestCase):
         """A command of a reign, written and adopted."""
         draft = Draft(self.book)
         draft.obey(epoch, cluster)
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
 
     def test_stop_ended(self) -> None:
         """A pod that has ended is forgotten by the word that stops it."""

@@ -79,7 +79,7 @@ class BookTests(SynchronousTestCase):
         """Have an attempt in the book."""
         draft, pod = self.draft(incarnation, described)
         assert isinstance(pod, Pod), pod
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         return pod
 
     def test_entered(self) -> None:
@@ -89,7 +89,7 @@ class BookTests(SynchronousTestCase):
         assert isinstance(pod, Pod)
         self.assertEqual((pod.predecessor, pod.home), (key(1), key(1)))
         self.assertEqual({pod.key for pod in draft.changes().pods}, {key(1), key(2)})
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         self.assertIn("incarnation 2", self.book.pods[key(1)].stop_reason or "")
         self.assertEqual(self.book.slots[JOB, 0], key(2))
 
@@ -102,7 +102,7 @@ class BookTests(SynchronousTestCase):
         self.assertEqual([grants[key(n)].memory_bytes for n in (1, 2)], [0, 200])
         draft = Draft(self.book)
         draft.forget(key(1))
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         self.assertEqual(list(self.book.accounts.grants), [key(2)])
         self.assertEqual(self.book.pods[key(2)].predecessor, None)
 
@@ -186,7 +186,7 @@ class BookTests(SynchronousTestCase):
         assert isinstance(pod, Pod)
         self.assertEqual((pod.predecessor, pod.home), (key(1), key(1)))
         self.assertEqual(draft.changes().forgotten, (key(2),))
-        self.book.adopt(draft)
+        self.book.adopt(draft.changes())
         self.assertEqual(set(self.book.pods), {key(1), key(3)})
         self.assertEqual(self.book.slots[JOB, 0], key(3))
         self.assertEqual(self.book.accounts.grants[key(3)].millicores, 900)
@@ -239,7 +239,7 @@ class BookTests(SynchronousTestCase):
             if discarded:
                 draft.discard()
                 continue
-            book.adopt(draft)
+            book.adopt(draft.changes())
             grants = book.accounts.grants
             self.assertEqual(set(grants), set(book.pods))
             self.assertLessEqual(sum(grant.millicores for grant in grants.values()), 1000)
