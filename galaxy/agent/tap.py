@@ -133,7 +133,7 @@ def makeService(options: Options) -> MultiService:
                 open_database=lambda: open_database(data / "store"),
                 disk=DiskThread(clock, "agent-store"),
                 in_thread=deferToThread,
-                sources=all_sources(clock, Throttle(settings.download_bytes_ps)),
+                sources=all_sources(clock, Throttle(settings.download_bytes_ps), data),
                 gce_address=f"unix:{gce.socket}",
                 spawner=gce,
                 build=build(),

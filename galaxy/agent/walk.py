@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from galaxy.protocol.statuses import GalaxyError
@@ -25,13 +26,19 @@ _OPEN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Walk:
-    """On the way below a directory. Each step is a descriptor that only names (O_PATH)."""
+    """
+    On the way below a directory. Each step is a descriptor that only names (O_PATH).
 
-    def __init__(self, root: Path) -> None:
+    `admit` is asked before anything is looked for below a step, or done with it; what it
+    raises ends the walk.
+    """
+
+    def __init__(self, root: Path, admit: Callable[[int], object] = lambda _step: None) -> None:
         """Raises `OSError`."""
         self._root = os.fsencode(root).rstrip(b"/")
         self._steps = [os.open(root, _OPEN | os.O_DIRECTORY)]
         self._links = 0
+        self._admit = admit
 
     @property
     def here(self) -> int:
@@ -84,6 +91,7 @@ class Walk:
             step = os.open(part, _OPEN, dir_fd=self.here)
         if not stat.S_ISLNK(os.fstat(step).st_mode):
             self._steps.append(step)
+            self._admit(step)
             return None
         try:
             self._links += 1

@@ -91,7 +91,7 @@ class DeployTests(TestCase):
             open_database=MemoryDatabase,
             disk=deferToThread,
             in_thread=deferToThread,
-            sources=all_sources(reactor, Throttle()),
+            sources=all_sources(reactor, Throttle(), data),
             gce_address=f"unix:{self.directory / 'socket'}",
             spawner=Spawner(),
             probes=MemoryProbes(),

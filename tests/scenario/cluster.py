@@ -220,7 +220,7 @@ class Cluster:
             open_database=lambda: machine.database,
             disk=maybeDeferred,
             in_thread=maybeDeferred,
-            sources={"file": FileSource(maybeDeferred)},
+            sources={"file": FileSource(maybeDeferred, machine.directory)},
             gce_address=machine.gce_address,
             spawner=_NoSpawner(),
             probes=machine.probes,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socketserver
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,15 +28,24 @@ reactor: Any = installed_reactor
 class FileTests(SynchronousTestCase):
     """file:// URLs."""
 
-    def fetch(self, url: str) -> bytes:
+    def setUp(self) -> None:
+        self.base = Path(tempfile.mkdtemp())  # everybody gets to what is below it
+        self.addCleanup(shutil.rmtree, self.base)
+        self.base.chmod(0o755)
+        self.data = self.base / "data"
+        self.data.mkdir()
+        self.source = FileSource(maybeDeferred, self.data)
+        self.public = FileSource(maybeDeferred, self.data, public_only=True)
+
+    def fetch(self, url: str, source: FileSource | None = None) -> bytes:
         """What a URL leads to."""
         sink = Collected()
-        self.successResultOf(FileSource(maybeDeferred).fetch(url, Have(), sink))
+        self.successResultOf((source or self.source).fetch(url, Have(), sink))
         return sink.data
 
-    def refused(self, url: str) -> FetchError:
+    def refused(self, url: str, source: FileSource | None = None) -> FetchError:
         """Why a URL leads nowhere."""
-        fetched = FileSource(maybeDeferred).fetch(url, Have(), Collected())
+        fetched = (source or self.source).fetch(url, Have(), Collected())
         error = self.failureResultOf(fetched, FetchError).value
         assert isinstance(error, FetchError)
         return error
@@ -78,20 +89,55 @@ class FileTests(SynchronousTestCase):
 
     def test_public_only(self) -> None:
         """An agent with root's rights fetches what everybody may read, and nothing else."""
-        path = Path(self.mktemp()).absolute()
-        path.write_bytes(b"secret")
-        source = FileSource(maybeDeferred, public_only=True)
+        path = self.base / "package"
+        path.write_bytes(CONTENT)
         path.chmod(0o600)
-        fetched = source.fetch(f"file://{path}", Have(), Collected())
-        self.assertIn("chmod a+r", self.failureResultOf(fetched, FetchError).value.reason)
+        self.assertIn(f"{path} is not for everybody (chmod a+r)", self.reason(path))
         path.chmod(0o644)
-        self.successResultOf(source.fetch(f"file://{path}", Have(), Collected()))
+        self.assertEqual(self.fetch(f"file://{path}", self.public), CONTENT)
+
+    def test_private_directory(self) -> None:
+        """What everybody might read is not had from where not everybody gets, by any way."""
+        private = self.base / "private"
+        (private / "sub").mkdir(parents=True)
+        path = private / "sub" / "package"
+        path.write_bytes(CONTENT)
+        (self.base / "link").symlink_to(path)
+        (self.base / "above").symlink_to(private / "sub")
+        (self.base / "public").write_bytes(CONTENT)
+        ways = (
+            path,
+            private / ".." / "public",
+            self.base / "link",
+            self.base / "above" / "package",
+        )
+        for way in ways:
+            private.chmod(0o755)
+            self.assertEqual(self.fetch(f"file://{way}", self.public), CONTENT)
+            private.chmod(0o750)
+            self.assertIn(f"{private} is not for everybody (chmod a+x)", self.reason(way))
+        self.assertIn("chmod a+x", self.reason(private / "nothing"))
+
+    def test_data(self) -> None:
+        """What the agent keeps is not to be had, whatever its mode and its name."""
+        path = self.data / "package"
+        path.write_bytes(CONTENT)
+        (self.base / "link").symlink_to(self.data)
+        for way in (path, self.base / "link" / "package", self.data / "nothing"):
+            for source in (self.source, self.public):
+                self.assertIn("what the agent keeps", self.refused(f"file://{way}", source).reason)
+
+    def reason(self, path: Path) -> str:
+        """Why a file is not for everybody; it is so for good."""
+        error = self.refused(f"file://{path}", self.public)
+        self.assertTrue(error.final)
+        return error.reason
 
     def test_the_same(self) -> None:
         """What has not been written since does not come again."""
         path = Path(self.mktemp()).absolute()
         path.write_bytes(CONTENT)
-        source, sink = FileSource(maybeDeferred), Collected()
+        source, sink = self.source, Collected()
         self.successResultOf(source.fetch(f"file://{path}", Have(), sink))
         known = Have(whole=sink.tag)
         self.assertFalse(self.successResultOf(source.fetch(f"file://{path}", known, Collected())))
@@ -104,12 +150,12 @@ class KindTests(SynchronousTestCase):
 
     def test_kinds(self) -> None:
         """Every kind has a source."""
-        sources = all_sources(reactor, Throttle())
+        sources = all_sources(reactor, Throttle(), Path("/nowhere"))
         self.assertEqual(sorted(sources), ["file", "ftp", "http", "https"])
 
     def test_threads(self) -> None:
         """What may hang has threads of its own, and neither kind those of the other."""
-        sources: Any = all_sources(reactor, Throttle())
+        sources: Any = all_sources(reactor, Throttle(), Path("/nowhere"))
         theirs = (sources["file"].in_thread, sources["ftp"].in_thread)
         self.assertIsInstance(theirs[0], FetchThreads)
         self.assertIsInstance(theirs[1], FetchThreads)
