@@ -42,7 +42,7 @@ class Source:
 
     def pieces(self, session: Session) -> Iterator[bytes]:
         """What is written, from where an earlier reading has ended. Raises `GalaxyError`."""
-        peer = session.dial(self.endpoint)
+        peer = session.dial_agent(self.endpoint)
         try:
             del self.request.resume[:]
             self.request.resume.extend(self._read.values())

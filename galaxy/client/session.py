@@ -16,6 +16,7 @@ from attrs import define, field
 from galaxy.client.ensemble import leader_endpoint
 from galaxy.client.leader import Dial, Leader
 from galaxy.client.whereabouts import Flags, whereabouts
+from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.wire_pb2 import Hello
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ class Session:
                 tell=lambda sentence: print(sentence, file=sys.stderr),
             )
         return self._leader
+
+    def dial_agent(self, endpoint: str) -> IBlockingPeer:
+        """Connect to an agent; GalaxyError(kRpcError) says where to look if it does not answer."""
+        try:
+            return self.dial(endpoint)
+        except GalaxyError as error:
+            reason = f"no agent answers at {error.reason}; `galaxy agents` says how it is"
+            raise GalaxyError(error.status, reason) from error
 
 
 def real_session() -> Session:

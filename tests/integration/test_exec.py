@@ -330,8 +330,9 @@ class ExecTests(ClusterTestCase):
             return not await self._living(0)
 
         await until(gone)
-        said = await self.cluster.galaxy("fs", "cat", "-e", agent, pod, "0/page")
-        self.assertEqual(said, "hello\n")
+        for words in (("-e", agent, pod), ("app.0",)):
+            said = await self.cluster.galaxy("fs", "cat", *words, "0/page")
+            self.assertEqual(said, "hello\n")
         _, _, code = await self._finished("exec", "app.0", "--", "true")
         self.assertIn(code, (4, 5))
 

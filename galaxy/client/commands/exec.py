@@ -80,7 +80,7 @@ def _talk(session: Session, wanted: str, request: ExecRequest) -> int:
     pod = pod_named(session, wanted)
     request.pod_id = pod.pod_id
     request.session = secrets.token_hex(16)
-    peer = session.dial(endpoint_of(pod))
+    peer = session.dial_agent(endpoint_of(pod))
     try:
         with ExitStack() as stack:
             conversation = Conversation(peer, request, _write)

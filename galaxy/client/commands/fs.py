@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import click
 
-from galaxy.client.command import ClusterCommand, Output, named, shaped, told
+from galaxy.client import exits
+from galaxy.client.command import ClusterCommand, Failure, Output, named, shaped, told
 from galaxy.client.fileviews import FILES, file
 from galaxy.client.layout import Row
-from galaxy.client.places import endpoint_of, pod_named
+from galaxy.client.logreader import trails_of
 from galaxy.client.session import Session
 from galaxy.protocol.agent_pb2 import (
     FileChunk,
@@ -81,16 +82,24 @@ def cat_command(session: Session, *, agent: str | None, pod: str, path: str) -> 
             sys.stdout.buffer.flush()
 
 
+def _place(session: Session, word: str) -> tuple[str, str]:
+    """The agent that has a pod, or had it last and keeps its directory; and the pod's id."""
+    found = [trail for trail in trails_of(session, word) if trail.stops]
+    if not found:
+        raise Failure(exits.NOT_FOUND, f"no pod of {word} is on an agent, or has left files")
+    if len(found) > 1:
+        which = f"name one, like {found[0].pod_id}"
+        raise Failure(exits.NOT_FOUND, f"{word} has {len(found)} pods: {which}")
+    return found[0].stops[-1].endpoint, found[0].pod_id
+
+
 @contextmanager
 def _console(
     session: Session, pod: str, agent: str | None
 ) -> Iterator[tuple[BlockingConsoleStub, str]]:
     """Whom to ask, and the pod's id."""
-    pod_id = pod
-    if agent is None:
-        found = pod_named(session, pod)
-        agent, pod_id = endpoint_of(found), found.pod_id
-    peer = session.dial(agent)
+    agent, pod_id = (agent, pod) if agent is not None else _place(session, pod)
+    peer = session.dial_agent(agent)
     try:
         yield BlockingConsoleStub(peer), pod_id
     finally:

@@ -64,15 +64,17 @@ def logs_command(
     follower = Follower(session, job_or_pod, asked, several=several)
     events = follower.events(found) if follow else in_turn(session, found, asked, several=several)
     out = sys.stdout.buffer
-    codes = set()
+    codes, read = set(), False
     for event in events:
         if isinstance(event, Broken):
             told(f"galaxy: {event.source.request.pod_id}: {event.error}")
             codes.add(exits.exit_code(event.error.status))
         else:
+            read = read or bool(event)
             out.write(event)
             out.flush()
     if codes:
-        # A task that no pod has is not there; anything else is half an answer.
-        code = exits.NOT_FOUND if codes == {exits.NOT_FOUND} else exits.FAILED
+        # No pod has that task, or nobody was there to be asked; anything else is half an answer.
+        whole = {exits.NOT_FOUND} if read else {exits.NOT_FOUND, exits.UNREACHABLE}
+        code = codes.pop() if len(codes) == 1 and codes <= whole else exits.FAILED
         raise Failure(code, "not all logs could be read to their end")

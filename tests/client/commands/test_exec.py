@@ -171,6 +171,33 @@ class FileTests(SynchronousTestCase):
         result = cluster(read_file=in_turn(broken)).run("fs", "cat", "x.0", "0/core")
         self.assertEqual(result.exit_code, 7)
 
+    def test_a_pod_that_is_gone(self) -> None:
+        """Where it was last; of several pods one is to be named, and of none there is nothing."""
+        dead = PodOverview(pod_id="x_1.0", endpoint="a:1", dead=True, incarnation=2)
+        found = cluster(
+            PodOverview(pod_id="x_1.0", endpoint="b:1", dead=True, incarnation=1),
+            dead,
+            PodOverview(pod_id="x_1.0", stage=pb.kStagePending),
+            read_file=in_turn([FileChunk(data=b"x")]),
+        )
+        result = found.run("fs", "cat", "x.0", "0/core")
+        self.assertEqual((result.exit_code, result.stdout), (0, "x"))
+        other = PodOverview(pod_id="x_1.1", index=1, endpoint="a:1")
+        result = cluster(dead, other).run("fs", "ls", "x")
+        self.assertEqual(result.exit_code, 5)
+        self.assertIn("x has 2 pods: name one, like x_1.0", result.stderr)
+        result = cluster(PodOverview(pod_id="x_1.0")).run("fs", "ls", "x")
+        self.assertEqual(result.exit_code, 5)
+
+    def test_an_agent_that_is_away_is_named_with_where_to_look(self) -> None:
+        for words in ("exec x.0 -- ls", "fs ls x.0", "logs x.0"):
+            with self.subTest(words=words):
+                away = cluster(PodOverview(pod_id="x_1.0", endpoint="b:1"))
+                result = away.run(*words.split())
+                self.assertEqual(result.exit_code, 7)
+                self.assertIn("no agent answers at b:1: Connection refused", result.stderr)
+                self.assertIn("`galaxy agents`", result.stderr)
+
     def test_a_pod_that_the_master_has_forgotten(self) -> None:
         """Its agent is asked directly, if it is named."""
         found = MemoryCluster.with_master()
