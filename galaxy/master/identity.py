@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from random import Random
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from galaxy.master.cluster import Cluster
 from galaxy.master.store import Store
 from galaxy.master.stored_orders import cluster_put
-from galaxy.master.work import Work
+from galaxy.master.work import Work, shared
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import AgentFacts, Status
+from galaxy.stored import CLUSTER
 
 
 class Identity:
@@ -31,7 +31,7 @@ class Identity:
         self._store = store
         self._cluster = cluster
         self._rng = rng
-        self._making: Work[None] | None = None
+        self._making: dict[str, Work[None]] = {}
         self.strangers: set[str] = set()  # agents that were turned away
 
     async def admit(self, endpoint: str, facts: AgentFacts) -> None:
@@ -59,22 +59,14 @@ class Identity:
 
     async def _make(self, claimed: str) -> None:
         """As long as it cannot be written down, agents are told of none."""
-        making = self._making
-        if making is None:
-            identity = claimed or f"{self._rng.getrandbits(64):016x}"
-            making = self._making = Work(Deferred.fromCoroutine(self._write(identity)))
-            making.wait().addBoth(self._made)
         try:
-            await making.wait()
+            await shared(self._making, CLUSTER, lambda: self._write(claimed))
         except GalaxyError as error:
             if error.status != Status.kPersistenceError:
                 raise
             self._log.warn("it is not known which cluster this is: {error}", error=error)
 
-    def _made(self, _: object) -> None:
-        # Whoever waited may be gone by then: another identity must not be begun meanwhile.
-        self._making = None
-
-    async def _write(self, identity: str) -> None:
+    async def _write(self, claimed: str) -> None:
+        identity = claimed or f"{self._rng.getrandbits(64):016x}"
         await self._store.save([cluster_put(identity)])
         self._cluster.identity = identity

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from galaxy.master.admission import Admission
 from galaxy.master.agents import Agent
 from galaxy.master.chronicle import Chronicle
 from galaxy.master.cluster import Cluster
@@ -80,6 +81,7 @@ class Reign:
             clock=clock, store=store, cluster=self.cluster, rng=rng, changed=self.changed
         )
         self.orders = Orders(clock, store, self.cluster, self.changed, let_go)
+        self._admission = Admission(clock, store, self.cluster, self.changed)
         self._clock = clock
         self._settings = settings
         self._queries = Queries(clock, self.cluster, self.lines, self._merge, self._refused)
@@ -147,7 +149,7 @@ class Reign:
         if not known and not request.HasField("facts"):  # Note [A strange nexus]
             return self._settings.heartbeat_s, True
         if agent is None:
-            agent = await self.scribe.admit(request.endpoint, request.facts.epoch)
+            agent = await self._admission.admit(request.endpoint, request.facts.epoch)
         elif request.facts.epoch > self.epoch:
             self._refused(agent, request.facts.epoch)
         cluster, now = self.cluster, self._clock.seconds()
@@ -175,7 +177,7 @@ class Reign:
     def _refused(self, agent: Agent, served: int = 0) -> None:
         """The agent has obeyed a later reign; Note [A strange nexus]."""
         if not self.suspended and not self.over:
-            self.scribe.distrust(agent.endpoint, served or agent.facts.epoch)
+            self._admission.distrust(agent.endpoint, served or agent.facts.epoch)
 
     def _line_changed(self, agent: Agent) -> None:
         self.cluster.journal.moved[agent] = None

@@ -19,13 +19,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy import names
-from galaxy.master.agents import Agent
 from galaxy.master.amend import Amendment, asked_by
 from galaxy.master.cluster import Balance, Cluster
 from galaxy.master.ends import evidence, finish
 from galaxy.master.jobs import ENDED, JOB_STATES, Job, turn
 from galaxy.master.progress import progress
-from galaxy.master.safemode import Cause
 from galaxy.master.store import Store
 from galaxy.master.stored import (
     amendment_changes,
@@ -34,13 +32,10 @@ from galaxy.master.stored import (
     job_put,
     new_job_puts,
 )
-from galaxy.master.stored_orders import agent_put, safe_mode_put
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.system import find_homes
 from galaxy.master.update import check_lives
-from galaxy.master.work import Work
-from galaxy.nexus.interfaces import Put
-from galaxy.protocol.master_pb2 import StoredAgent
+from galaxy.master.work import Work, shared
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     JobDescriptor,
@@ -50,14 +45,6 @@ from galaxy.protocol.types_pb2 import (
     kJobSuspended,
     kJobTerminated,
 )
-
-# Note [A strange nexus]: a master whose nexus was lost, is an old copy, or is misspelt in its
-# settings, would have everything stopped that it knows nothing of. Safe mode is entered as if
-# by hand when there is a sign of that: an agent that has obeyed a reign above all that this
-# nexus has begun, or one that was never heard of, and has obeyed one, where there is no job.
-# That none above has begun is certain when the write that enters safe mode succeeds: it is
-# fenced. Else this master was merely overtaken, and the write says so. Who leaves safe mode
-# takes this nexus for the right one: the next reign begins above what the agents obeyed.
 
 T = TypeVar("T")
 
@@ -87,10 +74,7 @@ class Scribe:
         self._rng = rng
         self._changed = changed
         self._records = DeferredLock()
-        self._strange = False  # the nexus is not that of the agents
-        self._distrusting = False
         self._submissions: dict[str, Work[Job]] = {}
-        self._admissions: dict[str, Work[Agent]] = {}
         self._writing: set[Job] = set()  # those whose end is being written
         self._unended: dict[Job, None] = {}  # those whose end could not be written
         self._unrecorded: dict[Job, None] = {}  # those with ended indexes that could not
@@ -104,9 +88,7 @@ class Scribe:
             return succeed(made)
         if not request_id:
             return Work(Deferred.fromCoroutine(self._submit(asked, "", actor))).wait()
-        return _shared(
-            self._submissions, request_id, lambda: self._submit(asked, request_id, actor)
-        )
+        return shared(self._submissions, request_id, lambda: self._submit(asked, request_id, actor))
 
     async def _submit(self, asked: JobDescriptor, request_id: str, actor: str) -> Job:
         jobs = self._cluster.jobs
@@ -189,56 +171,6 @@ class Scribe:
             await self._write_state(job, state, reason, actor)
 
         return Work(self._records.run(_begun, change())).wait()
-
-    def admit(self, endpoint: str, served: int) -> Deferred[Agent]:
-        """
-        A machine that was never heard of; `served`: the highest reign that it obeyed, or 0.
-
-        See Note [A strange nexus].
-        """
-        return _shared(self._admissions, endpoint, lambda: self._admit(endpoint, served))
-
-    async def _admit(self, endpoint: str, served: int) -> Agent:
-        now = self._clock.seconds()
-        admission = agent_put(StoredAgent(endpoint=endpoint, admit_time=now))
-        empty = not len(self._cluster.jobs) and self._cluster.safe_mode.cause != Cause.MANUAL
-        if served > self._cluster.epoch and not self._strange:
-            await self._hold(now, foreign(endpoint, served, self._cluster.epoch), admission)
-            self._strange = True
-        elif served and empty:
-            found = f"agent {endpoint} has obeyed reign {served} of a cluster, and no job is known"
-            await self._hold(now, f"{found} here", admission)
-        else:
-            await self._store.save([admission])
-        return self._cluster.fleet.admit(endpoint, self._clock.seconds(), now)
-
-    def distrust(self, endpoint: str, served: int) -> None:
-        """An agent has obeyed a later reign than this: enter safe mode, or learn of that reign."""
-        if self._strange or self._distrusting:
-            return
-        self._distrusting = True
-        held = Deferred.fromCoroutine(self._distrust(endpoint, served))
-        held.addErrback(self._not_held).addErrback(
-            lambda failure: self._log.failure("safe mode could not be entered", failure)
-        )
-
-    async def _distrust(self, endpoint: str, served: int) -> None:
-        try:
-            await self._hold(self._clock.seconds(), foreign(endpoint, served, self._cluster.epoch))
-            self._strange = True
-        finally:
-            self._distrusting = False
-        self._changed()
-
-    def _not_held(self, failure: Failure) -> None:
-        failure.trap(GalaxyError)
-        self._log.warn("{error}", error=failure.value)  # the agent will refuse again
-
-    async def _hold(self, now: float, found: str, *more: Put) -> None:
-        """Enter safe mode because of what was found; Note [A strange nexus]."""
-        actor = f"the master ({found}: is this the right nexus?)"
-        await self._store.save([*more, safe_mode_put(actor, now)])
-        self._cluster.enter_safe_mode(actor, now)
 
     # -- what the master wants itself --------------------------------------------------
 
@@ -332,16 +264,6 @@ class Scribe:
         self._changed()
 
 
-def foreign(endpoint: str, served: int, epoch: int) -> str:
-    """What is wrong with a nexus where no reign above `epoch` has begun."""
-    obeyed = f"reign {served}" if served > epoch else "a later reign"
-    return (
-        f"agent {endpoint} has obeyed {obeyed}, and this nexus has begun none above {epoch}:"
-        " it is another cluster's, or an old copy. Give the masters the right one; to go on with"
-        " this one, which ends tasks that it does not know, leave safe mode"
-    )
-
-
 def _nothing(_: object) -> None:
     """Whatever it was, nobody asks."""
 
@@ -349,18 +271,3 @@ def _nothing(_: object) -> None:
 def _begun(work: Coroutine[Any, Any, T]) -> Deferred[T]:
     """A coroutine that was made and waited for its turn."""
     return Deferred.fromCoroutine(work)
-
-
-def _shared(
-    works: dict[str, Work[T]], key: str, begin: Callable[[], Coroutine[Any, Any, T]]
-) -> Deferred[T]:
-    """The work of that key that goes on, or a new one."""
-    work = works.get(key)
-    if work is None:
-        work = works[key] = Work(Deferred.fromCoroutine(begin()))
-
-        def forget(_: object) -> None:
-            del works[key]
-
-        work.wait().addBoth(forget)
-    return work.wait()

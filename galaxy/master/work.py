@@ -1,8 +1,9 @@
-"""One piece of work that many may wait for."""
+"""Work that many may wait for."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -47,3 +48,20 @@ class Work(Generic[T]):
             self._log.failure("work that nobody waits for has failed", result)
         for answer in waiting:
             answer.callback(result)
+
+
+def shared(
+    works: dict[str, Work[T]], key: str, begin: Callable[[], Coroutine[Any, Any, T]]
+) -> Deferred[T]:
+    """The work of that key that goes on, or a new one; its result."""
+    work = works.get(key)
+    if work is None:
+        work = works[key] = Work(Deferred.fromCoroutine(begin()))
+
+        def forget(result: T | Failure) -> None:
+            del works[key]
+            if isinstance(result, Failure):
+                result.trap(GalaxyError)  # a fault of ours is told of, whoever waits
+
+        work.wait().addBoth(forget)
+    return work.wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -11,6 +13,7 @@ from galaxy.master.chronicle import Chronicle, Wanted
 from galaxy.master.events import Happening
 from galaxy.master.waiting import Waiting
 from galaxy.master.watching import watch
+from galaxy.master.work import shared
 from galaxy.nexus.interfaces import Unavailable
 from galaxy.protocol.agent_pb2 import (
     RunPodsRequest,
@@ -137,6 +140,24 @@ class SlowNexusTests(MasterTests):
             change.key for changes, _ in self.world.nexus.commits for change in changes
         ].count(CLUSTER)
         self.assertEqual((written, second.obeyed), (1, {self.world.cluster().identity}))
+
+
+class SharedWorkTests(SynchronousTestCase):
+    """Many wait for one piece of work."""
+
+    def test_a_fault_of_ours_is_told_of_though_nobody_waits(self) -> None:
+        gate: Deferred[None] = Deferred()
+
+        async def fail() -> None:
+            await gate
+            raise ZeroDivisionError
+
+        waiting = shared({}, "key", fail)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        gate.callback(None)
+        gc.collect()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class SteppingDownTests(MasterTests):
