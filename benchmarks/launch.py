@@ -13,7 +13,8 @@ opened, its end on disk, groups and record removed. The ways, in one run:
                   process: Execute, the end by Watch, Remove
 
 The last two without boxes and in boxes. They take turns, a round of each at a time, so that
-what disturbs the machine disturbs all; what counts is the best round of each.
+what disturbs the machine disturbs all. Told are the best round of each, and the ratios of
+the best and in the median of the rounds, which says more where the machine is not quiet.
 The time of one launch is that of Execute, from the request to the answer that it runs:
 one at a time, and with others in flight. As root, as the user nobody; without
 control groups the first line says so.
@@ -28,6 +29,7 @@ import pwd
 import select
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -86,7 +88,7 @@ BOX = requests.box(ASKED)
 MILLICORES, MEMORY, PIDS = 1000, 64 << 20, 64
 KEEPERS = 100
 GOAL_SHARE, GOAL_P99_MS, GOAL_PSS_MB = 0.80, 20.0, 0.5
-ROUNDS = 3
+ROUNDS = 5
 
 
 def spawn_loop(launches: int, in_flight: int) -> float:
@@ -294,6 +296,12 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
+def share(rates: list[float], of: list[float]) -> str:
+    """What one way is of another: by the best round of each, and in the median of the rounds."""
+    median = statistics.median(rate / other for rate, other in zip(rates, of, strict=True))
+    return f"{max(rates) / max(of):.2f} (median {median:.2f})"
+
+
 @define
 class Way:
     """One way to launch, and what was measured of it."""
@@ -304,14 +312,13 @@ class Way:
     together: list[float] = Factory(list)
     alone: list[float] = Factory(list)
 
-    def tell(self, bare: float, in_flight: int) -> None:
-        """Print it; `bare` is the bare keeper loop's rate."""
-        loop, engine = max(self.keepers), max(self.gce)
+    def tell(self, bare: list[float], in_flight: int) -> None:
+        """Print it; `bare` are the bare keeper loop's rates."""
         print("in boxes" if self.boxed else "without boxes")
-        print(f"  keeper loop  {loop:7.0f} /s  {loop / bare:5.2f} of the bare one")
+        print(f"  keeper loop  {max(self.keepers):7.0f} /s  {share(self.keepers, bare)} of bare")
         print(
-            f"  gce          {engine:7.0f} /s  {engine / loop:5.2f} of this keeper loop, "
-            f"{engine / bare:.2f} of the bare one (goal {GOAL_SHARE})"
+            f"  gce          {max(self.gce):7.0f} /s  {share(self.gce, bare)} of the bare loop "
+            f"(goal {GOAL_SHARE}), {share(self.gce, self.keepers)} of this one"
         )
         for what, values in (
             ("one at a time", self.alone),
@@ -328,7 +335,7 @@ async def compare(reactor: Any, launches: int, in_flight: int, directory: Path) 
     user = f"as {pwd.getpwnam(USER).pw_name}" if USER else "as this user"
     cgroups = find_cgroups(CGROUP)
     print(
-        f"{launches} launches of sh -c 'exit 0', {in_flight} in flight, best of {ROUNDS}; "
+        f"{launches} launches of sh -c 'exit 0', {in_flight} in flight, {ROUNDS} rounds; "
         f"isolation {cgroups.isolation} {cgroups.reason}, {user}; "
         f"load {os.getloadavg()[0]:.1f} at the beginning"
     )
@@ -347,10 +354,8 @@ async def compare(reactor: Any, launches: int, in_flight: int, directory: Path) 
     for way in ways:
         _, way.alone = await engine.run(launches // 2, 1, boxed=way.boxed)
     loop.close()
-    bare = max(ways[0].keepers)
-    print(
-        f"spawn loop     {max(spawns):7.0f} /s, {max(spawns) / bare:.1f} times the bare keeper loop"
-    )
+    bare = ways[0].keepers
+    print(f"spawn loop     {max(spawns):7.0f} /s, {share(spawns, bare)} times the bare keeper loop")
     for way in ways:
         way.tell(bare, in_flight)
     pids = await engine.keepers(KEEPERS)
@@ -364,7 +369,7 @@ async def compare(reactor: Any, launches: int, in_flight: int, directory: Path) 
 def main() -> None:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--launches", type=int, default=400)
+    parser.add_argument("--launches", type=int, default=250)
     parser.add_argument("--in-flight", type=int, default=4)
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="galaxy-launch-"))
