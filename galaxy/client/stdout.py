@@ -41,14 +41,18 @@ class _Stdout(io.FileIO):
 
 
 def guard() -> None:
-    """From now on a stdout that fails raises `StdoutLost`; leaves at once if there is none."""
+    """
+    From now on a stdout that fails raises `StdoutLost`; leaves at once if there is none.
+
+    What its encoding does not have is escaped: a job's name need not be of this locale.
+    """
     before: Any = sys.stdout
     if before is None:  # closed by whoever started us: the next file that opens would become it
         _leave("stdout is closed; nothing was done")
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Stdout(_STDOUT, "w", closefd=False)),
         encoding=before.encoding,
-        errors=before.errors,
+        errors="backslashreplace" if before.errors == "strict" else before.errors,
         line_buffering=before.line_buffering,
     )
 

@@ -10,13 +10,20 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.client.memory import JOB
+
 ROOT = Path(__file__).parents[2]
 MAIN = "from galaxy.client.cli import main; main()"
 
 
-def ended(*arguments: str, **how: Any) -> tuple[int, str]:
+def ended(*arguments: str, encoding: str = "utf-8", **how: Any) -> tuple[int, str]:
     """How `galaxy ARGUMENTS` ends, and what it says on stderr."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "GALAXY_MASTER": "127.0.0.1:1"}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "GALAXY_MASTER": "127.0.0.1:1",
+        "PYTHONIOENCODING": encoding,
+    }
     done = subprocess.run(
         [sys.executable, "-c", MAIN, *arguments],
         check=False,
@@ -51,6 +58,22 @@ class StdoutTests(SynchronousTestCase):
             self.assertEqual(ended("init", stdout=writer), (128 + 13, ""))
         finally:
             os.close(writer)
+
+    def test_what_the_encoding_does_not_have_is_escaped(self) -> None:
+        """One odd name of a job may not keep people of another locale from seeing any."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        (directory / "\u2603.json").write_text(JOB)
+        said = directory / "said"
+        with said.open("wb") as file:
+            ending = ended(
+                *("validate", "-f", "\u2603.json"),
+                stdout=file,
+                cwd=directory,
+                encoding="latin-1",
+            )
+        self.assertEqual(ending, (0, ""))
+        self.assertEqual(said.read_bytes(), rb"\u2603.json is sound" + b"\n")
 
     def test_a_stdout_that_is_well_has_all(self) -> None:
         path = Path(self.mktemp())
