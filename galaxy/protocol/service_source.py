@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from attrs import frozen
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
@@ -159,14 +160,7 @@ def _interface(service: _Service) -> Iterator[str]:
 def _docstring(text: str, width: int = 88) -> str:
     if len(text) <= width:
         return f'        """{text}"""\n'
-    lines, line = [], ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    lines.append(line)
+    lines = wrap(text, width, break_long_words=False, break_on_hyphens=False)
     body = "".join(f"        {line}\n" for line in lines)
     return f'        """\n{body}        """\n'
 
@@ -178,11 +172,7 @@ def _stub(service: _Service) -> Iterator[str]:
     for method in service.methods:
         name, constant = method.python_name, service.constant(method)
         if method.streams:
-            yield (
-                f"    def {name}(self, request: {method.request}, *, epoch: int = 0)"
-                f" -> Stream[{method.response}]:\n"
-                f"        return self._peer.stream({constant}, request, epoch=epoch)\n"
-            )
+            yield _streaming(method, constant, "Stream")
         else:
             yield (
                 f"    def {name}(self, request: {method.request}, *, deadline_s: float = 10.0,"
@@ -192,6 +182,14 @@ def _stub(service: _Service) -> Iterator[str]:
             )
 
 
+def _streaming(method: _Method, constant: str, kind: str) -> str:
+    return (
+        f"    def {method.python_name}(self, request: {method.request}, *, epoch: int = 0)"
+        f" -> {kind}[{method.response}]:\n"
+        f"        return self._peer.stream({constant}, request, epoch=epoch)\n"
+    )
+
+
 def _blocking_stub(service: _Service) -> Iterator[str]:
     yield f"class Blocking{service.name}Stub:"
     yield f'    """Calls {service.name} and waits for the answer."""'
@@ -199,11 +197,7 @@ def _blocking_stub(service: _Service) -> Iterator[str]:
     for method in service.methods:
         name, constant = method.python_name, service.constant(method)
         if method.streams:
-            yield (
-                f"    def {name}(self, request: {method.request}, *, epoch: int = 0)"
-                f" -> BlockingStream[{method.response}]:\n"
-                f"        return self._peer.stream({constant}, request, epoch=epoch)\n"
-            )
+            yield _streaming(method, constant, "BlockingStream")
         else:
             yield (
                 f"    def {name}(self, request: {method.request}, *, deadline_s: float = 10.0,"
