@@ -152,10 +152,12 @@ def find_masters(
 ) -> LaterDiscovery:
     """
     How a daemon finds who leads: the masters that flags name, else the nexus of a flag or the
-    settings, else the masters of the settings. Leaves with status 78 if that cannot be.
+    settings, with the masters of the settings while it does not answer; else these alone.
+
+    Leaves with status 78 if that cannot be.
     """
     url = "" if masters else nexus or settings.nexus
-    known = tuple(masters) or settings.masters or (settings.master.listen,)
+    known = tuple(masters) or settings.masters or (() if url else (settings.master.listen,))
     try:
         if url:
             parse_nexus_url(url)

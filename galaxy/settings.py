@@ -92,7 +92,7 @@ class Settings:
     """The whole file. `nexus` is a URL: leveldb:PATH or zookeeper://HOSTS/CHROOT."""
 
     nexus: str = ""
-    masters: tuple[str, ...] = ()  # where masters listen, when the nexus cannot tell others
+    masters: tuple[str, ...] = ()  # where masters listen, when the nexus cannot tell
     master: MasterSettings = MasterSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     agent: AgentSettings = AgentSettings()

@@ -27,13 +27,15 @@ def open_nexus(url: str, reactor: Any) -> INexus:
 
 def open_discovery(url: str, masters: Sequence[str], reactor: Any) -> IDiscovery:
     """
-    Where everybody else finds the leader: the ensemble if the URL names one,
-    else the masters' addresses in turn. Raises `CannotOpen`.
+    Where everybody else finds the leader: the ensemble if the URL names one, and
+    while it does not answer, or without one, the masters' addresses in turn.
+
+    Raises `CannotOpen`.
     """
     if url:
         place = parse_nexus_url(url)
         if isinstance(place, ZooKeeperPlace):
-            return _open_zookeeper(place, reactor)
+            return _open_zookeeper(place, reactor, masters)
     if not masters:
         raise CannotOpen(
             "the masters",
@@ -43,7 +45,7 @@ def open_discovery(url: str, masters: Sequence[str], reactor: Any) -> IDiscovery
     return StaticDiscovery(masters, reactor)
 
 
-def _open_zookeeper(place: ZooKeeperPlace, reactor: Any) -> INexus:
+def _open_zookeeper(place: ZooKeeperPlace, reactor: Any, masters: Sequence[str] = ()) -> INexus:
     from galaxy.nexus.zookeeper import open_zookeeper  # kazoo, for those who use it
 
-    return open_zookeeper(place, reactor)
+    return open_zookeeper(place, reactor, masters)

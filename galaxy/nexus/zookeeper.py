@@ -43,9 +43,11 @@ from galaxy.nexus.znodes import Damaged, Layout, parse_changes, parse_leader
 T = TypeVar("T")
 
 
-def open_zookeeper(place: ZooKeeperPlace, reactor: Any) -> ZooKeeperNexus:
-    """The nexus of an ensemble; it need not answer yet."""
-    return ZooKeeperNexus(place, reactor)
+def open_zookeeper(
+    place: ZooKeeperPlace, reactor: Any, masters: Sequence[str] = ()
+) -> ZooKeeperNexus:
+    """The nexus of an ensemble; it need not answer yet. `masters`: addresses of some."""
+    return ZooKeeperNexus(place, reactor, masters)
 
 
 @implementer(INexus)
@@ -54,8 +56,9 @@ class ZooKeeperNexus:
 
     log = Logger()
 
-    def __init__(self, place: ZooKeeperPlace, reactor: Any) -> None:
+    def __init__(self, place: ZooKeeperPlace, reactor: Any, masters: Sequence[str] = ()) -> None:
         self._place = place
+        self._masters = tuple(masters)
         self._reactor = reactor
         self._layout = Layout(place.chroot)
         self._watches = Watches(reactor)
@@ -132,7 +135,10 @@ class ZooKeeperNexus:
         return self._leaders.add(changed)
 
     def unreachable(self, endpoint: str) -> None:
-        """Do nothing: the ensemble knows better."""
+        """While no server answers, offer the next master; else the ensemble knows better."""
+        if self._masters and self._met and self._session.link is not Link.CONNECTED:
+            known = self._masters.index(endpoint) if endpoint in self._masters else -1
+            self._leaders.tell(Leader(self._masters[(known + 1) % len(self._masters)], 0))
 
     def close(self) -> Deferred[None]:
         """Finish commits, then end the session: ephemeral nodes vanish with it."""

@@ -176,6 +176,20 @@ class PartitionTests(ClusterTestCase):
         self.machines.heal([lost], MASTERS)
         await self.once(web, 6)
 
+    async def test_an_agent_is_cut_off_from_the_ensemble_only(self) -> None:
+        """It goes to another leader all the same: the masters are in its settings."""
+        cluster = self.cluster
+        web = await cluster.submit(sleeper("web", 6), "--wait")
+        pids, attempts = await cluster.pids(web), await cluster.attempts(web)
+        self.machines.cut(["a1"], SERVERS)
+        await cluster.galaxy("stepdown")
+        await cluster.at_ease()
+        agents = await cluster.json("agents")
+        self.assertEqual([agent["state"] for agent in agents], ["kAlive"] * len(AGENTS))
+        self.assertEqual(await cluster.pids(web), pids)
+        self.assertEqual(await cluster.attempts(web), attempts)
+        self.machines.heal(["a1"], SERVERS)
+
     async def test_one_zookeeper_is_cut_off(self) -> None:
         """Whichever it is: changes are taken, tasks run on."""
         cluster = self.cluster

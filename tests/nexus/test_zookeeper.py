@@ -30,7 +30,7 @@ from galaxy.nexus.interfaces import (
     StaleEpoch,
     Unavailable,
 )
-from galaxy.nexus.urls import open_nexus
+from galaxy.nexus.urls import open_discovery, open_nexus
 from galaxy.nexus.zookeeper import ZooKeeperNexus
 from tests.nexus import contract, zookeeper_server
 
@@ -216,6 +216,25 @@ class CutOffTests(ZooKeeperTestCase):
         await self.standby.commit([Put("other", b"")])
         self.wire.mend()
         self.assertEqual(await told.get(), "jobs")
+        self.assertEqual(await leaders.get(), Leader("standby:1", later))
+
+    async def test_who_is_cut_off_is_offered_the_masters_it_was_told_of_in_turn(self) -> None:
+        """When the one it knows is of no use, and until the ensemble answers again."""
+        epoch = await self.begin()
+        url = f"zookeeper://127.0.0.1:{self.wire._port}/{self.chroot}?session_s=1"
+        found = open_discovery(url, ["leader:1", "standby:1"], reactor)
+        self.addCleanup(found.close)
+        leaders: DeferredQueue[Leader | None] = DeferredQueue()
+        found.watch_leader(leaders.put)
+        self.assertEqual(await leaders.get(), Leader("leader:1", epoch))
+        found.unreachable("leader:1")
+        await self.wire.cut()
+        self.assertEqual((await self.first.events.get())[0], "suspended")
+        later = await self.second.reign()
+        for endpoint in ("standby:1", "leader:1", "standby:1"):
+            found.unreachable("leader:1" if endpoint == "standby:1" else "standby:1")
+            self.assertEqual(await leaders.get(), Leader(endpoint, 0))
+        self.wire.mend()
         self.assertEqual(await leaders.get(), Leader("standby:1", later))
 
     async def test_a_reign_whose_node_was_deleted_by_hand_ends_and_another_begins(self) -> None:
