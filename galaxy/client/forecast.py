@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from galaxy.client.layout import Row, Sheet, table
+from galaxy.client.layout import Row, Sheet, pods_of, table
 from galaxy.protocol.master_pb2 import ExplainResponse, Obstacle, PlanJobResponse
 
 
@@ -72,15 +72,11 @@ def _plan_lines(document: Row) -> Iterator[str]:
         yield f"  {each['path']}: {each['before'] or '(none)'} -> {each['after'] or '(none)'}"
     for each in document["placements"]:
         place = "in place on" if each["in_place"] else "on"
-        yield f"  {_pods(each['count'])} {place} {each['endpoint']}"
+        yield f"  {pods_of(each['count'])} {place} {each['endpoint']}"
     for each in document["unplaced"]:
-        yield f"  {_pods(each['count'])} nowhere: {each['reason']}"
+        yield f"  {pods_of(each['count'])} nowhere: {each['reason']}"
     if document["stops"]:
-        yield f"  {_pods(document['stops'])} stopped for good"
-
-
-def _pods(count: int) -> str:
-    return "1 pod" if count == 1 else f"{count} pods"
+        yield f"  {pods_of(document['stops'])} stopped for good"
 
 
 WHY = Sheet(tell=_why, name="job_id")

@@ -171,3 +171,8 @@ def part_of(used: str, whole: str) -> str:
 def cores_of(millicores: int | None) -> str:
     """Millicores as cores; unknown is nothing."""
     return "" if millicores is None else f"{millicores / 1000:.2f}"
+
+
+def pods_of(count: int) -> str:
+    """So many pods."""
+    return "1 pod" if count == 1 else f"{count} pods"

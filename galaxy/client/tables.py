@@ -15,6 +15,7 @@ from galaxy.client.layout import (
     pairs,
     part_of,
     plain,
+    pods_of,
     short,
     size,
     text_of,
@@ -211,7 +212,7 @@ def _show(document: Row, wide: bool) -> str:
         ]
     )
     versions = "".join(
-        f"  {each['version']}  {when(each['time'])}  {each['pods']} pods\n"
+        f"  {each['version']}  {when(each['time'])}  {pods_of(each['pods'])}\n"
         for each in document["versions"]
     )
     events = document["events"] if wide else document["events"][-_LAST_EVENTS:]

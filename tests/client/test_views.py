@@ -14,6 +14,7 @@ from galaxy.protocol.master_pb2 import (
     AgentOverview,
     GetStatusResponse,
     JobOverview,
+    JobVersion,
     PodOverview,
     ShowJobResponse,
     TaskOverview,
@@ -135,6 +136,12 @@ class FieldTests(SynchronousTestCase):
         self.assertIn("last failure: x_1.2.0 on a:1, ", text)
         self.assertTrue(text.endswith(": exit 4\n  boom\n"), text)
         self.assertNotIn("last failure", laid_out(tables.SHOW, document | NO_FAILURE, "table"))
+
+    def test_the_pods_of_a_version_are_counted(self) -> None:
+        for count, words in ((0, "0 pods"), (1, "1 pod"), (2, "2 pods")):
+            shown = ShowJobResponse(versions=[JobVersion(version="v", time=1, pods=count)])
+            text = laid_out(tables.SHOW, views.shown_job(shown, [], []) | NO_FAILURE, "table")
+            self.assertIn(f"  {words}\n", text)
 
     def test_why_a_machine_is_unwell_is_in_the_table(self) -> None:
         """Also of one that is there, and beside why its tasks are not isolated."""
