@@ -138,6 +138,12 @@ class TaskTests(Isolated):
         os.mkfifo(self.directory / "out")
         self.assertEqual(kProcessFailed, (await self.execute("echo x")).state)
 
+    async def test_session_of_its_own(self) -> None:
+        """A signal to all of its group or session reaches nobody else."""
+        await self.run_to_end("echo $$ $$; cut -d ' ' -f 5,6 /proc/$$/stat")
+        itself, group_and_session = self.output().splitlines()
+        self.assertEqual(itself, group_and_session)
+
     async def test_unknown_user(self) -> None:
         """A user that the machine does not know is an error of the request."""
         try:
