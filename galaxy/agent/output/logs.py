@@ -10,7 +10,8 @@ Note: holes
     the file (`galaxy.agent.pruning`); offsets stay as they are. So a reader may find
     a hole where it is about to read, or where it has just read and got zeros. It looks
     before and after, begins behind a hole with the first whole line, and says how
-    many bytes it did not get to see.
+    many bytes it did not get to see. A hole that is not at the front is the task's own: it
+    is nothing, with the zeros around it, and hides nothing.
 """
 
 from __future__ import annotations
@@ -70,29 +71,63 @@ class OpenFile:
             if position < self.position:  # whoever wrote it has emptied it
                 begun = position
             self.position = position
-            data = os.pread(self._descriptor, CHUNK, position)
-            if not data or self.data_after(position) == position:
-                break
-            if self.data_after(position) is None:  # nothing but a hole up to its end
+            length = min(CHUNK, self.hole_after(position) - position)
+            data = os.pread(self._descriptor, length, position)
+            start = self.data_after(position)
+            if start is None:  # its end, or nothing but a hole up to that
                 return Piece(b"")
-        self.position += len(data)
-        return Piece(data, position - begun if data else 0)
+            if start > position:
+                continue
+            self.position += len(data)
+            if position > begun:
+                data = data.lstrip(b"\0")
+            if self.hole_after(self.position) == self.position < self._size():
+                data = data.rstrip(b"\0")
+            if data:
+                return Piece(data, position - begun if self.is_cut(begun) else 0)
 
     def first_line(self, position: int) -> int:
         """The position, if something is there; else where the first whole line begins after it."""
         start = self.data_after(position)
         if start is None:
-            size = os.fstat(self._descriptor).st_size
-            return position if position <= size else 0
-        if start == position:
-            return position
-        newline = os.pread(self._descriptor, CHUNK, start).find(b"\n")
-        return start + newline + 1
+            return position if position <= self._size() else 0
+        if start == position or not self.is_cut(position):
+            return start
+        line = start + os.pread(self._descriptor, CHUNK, start).find(b"\n") + 1
+        return line if line < self._size() else start  # a piece, if no more
+
+    def is_cut(self, position: int) -> bool:
+        """Whether the front of the file, to beyond the position, is a hole."""
+        start = self.data_after(0)
+        return start is not None and start > position
 
     def data_after(self, position: int) -> int | None:
         """Where the first byte from a position on is that is not in a hole; None: nowhere."""
+        return self._seek(position, os.SEEK_DATA)
+
+    def hole_after(self, position: int) -> int:
+        """Where the data end that there are at a position; there, if none are."""
+        end = self._seek(position, os.SEEK_HOLE)
+        return position if end is None else end
+
+    def data_before(self, position: int, first: int) -> int:
+        """Where a hole may begin that ends at the position: data are less than a chunk before."""
+        low, high = first, position
+        while high - low > CHUNK:
+            middle = (low + high) // 2
+            start = self.data_after(middle)
+            if start is None or start >= position:
+                high = middle
+            else:
+                low = start
+        return high
+
+    def _size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def _seek(self, position: int, how: int) -> int | None:
         try:
-            return os.lseek(self._descriptor, position, os.SEEK_DATA)
+            return os.lseek(self._descriptor, position, how)
         except OSError as error:
             if error.errno != errno.ENXIO:
                 raise
@@ -104,11 +139,12 @@ class OpenFile:
 
         A last line without an end is one. Less than none: to the end, also within a line.
         """
-        first, end = self.position, os.fstat(self._descriptor).st_size
+        first, size = self.position, self._size()
         if lines < 0:
-            self.position = end
+            self.position = size
             return 0
-        found, whole = 0, end
+        found, whole = 0, self.data_before(size, first)
+        end = whole
         while whole > first and found <= lines:
             start = max(first, whole - CHUNK)
             data = os.pread(self._descriptor, whole - start, start)
@@ -122,7 +158,7 @@ class OpenFile:
                 self.position = start + offset + 1
                 return lines
             found += newlines
-            whole = start
+            whole = self.data_before(start, first)
             await deferLater(clock, 0)  # let others run between the pieces of a huge file
         self.position = first
         return found

@@ -22,11 +22,13 @@ class ReaderTests(SynchronousTestCase):
         self.directory.mkdir()
         self.clock = Clock()
         self.got: dict[str, bytes] = {}
+        self.skipped = 0
         self.alive = True
 
     async def send(self, chunk: LogChunk) -> None:
         """Take a piece."""
         self.got[chunk.task_id] = self.got.get(chunk.task_id, b"") + chunk.data
+        self.skipped += chunk.skipped
 
     def write(self, name: str, data: bytes) -> None:
         """Append, as a task does."""
@@ -87,6 +89,44 @@ class ReaderTests(SynchronousTestCase):
         self.finish(self.read("tail", tail=tail))
         expected = b"".join(data.splitlines(keepends=True)[-tail:])
         self.assertEqual(self.got.get("tail", b""), expected)
+
+    def test_sparse(self) -> None:
+        """A task that makes its log huge, and writes behind that, has its lines told at once."""
+        self.write("0", b"first\n")
+        with (self.directory / "0").open("ab") as file:
+            file.truncate((1 << 43) - 7)
+        self.write("0", b"next\nlast\n")
+        for tail, told in ((1, b"last\n"), (2, b"next\nlast\n")):
+            self.got = {}
+            self.finish(self.read("0", tail=tail))
+            self.assertEqual(self.got["0"], told)
+        self.got, self.skipped = {}, 0
+        self.finish(self.read("0"))
+        self.assertEqual((self.got["0"], self.skipped), (b"first\nnext\nlast\n", 0))
+
+    def test_sparse_from_the_start(self) -> None:
+        """What is in front may have been given back; a line is told if there is no other."""
+        for made in (b"tail line\n", b"tail line"):
+            with (self.directory / "0").open("wb") as file:
+                file.truncate(1 << 43)
+            self.write("0", made)
+            self.got = {}
+            self.finish(self.read("0", tail=5))
+            self.assertEqual(self.got["0"], made)
+
+    @settings(deadline=None, max_examples=50)
+    @given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 4))
+    def test_tail_of_holes(self, gaps: list[int], tail: int) -> None:
+        """Safety: the last lines are the last lines, whatever lies between them."""
+        path = self.directory / "holes"
+        path.unlink(missing_ok=True)
+        for gap in (0, *gaps):
+            with path.open("ab") as file:
+                file.truncate(file.tell() + (0, CHUNK, 7 * CHUNK, 1 << 37)[gap])
+            self.write("holes", b"line\n")
+        self.got = {}
+        self.finish(self.read("holes", tail=tail))
+        self.assertEqual(self.got["holes"], b"line\n" * min(tail, len(gaps) + 1))
 
     def test_attempts(self) -> None:
         """The files of several attempts are one stream; each begins on a line of its own."""
