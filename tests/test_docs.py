@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import tomllib
 from pathlib import Path
@@ -140,3 +141,22 @@ def _names(table: dict[str, Any]) -> set[str]:
         for name in _names(value)
     }
     return set(table) | inner
+
+
+class UnitTests(SynchronousTestCase):
+    """etc/systemd."""
+
+    def test_who_is_nobody_in_particular_can_read_the_settings(self) -> None:
+        """They may be root's alone: the nexus that they name has a password (docs/running.md)."""
+        read = {}
+        for path in (ROOT / "etc" / "systemd").glob("*.service"):
+            unit = configparser.ConfigParser(strict=False, interpolation=None)
+            unit.read_string(path.read_text())
+            service = unit["Service"]
+            nobody = "DynamicUser" in service
+            self.assertEqual("LoadCredential" in service, nobody, path.name)
+            read[path.stem] = service["ExecStart"].rpartition(" --config ")[2]
+        etc, credential = "/etc/galaxy/galaxy.toml", "${CREDENTIALS_DIRECTORY}/galaxy.toml"
+        self.assertEqual(
+            read, {"galaxy-master": etc, "galaxy-agent": etc, "galaxy-scheduler": credential}
+        )
