@@ -17,18 +17,13 @@ from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import (
-    Agent,
-    BrowserLikeRedirectAgent,
-    HTTPConnectionPool,
-    ResponseDone,
-    _HTTP11ClientFactory,
-)
+from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 from zope.interface import implementer
 
+from galaxy.agent.delivery.client import hang_up, http_client
 from galaxy.agent.delivery.fetch import (
     FetchError,
     Have,
@@ -41,24 +36,11 @@ from galaxy.agent.delivery.fetch import (
 from galaxy.agent.delivery.throttle import Throttle
 from galaxy.agent.probes import refusal
 
-CONNECT_TIMEOUT_S = 20.0
 STALL_S = 60.0
 _STATUSES = frozenset(HTTPStatus)
 _MAY_PASS = frozenset({408, 421, 425, 429})
 _STALE = frozenset({206, 416})  # answers to a Range that is not the one it has
 _RANGE = re.compile(r"bytes (\d+)-\d*/(\d+|\*)")
-
-
-class _QuietFactory(_HTTP11ClientFactory):
-    """Does not log each connection."""
-
-    noisy = False
-
-
-class _QuietPool(HTTPConnectionPool):
-    """Makes connections that are not logged."""
-
-    _factory = _QuietFactory
 
 
 @implementer(ISource)
@@ -73,9 +55,7 @@ class HttpSource:
     @classmethod
     def over(cls, reactor: Any, throttle: Throttle) -> HttpSource:
         """A source that keeps no connection after a fetch."""
-        pool = _QuietPool(reactor, persistent=False)
-        agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT_S, pool=pool)
-        return cls(BrowserLikeRedirectAgent(agent), reactor, throttle)
+        return cls(http_client(reactor), reactor, throttle)
 
     def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
         """Stream the body; a server that sends nothing for a minute has failed."""
@@ -86,13 +66,8 @@ class HttpSource:
         try:
             asked = self.agent.request(b"GET", url.encode("ascii"), _headers(have))
             response = await asked.addTimeout(STALL_S, self.clock)
-            if response.code == HTTPStatus.NOT_MODIFIED and have.whole != Tag():
-                _hang_up(response)
+            if not _begun(url, response, have, sink):
                 return False
-            offset = _offset(url, response, have)
-            length = response.length
-            total = None if length == UNKNOWN_LENGTH else offset + cast("int", length)
-            sink.begin(offset, total, _tag(response))
             body = _Body(sink, self.clock, self.throttle)
             response.deliverBody(body)
             await body.whole
@@ -162,16 +137,20 @@ class _Body(Protocol):
         return cast("IPushProducer", self.transport)
 
 
-class _NobodyReads(Protocol):
-    """Hangs up on a body."""
-
-    def connectionMade(self) -> None:
-        assert self.transport is not None
-        self.transport.loseConnection()
-
-
-def _hang_up(response: IResponse) -> None:
-    response.deliverBody(_NobodyReads())
+def _begun(url: str, response: IResponse, have: Have, sink: ISink) -> bool:
+    """Have the sink begin, if a body is to come; else, and if it refuses, hang up."""
+    begun = False
+    try:
+        if response.code != HTTPStatus.NOT_MODIFIED or have.whole == Tag():
+            offset = _offset(url, response, have)
+            length = response.length
+            total = None if length == UNKNOWN_LENGTH else offset + cast("int", length)
+            sink.begin(offset, total, _tag(response))
+            begun = True
+    finally:
+        if not begun:
+            hang_up(response)
+    return begun
 
 
 def _headers(have: Have) -> Headers:
@@ -195,7 +174,6 @@ def _offset(url: str, response: IResponse, have: Have) -> int:
         span = _RANGE.match(said)
         if span is not None and int(span[1]) == have.offset:
             return have.offset
-    _hang_up(response)
     phrase = HTTPStatus(response.code).phrase if response.code in _STATUSES else ""
     reason = f"{url} is answered with {response.code} {phrase} {said}".rstrip()
     if response.code in _STALE:
