@@ -305,7 +305,7 @@ class Agent(Service):
             note=answers.deeds.note,
             clock=around.clock,
         )
-        return ConsoleAnswers(self._sessions, runner.book, answers.workspaces, around.clock)
+        return ConsoleAnswers(self._sessions, runner, answers.workspaces, around.clock)
 
     def _lively(self) -> list[PodKey]:
         """The pods that have begun, and may go on."""

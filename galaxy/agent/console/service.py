@@ -17,10 +17,10 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from galaxy import names
-from galaxy.agent.book import Book
 from galaxy.agent.console.files import entries, entry_of, opened
 from galaxy.agent.console.sessions import Sessions
-from galaxy.agent.service import check_job_id
+from galaxy.agent.runner import Runner
+from galaxy.agent.service import LONGEST_WITHOUT_SIGHT_S, check_job_id
 from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import (
     ExecItem,
@@ -49,18 +49,20 @@ class ConsoleAnswers:
     """Answers people."""
 
     sessions: Sessions
-    book: Book
+    runner: Runner
     workspaces: Workspaces
     clock: IReactorTime
 
     async def exec(
         self, request: ExecRequest, call: Call, send: Callable[[ExecItem], Awaitable[None]]
     ) -> None:
-        """Run a command in a task."""
+        """Run a command in a task; of an agent that has just begun, once it sees that run."""
+        await self.runner.sighted(LONGEST_WITHOUT_SIGHT_S)
         await self.sessions.run(request, call.peer, send)
 
     async def feed_exec(self, request: FeedExecRequest, call: Call) -> FeedExecResponse:
-        """Pass input on to it."""
+        """Pass input on to it, which may wait itself."""
+        await self.runner.sighted(LONGEST_WITHOUT_SIGHT_S)
         return await self.sessions.feed(request, call.peer)
 
     async def list_files(
@@ -111,8 +113,9 @@ class ConsoleAnswers:
         except ValueError as error:
             raise GalaxyError(kInputError, str(error)) from error
         check_job_id(slot[0])
-        here = self.book.slots.get(slot)
-        key = self.workspaces.latest(pod_id) if here is None else self.book.pods[here].home
+        book = self.runner.book
+        here = book.slots.get(slot)
+        key = self.workspaces.latest(pod_id) if here is None else book.pods[here].home
         directory = None if key is None else self.workspaces.find(key).directory
         if directory is None or not directory.is_dir():
             raise GalaxyError(kPodNotFound, f"pod {pod_id} has no directory on this machine")

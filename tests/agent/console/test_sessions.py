@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from galaxy.agent.console.abandoned import GRACE_S
 from galaxy.agent.console.memory import MemoryChannel
 from galaxy.agent.console.sessions import MOST_INPUT, MOST_SESSIONS
+from galaxy.agent.service import LONGEST_WITHOUT_SIGHT_S
 from galaxy.gce.memory_machine import Behaviour, usual
 from galaxy.gce.record import ProcessId, Spec
 from galaxy.protocol.agent_pb2 import ExecItem, ExecRequest, FeedExecRequest
@@ -288,6 +289,30 @@ class SessionTests(MachineTests):
         answer = self.feed(stdin=b"early")
         self.machine.wait(answer)
         self.assertEqual(self.channel.got, b"early")
+
+    def test_an_agent_that_has_just_begun(self) -> None:
+        """It waits a few seconds until it sees what runs, and input does; then it says so."""
+        self.machine.stop_gce()
+        self.machine.kill()
+        self.machine.begin()
+        self.console = self.dial()
+        heard = self.exec("cat")
+        fed = self.feed(stdin=b"early")
+        self.machine.start_gce()
+        self.machine.advance(2.0)
+        self.successResultOf(fed)
+        self.assertEqual(self.channel.got, b"early")
+        self.end()
+        self.assertEqual((heard.items[-1].ended, heard.error), (True, None))
+        self.machine.stop_gce()
+        self.machine.kill()
+        self.machine.begin()
+        heard = self.exec("cat", console=self.dial())
+        self.machine.advance(LONGEST_WITHOUT_SIGHT_S - 0.5)
+        self.assertFalse(heard.over)
+        self.machine.advance(0.5)
+        assert heard.error is not None
+        self.assertEqual(heard.error.status, kBusy)
 
     def test_which_task(self) -> None:
         """By number or id; the first if none is named; one that is not there is told."""
