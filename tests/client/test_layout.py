@@ -179,3 +179,8 @@ class TableTests(SynchronousTestCase):
             pods_pending=1,
         )
         self.assertEqual(laid_out(tables.STATUS, views.status(answer), "table"), STATUS)
+        answer.strangers.extend(["10.0.0.8:8221", "10.0.0.9:8221"])
+        self.assertRegex(
+            laid_out(tables.STATUS, views.status(answer), "table"),
+            r"\nstrangers *10\.0\.0\.8:8221, 10\.0\.0\.9:8221: turned away",
+        )
