@@ -132,7 +132,7 @@ class Machine:
     database: MemoryDatabase = field(factory=MemoryDatabase)
     spawner: Spawner = field(factory=Spawner)
     probes: MemoryProbes = field(factory=MemoryProbes)
-    sources: dict[str, ISource] = field(factory=lambda: {"file": FileSource(maybeDeferred)})
+    sources: dict[str, ISource] = field(factory=dict)
     channels: MemoryChannels = field(factory=MemoryChannels)
     agent: Agent = field(init=False)
     complaints: list[str] = field(factory=list)
@@ -149,6 +149,7 @@ class Machine:
 
     def __attrs_post_init__(self) -> None:
         self.case.addCleanup(self.kill)
+        self.sources.setdefault("file", FileSource(maybeDeferred, self.directory))
         self.clock.advance(1000.0)
         self.network = LoopbackNetwork(self.clock)
         self.gce = MemoryGce(self.clock, self._behaviour)
