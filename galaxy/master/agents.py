@@ -154,7 +154,8 @@ class Agent:
             dynamic -= amount.dynamic_ports
             disk -= amount.disk_bytes
             ssd -= amount.ssd_bytes
-            ports.subtract(amount.ports)
+            if amount.ports:
+                ports.subtract(amount.ports)
         for claim in self.claims:
             amount, count = claim.version.requirement, len(claim.indexes)
             millicores += amount.millicores * count

@@ -28,8 +28,9 @@ def lowest_rank(jobs: Iterable[Job]) -> Rank | None:
 
 def displaces(job: Job, victim: Pod) -> bool:
     """Whether that pod, if it is on a machine and has not ended, may have to leave for the job."""
-    return (
-        victim.stage == kStageRunning
-        and rank(victim.job) < rank(job)
-        and victim.index not in victim.job.finishing
-    )
+    return may_leave(victim) and rank(victim.job) < rank(job)
+
+
+def may_leave(pod: Pod) -> bool:
+    """Whether a pod is on a machine, and has not ended."""
+    return pod.stage == kStageRunning and pod.index not in pod.job.finishing

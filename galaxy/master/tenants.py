@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from galaxy.master.cluster import Cluster
 from galaxy.master.jobs import Version
 from galaxy.master.pods import Pod
-from galaxy.master.rank import displaces
+from galaxy.master.rank import may_leave, rank
 from galaxy.master.room import BUT_RESOURCES, room_on
 from galaxy.protocol.master_pb2 import (
     AgentTenants,
@@ -40,12 +40,13 @@ def tenants(cluster: Cluster, asked: GetVictimsRequest, now: float) -> GetVictim
         status = Status.kJobNotFound if job is None else Status.kNotFound
         raise GalaxyError(status, f"there is no {asked.job_id} {asked.version}")
     answer = GetVictimsResponse()
-    for agent in cluster.fleet:
-        if not room_on(job, version, agent, 1, now, BUT_RESOURCES)[0]:
+    lower = {each for each in cluster.jobs if rank(each) < rank(job)}
+    for agent in cluster.fleet if lower else ():
+        there = [pod for pod in agent.pods if pod.job in lower and may_leave(pod)]
+        if not (there and room_on(job, version, agent, 1, now, BUT_RESOURCES)[0]):
             continue
-        there = [pod for pod in agent.pods if displaces(job, pod)]
         leaving = [pod for pod in agent.pods if pod.stage != kStageRunning]
-        if there and fits(agent.free_without((*there, *leaving)), version.requirement):
+        if fits(agent.free_without((*there, *leaving)), version.requirement):
             answer.agents.append(AgentTenants(agent=agent.number, tenants=_grouped(there)))
             if len(answer.agents) == MOST_AGENTS:
                 break
