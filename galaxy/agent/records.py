@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import Enum
+from signal import SIGKILL
 from typing import Any
 
 from attrs import asdict, evolve, fields, frozen
@@ -88,11 +89,13 @@ class End:
     def __str__(self) -> str:
         if self.failure:
             return self.failure
-        if self.oom_killed:
-            return "was killed: it used more memory than it was granted"
+        much = "it used more memory than it was granted"
+        if self.oom_killed and self.signal == SIGKILL:
+            return f"was killed: {much}"
+        told = f"exited with {self.exit_code}"
         if self.signal:
-            return f"was killed by signal {self.signal}{' and dumped core' * self.core_dumped}"
-        return f"exited with {self.exit_code}"
+            told = f"was killed by signal {self.signal}{' and dumped core' * self.core_dumped}"
+        return told + f"; what it began was killed: {much}" * self.oom_killed
 
 
 @frozen

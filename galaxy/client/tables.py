@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from signal import SIGKILL
+
 from galaxy.client.happenings import EVENTS
 from galaxy.client.layout import (
     Column,
@@ -41,11 +43,13 @@ def _update(row: Row) -> str:
 
 
 def _end(row: Row) -> str:
-    if row["oom_killed"]:
+    """How a task ended; the kernel may have killed for memory what it had begun, or itself."""
+    if row["signal"] == SIGKILL and row["oom_killed"]:
         return "out of memory"
+    told = "" if row["exit_code"] is None else f"exit {row['exit_code']}"
     if row["signal"]:
-        return f"signal {row['signal']}{', core dumped' if row['core_dumped'] else ''}"
-    return "" if row["exit_code"] is None else f"exit {row['exit_code']}"
+        told = f"signal {row['signal']}{', core dumped' if row['core_dumped'] else ''}"
+    return told + ", out of memory" * row["oom_killed"]
 
 
 def _why(row: Row) -> str:

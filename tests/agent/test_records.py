@@ -116,7 +116,9 @@ class NameTests(SynchronousTestCase):
         """An end says in words what it was."""
         self.assertEqual(str(End(exit_code=2)), "exited with 2")
         self.assertEqual(str(End(signal=15)), "was killed by signal 15")
-        self.assertIn("memory", str(End(signal=9, oom_killed=True)))
+        self.assertIn("was killed: it used more memory", str(End(signal=9, oom_killed=True)))
+        own_code = str(End(exit_code=3, oom_killed=True))
+        self.assertIn("exited with 3; what it began was killed: it used more memory", own_code)
         self.assertEqual(str(End(failure="no such user")), "no such user")
         dumped = End(signal=11, core_dumped=True)
         self.assertEqual(str(dumped), "was killed by signal 11 and dumped core")

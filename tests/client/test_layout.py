@@ -129,6 +129,8 @@ class TableTests(SynchronousTestCase):
             (TaskStatus(ended=True, exit_code=3), "exit 3"),
             (TaskStatus(ended=True, signal=15), "signal 15"),
             (TaskStatus(ended=True, signal=9, oom_killed=True), "out of memory"),
+            (TaskStatus(ended=True, exit_code=3, oom_killed=True), "exit 3, out of memory"),
+            (TaskStatus(ended=True, signal=6, oom_killed=True), "signal 6, out of memory"),
         ]
         for status, words in cases:
             rows = [views.task(TaskOverview(status=status))]
