@@ -4,10 +4,11 @@ The master that reigns, as a command sees it: asked, followed, asked again.
 Note: what is asked again
     While one leader follows another, calls fail for as long as ZooKeeper holds on to
     the session of the one that died. All that is safe to repeat is repeated until then:
-    what only reads; what says how things shall be (a scale, an update, a label); and what
-    carries an id by which the master knows it again (a submission, a restart, a
-    rollback). The rest is asked once. Whoever asked for a change and was not answered
-    is told that it may have been carried out, and where to look.
+    what only reads; what says how things shall be (a scale, a label); and what
+    carries an id by which the master knows it again (a submission, a restart, an
+    update). A change names its job by id, found out before (`job_id`): asked again, a
+    name may mean another job. The rest is asked once. Whoever asked for a change and was
+    not answered is told that it may have been carried out, and where to look.
 
 Note: what is said when nobody decides
     Without ZooKeeper a leader answers what it knows and decides nothing, while standbys
@@ -26,7 +27,7 @@ from galaxy.client.ensemble import EnsembleFailure
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.greeting import who
-from galaxy.protocol.master_pb2 import GetStatusRequest
+from galaxy.protocol.master_pb2 import GetStatusRequest, ShowJobRequest
 from galaxy.protocol.services import BlockingMasterStub
 from galaxy.protocol.statuses import GalaxyError
 
@@ -56,6 +57,10 @@ class Dial(Protocol):
 
 class Unreachable(Exception):
     """Nobody answered, or nobody who may decide; the sentence says who, and what to do."""
+
+
+class Doubtful(GalaxyError):
+    """A refusal of what was asked before, without an answer: that may be why it is refused."""
 
 
 class Leader:
@@ -104,7 +109,8 @@ class Leader:
 
         Raises `GalaxyError` when it refuses, `Unreachable` when there is none
         to be found. `look`: the call changes something, and this command shows
-        whether it did. `once`: it must not be carried out twice.
+        whether it did; where that is not known, `Doubtful` is raised. `once`: it
+        must not be carried out twice.
         """
         begun, lost, told = self._clock(), False, False
         self._tries, self._named = 0, False
@@ -130,6 +136,11 @@ class Leader:
                 raise Unreachable(f"{error}{_doubt(look if lost else '')}") from error
             if pause:
                 self._sleep(pause)
+
+    def job_id(self, word: str) -> str:
+        """The id of the job that a word means now. Raises as `ask`."""
+        request = ShowJobRequest(job_id=word)
+        return self.ask(lambda master: master.show_job(request)).job.job_id
 
     def close(self) -> None:
         """Hang up."""
@@ -300,7 +311,7 @@ def _doubted(error: GalaxyError | Unreachable, look: str) -> GalaxyError | Unrea
         return error
     if isinstance(error, Unreachable):
         return Unreachable(f"{error}{_doubt(look)}")
-    return GalaxyError(error.status, error.reason + _doubt(look))
+    return Doubtful(error.status, error.reason + _doubt(look))
 
 
 def _doubt(look: str) -> str:

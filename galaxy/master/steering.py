@@ -42,7 +42,8 @@ class SteeringMethods:
             complete = reign.cluster.is_complete(job)
             return updated(job, request.job, request.breakpoint, complete=complete, now=now)
 
-        changed = await reign.scribe.amend(job, wish, call.peer.hello.name)
+        actor = call.peer.hello.name
+        changed = await reign.scribe.amend(job, wish, actor, request.request_id)
         return UpdateJobResponse(job_id=job.job_id, version=job.latest.name, changed=changed)
 
     async def steer_update(self, request: SteerUpdateRequest, call: Call) -> SteerUpdateResponse:

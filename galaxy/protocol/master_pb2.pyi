@@ -58,14 +58,16 @@ class TerminateJobResponse(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class UpdateJobRequest(_message.Message):
-    __slots__ = ("job_id", "job", "breakpoint")
+    __slots__ = ("job_id", "job", "breakpoint", "request_id")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     BREAKPOINT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     job: _types_pb2.JobDescriptor
     breakpoint: int
-    def __init__(self, job_id: _Optional[str] = ..., job: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., breakpoint: _Optional[int] = ...) -> None: ...
+    request_id: str
+    def __init__(self, job_id: _Optional[str] = ..., job: _Optional[_Union[_types_pb2.JobDescriptor, _Mapping]] = ..., breakpoint: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateJobResponse(_message.Message):
     __slots__ = ("job_id", "version", "changed")

@@ -15,6 +15,7 @@ from galaxy.client.cli import cli
 from galaxy.client.session import Session
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.interfaces import IBlockingPeer
+from galaxy.protocol.master_pb2 import JobOverview, ShowJobResponse
 from galaxy.protocol.methods import Method
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.wire_pb2 import Hello
@@ -36,6 +37,10 @@ def in_turn(*answers: Any) -> Answer:
     """One answer after the other; the last one for ever."""
     left = list(answers)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+X = in_turn(ShowJobResponse(job=JobOverview(job_id="x_1", name="x")))
+"""What `x` means, to a command that changes it."""
 
 
 class Items:

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.client.ensemble import EnsembleFailure
-from galaxy.client.leader import PATIENCE_S, Leader, Unreachable
+from galaxy.client.leader import PATIENCE_S, Doubtful, Leader, Unreachable
 from galaxy.client.whereabouts import Whereabouts
 from galaxy.protocol import types_pb2 as pb
 from galaxy.protocol.master_pb2 import (
@@ -18,7 +18,7 @@ from galaxy.protocol.master_pb2 import (
 )
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.wire_pb2 import Hello
-from tests.client.memory import Answer, MemoryCluster, MemoryPeer, refuse
+from tests.client.memory import Answer, MemoryCluster, MemoryPeer, X, refuse
 
 
 def status_of(name: str) -> Answer:
@@ -174,13 +174,14 @@ class NobodyDecidesTests(LeaderTestCase):
     def cluster(self, leader: MemoryPeer | None) -> MemoryCluster:
         """a:1 reigns, in doubt; b:1 stands by and repeats what it knew."""
         stale = refuse(pb.kNotLeader, "the leader is a:1")
-        standby = MemoryPeer({"scale_job": stale, "get_status": stale})
+        standby = MemoryPeer({"show_job": stale, "scale_job": stale, "get_status": stale})
         return MemoryCluster({"b:1": standby} | ({"a:1": leader} if leader else {}))
 
     def reigning(self) -> MemoryPeer:
         """A leader that is cut off."""
         return MemoryPeer(
             {
+                "show_job": X,
                 "scale_job": refuse(pb.kNotLeader, "it is not certain who leads: no ZooKeeper"),
                 "get_status": lambda _: GetStatusResponse(leader="a:1", doubt="no ZooKeeper"),
             },
@@ -302,6 +303,7 @@ class DoubtTests(LeaderTestCase):
                 once=once,
             )
         except (GalaxyError, Unreachable) as error:
+            self.error = error
             return str(error)
         return "done"
 
@@ -317,6 +319,8 @@ class DoubtTests(LeaderTestCase):
     def test_a_refusal_of_the_second_try_may_come_from_the_first(self) -> None:
         said = self.scale(refuse(pb.kRpcError, "lost"), refuse(pb.kJobNotFound, "no job x"))
         self.assertIn("no job x. It is not known", said)
+        self.assertIsInstance(self.error, Doubtful)
 
     def test_a_refusal_without_doubt_raises_none(self) -> None:
         self.assertNotIn("not known", self.scale(refuse(pb.kJobNotFound, "no job x")))
+        self.assertNotIsInstance(self.error, Doubtful)

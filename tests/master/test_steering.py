@@ -186,6 +186,18 @@ class SteeringTests(MasterTests):
         )
         self.assertEqual(self.generation(), 2)
 
+    def test_an_update_sent_again_does_not_begin_what_was_taken_back(self) -> None:
+        request = UpdateJobRequest(job_id="web", job=other(self.asked), request_id="r")
+        self.assertTrue(self.world.do(self.world.stub.update_job(request)).changed)
+        self.world.do(
+            self.world.stub.steer_update(
+                SteerUpdateRequest(job_id="web", steering=kSteerRollback, request_id="another")
+            )
+        )
+        self.take_over()
+        answer = self.world.do(self.world.stub.update_job(request))
+        self.assertEqual((answer.version, answer.changed), ("v1", True))
+
     def test_a_rollback_sent_again_goes_back_once(self) -> None:
         self.update(other(self.asked))
         request = SteerUpdateRequest(job_id="web", steering=kSteerRollback, request_id="r")

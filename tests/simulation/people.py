@@ -155,13 +155,19 @@ class People:
         self._note(f"{wish.name} is scaled")
 
     async def _update(self, wish: Wish) -> None:
+        self._steps += 1
         wish.version = self.rng.choice(["v2", "v2", "bad"])
         # One that fails, or seems to among so many faults, is taken back.
         kept = {"v1"} if wish.reverts or wish.version == "bad" else set()
         wish.good = frozenset({wish.version, *kept} - {"bad"})
         stop = self.rng.choice([0, 0, 1, 2])
         self._note(f"update {wish.name} to {wish.version}" + (f", stop at {stop}" if stop else ""))
-        request = UpdateJobRequest(job_id=wish.job_id, job=wish.described(), breakpoint=stop)
+        request = UpdateJobRequest(
+            job_id=wish.job_id,
+            job=wish.described(),
+            breakpoint=stop,
+            request_id=f"step {self._steps}",
+        )
         await self.ask(lambda master: master.update_job(request))
         self._note(f"{wish.name} is updated")
 

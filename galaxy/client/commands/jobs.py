@@ -13,6 +13,7 @@ from galaxy.client.command import ClusterCommand, Failure, Output, named, reads,
 from galaxy.client.commands.events import kept_events
 from galaxy.client.commands.files import read_sound, the_files_fault
 from galaxy.client.commands.pods import warn_of_silence
+from galaxy.client.leader import Doubtful
 from galaxy.client.session import Session
 from galaxy.client.waiting import Progress, progress
 from galaxy.protocol.master_pb2 import (
@@ -24,6 +25,7 @@ from galaxy.protocol.master_pb2 import (
     TerminateJobRequest,
     WatchEventsRequest,
 )
+from galaxy.protocol.types_pb2 import kJobNotFound
 
 _SUBMIT_DEADLINE_S = 30.0
 _POLL_S = 0.2
@@ -161,8 +163,12 @@ def kill_command(session: Session, output: Output, option: str | None, job: str 
     """
     if bool(option) == bool(job):
         raise click.UsageError("-j JOB is required")
-    request = TerminateJobRequest(job_id=option or job)
-    answer = session.leader().ask(
-        lambda master: master.terminate_job(request), look=f"galaxy show {request.job_id}"
-    )
-    output.show(session, sentences.KILLED, lambda: {"job_id": answer.job_id})
+    leader = session.leader()
+    job_id = leader.job_id(option or job or "")
+    request = TerminateJobRequest(job_id=job_id)
+    try:
+        leader.ask(lambda master: master.terminate_job(request), look=f"galaxy show {job_id}")
+    except Doubtful as error:
+        if error.status != kJobNotFound:
+            raise
+    output.show(session, sentences.KILLED, lambda: {"job_id": job_id})

@@ -24,11 +24,11 @@ from galaxy.protocol.master_pb2 import (
 @click.pass_obj
 def scale_command(session: Session, output: Output, job: str, replica: int) -> None:
     """Let a job have N pods from now on."""
-    request = ScaleJobRequest(job_id=job, replica=replica)
-    answer = session.leader().ask(
-        lambda master: master.scale_job(request), look=f"galaxy show {job}"
-    )
-    document = {"job_id": answer.job_id, "replica": replica}
+    leader = session.leader()
+    job_id = leader.job_id(job)
+    request = ScaleJobRequest(job_id=job_id, replica=replica)
+    leader.ask(lambda master: master.scale_job(request), look=f"galaxy show {job_id}")
+    document = {"job_id": job_id, "replica": replica}
     output.show(session, sentences.SCALED, lambda: document)
 
 
@@ -38,11 +38,11 @@ def scale_command(session: Session, output: Output, job: str, replica: int) -> N
 @click.pass_obj
 def suspend_command(session: Session, output: Output, job: str) -> None:
     """Stop a job's pods, until it is resumed."""
-    request = SuspendJobRequest(job_id=job)
-    answer = session.leader().ask(
-        lambda master: master.suspend_job(request), look=f"galaxy show {job}"
-    )
-    document = {"job_id": answer.job_id}
+    leader = session.leader()
+    job_id = leader.job_id(job)
+    request = SuspendJobRequest(job_id=job_id)
+    leader.ask(lambda master: master.suspend_job(request), look=f"galaxy show {job_id}")
+    document = {"job_id": job_id}
     output.show(session, sentences.SUSPENDED, lambda: document)
 
 
@@ -52,11 +52,11 @@ def suspend_command(session: Session, output: Output, job: str) -> None:
 @click.pass_obj
 def resume_command(session: Session, output: Output, job: str) -> None:
     """Let a suspended job run again."""
-    request = ResumeJobRequest(job_id=job)
-    answer = session.leader().ask(
-        lambda master: master.resume_job(request), look=f"galaxy show {job}"
-    )
-    document = {"job_id": answer.job_id}
+    leader = session.leader()
+    job_id = leader.job_id(job)
+    request = ResumeJobRequest(job_id=job_id)
+    leader.ask(lambda master: master.resume_job(request), look=f"galaxy show {job_id}")
+    document = {"job_id": job_id}
     output.show(session, sentences.RESUMED, lambda: document)
 
 
@@ -76,9 +76,9 @@ def restart_command(session: Session, output: Output, job: str, step: int | None
 
     The master does it; nobody need wait.
     """
-    request = RestartJobRequest(job_id=job, step=step, request_id=uuid.uuid4().hex)
-    answer = session.leader().ask(
-        lambda master: master.restart_job(request), look=f"galaxy show {job}"
-    )
-    document = {"job_id": answer.job_id}
+    leader = session.leader()
+    job_id = leader.job_id(job)
+    request = RestartJobRequest(job_id=job_id, step=step, request_id=uuid.uuid4().hex)
+    leader.ask(lambda master: master.restart_job(request), look=f"galaxy show {job_id}")
+    document = {"job_id": job_id}
     output.show(session, sentences.RESTARTED, lambda: document)

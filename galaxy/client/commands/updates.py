@@ -72,10 +72,14 @@ def update_command(
 
 
 def _update(session: Session, output: Output, job: str, path: Path, stop_at: int) -> None:
-    request = UpdateJobRequest(job_id=job, job=read_sound(path), breakpoint=stop_at)
-    answer = session.leader().ask(
+    asked, leader = read_sound(path), session.leader()
+    job_id = leader.job_id(job)
+    request = UpdateJobRequest(
+        job_id=job_id, job=asked, breakpoint=stop_at, request_id=uuid.uuid4().hex
+    )
+    answer = leader.ask(
         lambda master: master.update_job(request, deadline_s=_DEADLINE_S),
-        look=f"galaxy show {job}",
+        look=f"galaxy show {job_id}",
     )
     document = {"job_id": answer.job_id, "version": answer.version, "changed": answer.changed}
     output.show(session, sentences.UPDATED, lambda: document)
@@ -84,12 +88,12 @@ def _update(session: Session, output: Output, job: str, path: Path, stop_at: int
 def _steer(
     session: Session, output: Output, job: str, steering: UpdateSteering, version: str = ""
 ) -> None:
+    leader = session.leader()
+    job_id = leader.job_id(job)
     request = SteerUpdateRequest(
-        job_id=job, steering=steering, version=version, request_id=uuid.uuid4().hex
+        job_id=job_id, steering=steering, version=version, request_id=uuid.uuid4().hex
     )
-    answer = session.leader().ask(
-        lambda master: master.steer_update(request), look=f"galaxy show {job}"
-    )
+    answer = leader.ask(lambda master: master.steer_update(request), look=f"galaxy show {job_id}")
     document = {"job_id": answer.job_id, "version": answer.version}
     output.show(session, _STEERED[steering], lambda: document)
 

@@ -28,7 +28,7 @@ from galaxy.protocol.master_pb2 import (
     TerminateJobResponse,
 )
 from galaxy.protocol.statuses import GalaxyError
-from tests.client.memory import JOB, MemoryCluster, MemoryPeer, in_turn, refuse
+from tests.client.memory import JOB, MemoryCluster, MemoryPeer, X, in_turn, refuse
 
 
 class ReadingTests(SynchronousTestCase):
@@ -273,7 +273,7 @@ class SubmitTests(SynchronousTestCase):
 
     def test_kill(self) -> None:
         cluster = MemoryCluster.with_master(
-            terminate_job=in_turn(TerminateJobResponse(job_id="x_1"))
+            show_job=X, terminate_job=in_turn(TerminateJobResponse(job_id="x_1"))
         )
         self.assertEqual(cluster.run("kill", "-j", "x").stdout, "terminate job x_1 successfully\n")
         self.assertEqual(cluster.run("kill", "x", "-o", "name").stdout, "x_1\n")

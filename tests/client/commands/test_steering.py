@@ -14,18 +14,20 @@ from galaxy.protocol.master_pb2 import (
     ResumeJobResponse,
     ScaleJobRequest,
     ScaleJobResponse,
+    ShowJobRequest,
     SuspendJobRequest,
     SuspendJobResponse,
 )
-from tests.client.memory import MemoryCluster, in_turn, refuse
+from tests.client.memory import MemoryCluster, X, in_turn, refuse
 
 
 class SteeringTests(SynchronousTestCase):
-    """Each command is one request, and one sentence."""
+    """Each command finds the job, makes one request, and says one sentence."""
 
     def cluster(self) -> MemoryCluster:
         """A master that does as it is told."""
         return MemoryCluster.with_master(
+            show_job=X,
             scale_job=in_turn(ScaleJobResponse(job_id="x_1")),
             suspend_job=in_turn(SuspendJobResponse(job_id="x_1")),
             resume_job=in_turn(ResumeJobResponse(job_id="x_1")),
@@ -34,12 +36,12 @@ class SteeringTests(SynchronousTestCase):
 
     def test_requests_and_sentences(self) -> None:
         cases = [
-            ("scale x 7", ScaleJobRequest(job_id="x", replica=7), "scale job x_1 to 7"),
-            ("scale x 0", ScaleJobRequest(job_id="x"), "scale job x_1 to 0"),
-            ("suspend x", SuspendJobRequest(job_id="x"), "suspend job x_1"),
-            ("resume x", ResumeJobRequest(job_id="x"), "resume job x_1"),
-            ("restart x", RestartJobRequest(job_id="x"), "restart job x_1"),
-            ("restart x --step 2", RestartJobRequest(job_id="x", step=2), "restart job x_1"),
+            ("scale x 7", ScaleJobRequest(job_id="x_1", replica=7), "scale job x_1 to 7"),
+            ("scale x 0", ScaleJobRequest(job_id="x_1"), "scale job x_1 to 0"),
+            ("suspend x", SuspendJobRequest(job_id="x_1"), "suspend job x_1"),
+            ("resume x", ResumeJobRequest(job_id="x_1"), "resume job x_1"),
+            ("restart x", RestartJobRequest(job_id="x_1"), "restart job x_1"),
+            ("restart x --step 2", RestartJobRequest(job_id="x_1", step=2), "restart job x_1"),
         ]
         for words, request, sentence in cases:
             with self.subTest(words=words):
@@ -48,14 +50,18 @@ class SteeringTests(SynchronousTestCase):
                 self.assertEqual(result.exit_code, 0, result.output)
                 self.assertTrue(result.stdout.startswith(sentence))
                 method = f"{words.split()[0]}_job"
-                self.assertEqual(cluster.peers["m:1"].asked_for(), [(method, request)])
+                self.assertEqual(
+                    cluster.peers["m:1"].asked_for(),
+                    [("show_job", ShowJobRequest(job_id="x")), (method, request)],
+                )
 
     def test_a_restart_can_be_told_from_another(self) -> None:
         """Sent again by its command it is the same; another command's is another."""
         cluster = self.cluster()
         for _ in range(2):
             cluster.run("restart", "x")
-        ids = {request.request_id for _, request in cluster.peers["m:1"].asked}  # type: ignore[attr-defined]
+        asked = [request for _, request in cluster.peers["m:1"].asked]
+        ids = {each.request_id for each in asked if isinstance(each, RestartJobRequest)}
         self.assertEqual((len(ids), "" in ids), (2, False))
 
     def test_json_names_the_job(self) -> None:
@@ -70,6 +76,6 @@ class SteeringTests(SynchronousTestCase):
 
     def test_a_refusal_is_four(self) -> None:
         cluster = MemoryCluster.with_master(
-            suspend_job=refuse(pb.kJobUpdateFail, "it has finished")
+            show_job=X, suspend_job=refuse(pb.kJobUpdateFail, "it has finished")
         )
         self.assertEqual(cluster.run("suspend", "x").exit_code, 4)

@@ -18,7 +18,7 @@ from galaxy.protocol.master_pb2 import (
     kSteerPause,
     kSteerRollback,
 )
-from tests.client.memory import JOB, MemoryCluster, in_turn, refuse
+from tests.client.memory import JOB, MemoryCluster, X, in_turn, refuse
 
 
 class UpdateTests(SynchronousTestCase):
@@ -36,21 +36,21 @@ class UpdateTests(SynchronousTestCase):
 
     def test_the_whole_file_is_sent(self) -> None:
         answer = UpdateJobResponse(job_id="x_1", version="v", changed=True)
-        cluster = MemoryCluster.with_master(update_job=in_turn(answer))
+        cluster = MemoryCluster.with_master(show_job=X, update_job=in_turn(answer))
         result = self.update(cluster, "--breakpoint", "3", "-o", "json")
         self.assertEqual(
             json.loads(result.stdout), {"job_id": "x_1", "version": "v", "changed": True}
         )
-        ((_, request),) = cluster.peers["m:1"].asked
+        _, (_, request) = cluster.peers["m:1"].asked
         assert isinstance(request, UpdateJobRequest)
-        self.assertEqual((request.job_id, request.breakpoint), ("x", 3))
+        self.assertEqual((request.job_id, request.breakpoint), ("x_1", 3))
         self.assertEqual(request.job.pod.tasks[0].start_command, "true")
 
     def test_what_is_said(self) -> None:
         cases = [(True, "Update job x_1 ok\n"), (False, "Update job x_1 ok: nothing changed\n")]
         for changed, text in cases:
             answer = UpdateJobResponse(job_id="x_1", changed=changed)
-            cluster = MemoryCluster.with_master(update_job=in_turn(answer))
+            cluster = MemoryCluster.with_master(show_job=X, update_job=in_turn(answer))
             self.assertEqual(self.update(cluster).stdout, text)
 
     def test_a_faulty_file_is_three_and_nobody_is_asked(self) -> None:
@@ -59,7 +59,9 @@ class UpdateTests(SynchronousTestCase):
         self.assertEqual((self.update(cluster).exit_code, cluster.dialled), (3, []))
 
     def test_the_same_version_with_another_body_is_four(self) -> None:
-        cluster = MemoryCluster.with_master(update_job=refuse(pb.kJobUpdateFail, "another body"))
+        cluster = MemoryCluster.with_master(
+            show_job=X, update_job=refuse(pb.kJobUpdateFail, "another body")
+        )
         result = self.update(cluster)
         self.assertEqual((result.exit_code, result.stdout), (4, ""))
         self.assertIn("another body", result.stderr)
@@ -71,7 +73,7 @@ class SteerTests(SynchronousTestCase):
     def cluster(self) -> MemoryCluster:
         """A master that steers."""
         answer = SteerUpdateResponse(job_id="x_1", version="v")
-        return MemoryCluster.with_master(steer_update=in_turn(answer))
+        return MemoryCluster.with_master(show_job=X, steer_update=in_turn(answer))
 
     def test_each_flag_is_a_request(self) -> None:
         cases = [
@@ -84,14 +86,14 @@ class SteerTests(SynchronousTestCase):
             with self.subTest(flags=flags):
                 cluster = self.cluster()
                 self.assertEqual(cluster.run("update", "-j", "x", *flags).stdout, text)
-                request = SteerUpdateRequest(job_id="x", steering=steering, version=version)
-                self.assertEqual(cluster.peers["m:1"].asked_for(), [("steer_update", request)])
+                request = SteerUpdateRequest(job_id="x_1", steering=steering, version=version)
+                self.assertEqual(cluster.peers["m:1"].asked_for()[1:], [("steer_update", request)])
 
     def test_a_rollback_may_be_followed_by_another_option(self) -> None:
         cluster = self.cluster()
         cluster.run("update", "--rollback", "-j", "x")
-        ((_, request),) = cluster.peers["m:1"].asked_for()
-        self.assertEqual(request, SteerUpdateRequest(job_id="x", steering=kSteerRollback))
+        _, (_, request) = cluster.peers["m:1"].asked_for()
+        self.assertEqual(request, SteerUpdateRequest(job_id="x_1", steering=kSteerRollback))
 
     def test_one_thing_at_a_time(self) -> None:
         for flags in (
