@@ -17,7 +17,7 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
-TWISTD = (sys.executable, "-P", "-c", "from twisted.scripts.twistd import run; run()")
+TWISTD = (sys.executable, "-P", "-m", "galaxy.client.local.twistd")
 
 _FIRST_PORT = 10000
 _BLOCKS, _BLOCK = 900, 11  # ports 10000 to 19899; pods' dynamic ports lie above
