@@ -24,11 +24,12 @@ from galaxy.agent.console.sessions import Sessions
 from galaxy.agent.delivery import unpack
 from galaxy.agent.delivery.artifacts import Artifacts
 from galaxy.agent.gce_link import GceLink
+from galaxy.agent.heartbeats import Heartbeats
 from galaxy.agent.launch import Launcher
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.machine import capacity
 from galaxy.agent.master_link import MasterLink
-from galaxy.agent.output.pruner import Bounds, Pruner, log_bound
+from galaxy.agent.output.pruner import Bounds, Pruner, bounds_of
 from galaxy.agent.pods import has_ended
 from galaxy.agent.ports import PortRange
 from galaxy.agent.prober import Prober
@@ -37,22 +38,18 @@ from galaxy.agent.remains.graves import Graves
 from galaxy.agent.remains.retention import Retention
 from galaxy.agent.runner import Runner
 from galaxy.agent.service import AgentAnswers
-from galaxy.agent.storage.disks import Disk
 from galaxy.agent.storage.quotas import Part
 from galaxy.agent.storage.scales import Scales
 from galaxy.agent.storage.volumes import Volumes
 from galaxy.agent.store import AgentStore
 from galaxy.agent.surroundings import Surroundings
-from galaxy.agent.vitals import Vitals
-from galaxy.agent.wellness import Limits
+from galaxy.agent.vitals import Vitals, limits
 from galaxy.agent.workspaces import Workspaces
 from galaxy.nexus.interfaces import NexusError
 from galaxy.protocol.gce_pb2 import ConfigureRequest
 from galaxy.protocol.interfaces import IListening
-from galaxy.protocol.master_pb2 import HeartBeatRequest, PodsUse
 from galaxy.protocol.methods import Served
 from galaxy.protocol.services import AGENT, CONSOLE
-from galaxy.protocol.types_pb2 import AgentFacts, Resource, Volume
 from galaxy.protocol.wire_pb2 import Hello
 from galaxy.settings import AgentSettings
 
@@ -144,7 +141,7 @@ class Agent(Service):
         self._vitals = Vitals(
             self.gce,
             surroundings.condition,
-            _limits(settings),
+            limits(settings),
             news=self._news,
             in_thread=surroundings.in_thread,
             clock=surroundings.clock,
@@ -324,53 +321,32 @@ class Agent(Service):
         self.runner.exceed(key, reason)
 
     def _master_link(self, answers: AgentAnswers) -> MasterLink:
+        around = self._around
+        beats = Heartbeats(
+            self.endpoint,
+            around.machine.hostname,
+            around.build,
+            self._settings.labels,
+            self._capacity,
+            self._accounts,
+            lambda: self.gce.isolation,
+            self._vitals,
+            answers.runner,
+        )
         return MasterLink(
-            discovery=self._around.discovery,
-            network=self._around.network,
+            discovery=around.discovery,
+            network=around.network,
             hello=self._hello(),
             serve=[Served(AGENT, answers)],
-            told=self._heartbeat,
-            facts=self._facts,
+            told=beats.heartbeat,
+            facts=beats.facts,
             broken=self._broken,
-            clock=self._around.clock,
-            rng=self._around.rng,
+            clock=around.clock,
+            rng=around.rng,
         )
 
     def _hello(self) -> Hello:
         return Hello(role="agent", name=self.endpoint, build=self._around.build)
-
-    def _heartbeat(self) -> HeartBeatRequest:
-        assert self.runner is not None
-        ledger, used = self.runner.ledger, self._vitals.meter.total
-        return HeartBeatRequest(
-            endpoint=self.endpoint,
-            instance=ledger.instance,
-            revision=ledger.revision,
-            used=PodsUse(millicores=used.millicores, memory=used.memory_bytes),
-        )
-
-    def _facts(self) -> AgentFacts:
-        assert self.runner is not None
-        return AgentFacts(
-            hostname=self._around.machine.hostname,
-            total=Resource(
-                millicores=self._capacity.millicores,
-                memory=self._capacity.memory_bytes,
-                disks=map(_volume, self._capacity.disks),
-                ssds=map(_volume, self._capacity.ssds),
-            ),
-            isolation=self.gce.isolation.kind,
-            isolation_reason=self.gce.isolation.reason,
-            build=self._around.build,
-            labels=self._settings.labels,
-            foreign_ports=sorted(self._accounts.foreign_ports),
-            unhealthy=self._vitals.wellness.unhealthy,
-            drain=self._vitals.wellness.drain,
-            epoch=self.runner.book.epoch,
-            stale_refusals=self.runner.stale_refusals,
-            cluster=self.runner.book.cluster,
-            bound=bool(self.runner.book.pods),
-        )
 
     def _processes_changed(self, containers: Iterable[str] | None) -> None:
         assert self.runner is not None
@@ -381,37 +357,9 @@ class Agent(Service):
             self._news()  # the isolation may be another
 
     def _logs(self) -> list[Bounds]:
-        """Where the logs of the pods are, and how long they may be."""
-        if self.runner is None:
-            return []
-        book = self.runner.book
-        return [
-            Bounds(
-                self._workspaces.places(pod.home).directory,
-                {
-                    number: log_bound(task, self._settings)
-                    for number, task in enumerate(book.description(pod).pod.tasks)
-                },
-            )
-            for pod in book.pods.values()
-        ]
+        assert self.runner is not None
+        return bounds_of(self.runner.book, self._workspaces, self._settings)
 
     def _news(self) -> None:
         if self.master is not None:
             self.master.news()
-
-
-def _limits(settings: AgentSettings) -> Limits:
-    return Limits(
-        cpu=settings.max_cpu,
-        load=settings.max_load,
-        memory=settings.max_memory,
-        disk=settings.max_disk,
-        inodes=settings.max_inodes,
-        window_s=settings.unwell_after_s,
-        drain_after_s=settings.drain_after_s,
-    )
-
-
-def _volume(disk: Disk) -> Volume:
-    return Volume(quota=disk.size_bytes, path=disk.path)

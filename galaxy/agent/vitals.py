@@ -21,11 +21,25 @@ from galaxy.agent.containers import IContainers
 from galaxy.agent.usage import Meter
 from galaxy.agent.wellness import Limits, Reading, Wellness, after
 from galaxy.protocol.statuses import GalaxyError
+from galaxy.settings import AgentSettings
 
 SAMPLE_S = 2.0
 LOOK_S = 5.0
 
 InThread = Callable[[Callable[[], Any]], Deferred[Any]]
+
+
+def limits(settings: AgentSettings) -> Limits:
+    """What is too much for a machine."""
+    return Limits(
+        cpu=settings.max_cpu,
+        load=settings.max_load,
+        memory=settings.max_memory,
+        disk=settings.max_disk,
+        inodes=settings.max_inodes,
+        window_s=settings.unwell_after_s,
+        drain_after_s=settings.drain_after_s,
+    )
 
 
 class Vitals:

@@ -20,10 +20,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from galaxy.agent.book import Book
 from galaxy.agent.output.cuts import Punch, Remove, Weight, cuts
 from galaxy.agent.output.holes import CannotPunch, punch_front
 from galaxy.agent.output.outputs import Order, output
-from galaxy.agent.workspaces import InThread
+from galaxy.agent.workspaces import InThread, Workspaces
 from galaxy.protocol.types_pb2 import TaskDescriptor
 from galaxy.settings import AgentSettings
 
@@ -47,6 +48,20 @@ class Bounds:
 def log_bound(task: TaskDescriptor, settings: AgentSettings) -> int:
     """How much is kept of a task's stdout, and of its stderr."""
     return min(task.log_bytes or settings.log_bytes, settings.log_bytes_most)
+
+
+def bounds_of(book: Book, workspaces: Workspaces, settings: AgentSettings) -> list[Bounds]:
+    """Where the logs of all pods are, and how long they may be."""
+    return [
+        Bounds(
+            workspaces.places(pod.home).directory,
+            {
+                number: log_bound(task, settings)
+                for number, task in enumerate(book.description(pod).pod.tasks)
+            },
+        )
+        for pod in book.pods.values()
+    ]
 
 
 class Pruner:
