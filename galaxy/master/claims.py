@@ -15,18 +15,15 @@ victims are gone (safety); a claim always ends (liveness).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from galaxy.master.agents import Agent
+from galaxy.master.events import Journal
 from galaxy.master.jobs import Job, Version
 from galaxy.master.pods import place
 from galaxy.master.room import room_on
 from galaxy.protocol.types_pb2 import kDead, kJobNormal
-
-if TYPE_CHECKING:
-    from galaxy.master.events import Journal
 
 PATIENCE_S = 60.0
 """How long victims may take to leave."""

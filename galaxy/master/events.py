@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
+from galaxy.master.agents import Agent
+from galaxy.protocol.agent_pb2 import TaskChange
 from galaxy.protocol.types_pb2 import (
     AgentState,
     JobState,
@@ -27,10 +29,8 @@ from galaxy.protocol.types_pb2 import (
 from galaxy.protocol.words import word
 
 if TYPE_CHECKING:
-    from galaxy.master.agents import Agent
     from galaxy.master.jobs import Job
     from galaxy.master.pods import Pod
-    from galaxy.protocol.agent_pb2 import TaskChange
 
 
 @define

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from galaxy.master.agents import Agent
+from galaxy.master.events import Journal
 from galaxy.master.labels import Labels
 from galaxy.protocol.types_pb2 import (
     AgentFacts,
@@ -30,9 +30,6 @@ from galaxy.protocol.types_pb2 import (
     kOffline,
 )
 from galaxy.resources import from_message
-
-if TYPE_CHECKING:
-    from galaxy.master.events import Journal
 
 BEATS_PER_SECOND = 1000
 """How many heartbeats the master wants to answer in a second, at most."""

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from galaxy.master.agents import Agent
+from galaxy.master.backoff import Setback
+from galaxy.master.events import Journal
 from galaxy.master.rollout import MOVING, NO_UPDATE, Update
 from galaxy.protocol.agent_pb2 import Description
 from galaxy.protocol.types_pb2 import (
@@ -38,9 +41,6 @@ from galaxy.protocol.types_pb2 import (
 from galaxy.resources import Resources, from_message
 
 if TYPE_CHECKING:
-    from galaxy.master.agents import Agent
-    from galaxy.master.backoff import Setback
-    from galaxy.master.events import Journal
     from galaxy.master.pods import Pod
     from galaxy.master.refusals import Refusal
 

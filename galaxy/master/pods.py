@@ -13,11 +13,12 @@ changes, which is in `change` alone. Pure.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from attrs import define
 
-from galaxy.master.jobs import HOLDING
+from galaxy.master.agents import Agent
+from galaxy.master.events import Journal
+from galaxy.master.jobs import HOLDING, Job, Version
 from galaxy.protocol.types_pb2 import (
     PodStage,
     PodState,
@@ -30,11 +31,6 @@ from galaxy.protocol.types_pb2 import (
     kStageRunning,
     kStageUnset,
 )
-
-if TYPE_CHECKING:
-    from galaxy.master.agents import Agent
-    from galaxy.master.events import Journal
-    from galaxy.master.jobs import Job, Version
 
 
 class Event(IntEnum):
