@@ -25,7 +25,7 @@ from twisted.python import usage
 from zope.interface import implementer
 
 from galaxy.nexus.interfaces import CannotOpen, IDiscovery, IWatch, Leader
-from galaxy.nexus.places import parse_nexus_url
+from galaxy.nexus.places import ZooKeeperPlace, parse_nexus_url
 from galaxy.nexus.urls import open_discovery
 from galaxy.settings import Settings, SettingsError, read_settings
 
@@ -157,12 +157,12 @@ def find_masters(
     Leaves with status 78 if that cannot be.
     """
     url = "" if masters else nexus or settings.nexus
-    known = tuple(masters) or settings.masters or (() if url else (settings.master.listen,))
     try:
-        if url:
-            parse_nexus_url(url)
+        in_zookeeper = url != "" and isinstance(parse_nexus_url(url), ZooKeeperPlace)
     except CannotOpen as error:
         refuse_to_start(str(error))
+    here = () if in_zookeeper else (settings.master.listen,)
+    known = tuple(masters) or settings.masters or here
     return LaterDiscovery(url, known, reactor)
 
 

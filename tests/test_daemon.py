@@ -1,4 +1,4 @@
-"""A decent end of a daemon, in a process of its own."""
+"""What daemons have in common: how they find the leader, and a decent end."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import sys
 from typing import Any
 
 from twisted.internet import reactor as installed_reactor
+from twisted.internet.task import Clock
 from twisted.internet.utils import getProcessOutputAndValue
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from galaxy.daemon import FAULT, UNUSABLE
+from galaxy.daemon import FAULT, UNUSABLE, find_masters
+from galaxy.nexus.interfaces import Leader
+from galaxy.settings import MasterSettings, Settings
 
 reactor: Any = installed_reactor
 
@@ -19,6 +22,22 @@ from galaxy.daemon import give_up
 reactor.callWhenRunning(give_up, reactor, "this cannot be", {arguments})
 reactor.run()
 """
+
+
+class DiscoveryTests(SynchronousTestCase):
+    """How daemons find who leads."""
+
+    def test_the_only_master(self) -> None:
+        """Without a list of masters, and without ZooKeeper, it is the one of the settings."""
+        master = MasterSettings(listen="10.0.0.1:7828")
+        for url in ("", "leveldb:/srv/nexus"):
+            clock = Clock()
+            masters = find_masters(Settings(nexus=url, master=master), (), None, clock)
+            masters.startService()
+            told: list[Leader | None] = []
+            masters.watch_leader(told.append)
+            clock.advance(0)
+            self.assertEqual(told, [Leader("10.0.0.1:7828", 0)], url)
 
 
 class GiveUpTests(TestCase):
