@@ -37,6 +37,7 @@ _OF_STATUS: dict[int, int] = {
     pb.kSafeMode: REFUSED,
     pb.kBusy: REFUSED,
     pb.kConflict: REFUSED,
+    pb.kUnfit: UNREACHABLE,  # no master may decide, nor soon
     pb.kCancelled: INTERRUPTED,
 }
 

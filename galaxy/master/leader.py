@@ -116,7 +116,11 @@ class Leadership:
         return reign
 
     async def informed(self) -> Reign:
-        """The present reign, if only for what it knows. GalaxyError as `reigning`."""
+        """
+        The present reign, if only for what it knows.
+
+        GalaxyError as `reigning`, or kUnfit if none can begin until somebody mends the nexus.
+        """
         while self.reign is None and self._loading and not self._unfit:
             waiter: Deferred[None] = Deferred(self._forget_waiter)
             self._waiting.append(waiter)
@@ -124,7 +128,7 @@ class Leadership:
         if self.reign is not None:
             return self.reign
         if self._loading:
-            raise GalaxyError(Status.kPersistenceError, self._unfit)
+            raise GalaxyError(Status.kUnfit, self._unfit)
         if self.leader is not None and self.leader.endpoint != self.endpoint:
             known = f"the leader is {self.leader.endpoint}"
         else:

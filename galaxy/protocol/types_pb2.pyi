@@ -34,6 +34,7 @@ class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     kUnknownMethod: _ClassVar[Status]
     kBusy: _ClassVar[Status]
     kConflict: _ClassVar[Status]
+    kUnfit: _ClassVar[Status]
 
 class JobType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -150,6 +151,7 @@ kCancelled: Status
 kUnknownMethod: Status
 kBusy: Status
 kConflict: Status
+kUnfit: Status
 kJobTypeUnset: JobType
 kLongRun: JobType
 kBatch: JobType

@@ -19,6 +19,7 @@ PROMISED = {
     pb.kDeadline: 9,
     pb.kUnknown: 1,
     pb.kPersistenceError: 1,
+    pb.kUnfit: 7,
 }
 
 

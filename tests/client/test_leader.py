@@ -237,6 +237,20 @@ class NobodyDecidesTests(LeaderTestCase):
         self.assertLess(cluster.now, 1000 + PATIENCE_S + 2)
 
 
+class UnfitTests(LeaderTestCase):
+    """A nexus that was left, or is damaged: somebody has to see to it."""
+
+    def test_it_is_said_at_once(self) -> None:
+        unfit = refuse(pb.kUnfit, "this nexus was left: all that it held is at x now")
+        peer = MemoryPeer({"list_jobs": unfit, "label_agents": unfit})
+        cluster = MemoryCluster({"a:1": peer}, ensemble={"zookeeper://z": "a:1"})
+        for words in ("jobs", "label -l ssd -e b:1"):
+            result = cluster.run(*words.split(), GALAXY_MASTER="", GALAXY_NEXUS="zookeeper://z")
+            self.assertEqual((result.exit_code, cluster.now), (7, 1000.0))
+            self.assertIn("all that it held is at x now", result.stderr)
+            self.assertNotIn("not known", result.stderr)
+
+
 class EnsembleTests(LeaderTestCase):
     """What ZooKeeper is asked, and when."""
 

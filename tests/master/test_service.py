@@ -655,7 +655,7 @@ class LeadershipTests(MasterTests):
             self.world.do(self.world.participants[-1].commit([Put(mark, b"leveldb:/new")]))
             self.world.restart_master()
             reason = self.assert_refused(
-                Status.kPersistenceError, self.world.stub.list_jobs(ListJobsRequest())
+                Status.kUnfit, self.world.stub.list_jobs(ListJobsRequest())
             )
             self.assertIn("leveldb:/new", reason)
             self.world.do(self.world.participants[-1].commit([Delete(mark)]))
@@ -674,7 +674,7 @@ class LeadershipTests(MasterTests):
             self.world.nexus.break_("get", NexusError("/data/x: it does not decompress"), times=1)
             self.world.advance(60)
             for call in (self.world.stub.list_jobs(ListJobsRequest()), self.get_status()):
-                reason = self.assert_refused(Status.kPersistenceError, call)
+                reason = self.assert_refused(Status.kUnfit, call)
                 self.assertIn(f"{key} in the nexus is damaged", reason)
                 self.assertIn("galaxy nexus check", reason)
             self.world.ensemble.entries[key] = kept

@@ -190,7 +190,7 @@ def _lacks(leader: Leader, layout: Layout, wanted: _Wanted) -> str:
         listed = leader.ask(lambda master: master.list_agents(ListAgentsRequest())).agents
         status = leader.ask(lambda master: master.get_status(GetStatusRequest()))
     except (Unreachable, GalaxyError) as error:
-        if isinstance(error, GalaxyError) and error.status == pb.kPersistenceError:
+        if isinstance(error, GalaxyError) and error.status == pb.kUnfit:
             raise Failure(exits.FAILED, str(error)) from error  # it leads, and cannot begin
         return str(error)
     lacks = _lacks_of(listed, status, layout, wanted)
