@@ -16,6 +16,7 @@ from galaxy import names
 from galaxy.agent.admission import Order, Refused
 from galaxy.agent.console.deeds import Deeds
 from galaxy.agent.delivery.artifacts import Artifacts
+from galaxy.agent.inthread import InThread
 from galaxy.agent.orders import KillOrder, RunOrder
 from galaxy.agent.output.logs import read_logs
 from galaxy.agent.output.reading import streams
@@ -23,7 +24,7 @@ from galaxy.agent.records import PodKey
 from galaxy.agent.runner import Runner
 from galaxy.agent.status import pod_status
 from galaxy.agent.usage import Meter, Used
-from galaxy.agent.workspaces import InThread, Workspaces, read_evidence
+from galaxy.agent.workspaces import Workspaces, read_evidence
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
     KillPodsResponse,

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 from galaxy.agent.console.channels import IChannels
 from galaxy.agent.delivery.fetch import ISource
 from galaxy.agent.gce_link import IGceSpawner
+from galaxy.agent.inthread import InThread
 from galaxy.agent.machine import Machine
 from galaxy.agent.probes import IProbes
 from galaxy.agent.storage.quotas import Weight
@@ -24,8 +24,6 @@ from galaxy.agent.wellness import Reading
 from galaxy.nexus.database import IDatabase
 from galaxy.nexus.interfaces import IDiscovery
 from galaxy.protocol.interfaces import INetwork
-
-InThread = Callable[[Callable[[], Any]], Deferred[Any]]
 
 
 @frozen(eq=False)

@@ -8,9 +8,7 @@ the kernel and judged in `wellness`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -18,6 +16,7 @@ from twisted.python.failure import Failure
 
 from galaxy.agent.complaint import Complaint
 from galaxy.agent.containers import IContainers
+from galaxy.agent.inthread import InThread
 from galaxy.agent.usage import Meter
 from galaxy.agent.wellness import Limits, Reading, Wellness, after
 from galaxy.protocol.statuses import GalaxyError
@@ -25,8 +24,6 @@ from galaxy.settings import AgentSettings
 
 SAMPLE_S = 2.0
 LOOK_S = 5.0
-
-InThread = Callable[[Callable[[], Any]], Deferred[Any]]
 
 
 def limits(settings: AgentSettings) -> Limits:

@@ -17,13 +17,11 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any
 
 from attrs import define
 from google.protobuf import json_format
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from galaxy.agent.output.logs import LogFile
@@ -34,8 +32,6 @@ from galaxy.names import parse_pod_id
 from galaxy.protocol.agent_pb2 import PodStatus, ShowPodsResponse
 
 EVIDENCE = "evidence.json"
-
-InThread = Callable[[Callable[[], Any]], Deferred[Any]]
 
 
 @define

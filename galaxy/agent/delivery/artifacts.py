@@ -23,11 +23,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.agent.complaint import Complaint
-from galaxy.agent.delivery.downloads import Downloads, InThread
+from galaxy.agent.delivery.downloads import Downloads
 from galaxy.agent.delivery.fetch import FetchError, ISource, Tag
 from galaxy.agent.delivery.packages import Bound, Package, bound
 from galaxy.agent.delivery.part import Part, boot_id
 from galaxy.agent.delivery.shelf import Link, Shelf, digest
+from galaxy.agent.inthread import InThread
 
 
 @define

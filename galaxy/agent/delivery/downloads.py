@@ -8,10 +8,9 @@ import os
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from random import Random
-from typing import Any
 from urllib.parse import urlsplit
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -19,13 +18,12 @@ from twisted.logger import Logger
 from galaxy.agent.delivery.fetch import FetchError, ISource, StalePart, Tag
 from galaxy.agent.delivery.packages import Bound, Package, fetched, pause_s
 from galaxy.agent.delivery.part import OF, Part
+from galaxy.agent.inthread import InThread
 from galaxy.resources import format_size
 
 TRIES = 5  # in a row without a byte
 RESERVE_SHARE = 0.05  # of the disk: left to others
 UNWANTED_S = 60.0  # for so long a part is kept that nobody wants any more
-
-InThread = Callable[[Callable[[], Any]], Deferred[Any]]
 
 
 class Downloads:

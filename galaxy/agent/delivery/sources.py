@@ -19,11 +19,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from galaxy.agent.delivery.downloads import InThread
 from galaxy.agent.delivery.fetch import FetchError, Have, ISink, ISource, Tag, abandonable
 from galaxy.agent.delivery.http import STALL_S, HttpSource
 from galaxy.agent.delivery.threads import FetchThreads
 from galaxy.agent.delivery.throttle import Throttle
+from galaxy.agent.inthread import InThread
 from galaxy.agent.walk import Walk, readable
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kPermission

@@ -21,10 +21,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.agent.book import Book
+from galaxy.agent.inthread import InThread
 from galaxy.agent.output.cuts import Punch, Remove, Weight, cuts
 from galaxy.agent.output.holes import CannotPunch, punch_front
 from galaxy.agent.output.outputs import Order, output
-from galaxy.agent.workspaces import InThread, Workspaces
+from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.types_pb2 import TaskDescriptor
 from galaxy.settings import AgentSettings
 

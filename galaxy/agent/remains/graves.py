@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.agent.complaint import Complaint
+from galaxy.agent.inthread import InThread
 from galaxy.agent.ledger import Ledger
 from galaxy.agent.output.holes import CannotPunch
 from galaxy.agent.output.pruner import Bounds, prune
@@ -31,7 +32,7 @@ from galaxy.agent.specs import PodSpec
 from galaxy.agent.status import pod_status
 from galaxy.agent.storage.quotas import Weight
 from galaxy.agent.usage import Meter
-from galaxy.agent.workspaces import InThread, Workspaces
+from galaxy.agent.workspaces import Workspaces
 from galaxy.protocol.agent_pb2 import Description
 
 LOOK_S = 5.0

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from galaxy.agent.complaint import Complaint
+from galaxy.agent.inthread import InThread
 from galaxy.agent.records import PodKey
 from galaxy.agent.storage.floor import PAUSE_S, Account, blamed, sentence
 from galaxy.agent.storage.quotas import (
@@ -31,7 +32,6 @@ from galaxy.agent.storage.quotas import (
     with_unlinked,
 )
 from galaxy.agent.storage.unlinked import Unlinked
-from galaxy.agent.workspaces import InThread
 
 Weigh = Callable[[str, int], Weight]
 Hidden = Callable[[Collection[str]], Mapping[str, Unlinked]]

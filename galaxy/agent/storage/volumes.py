@@ -21,13 +21,13 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from galaxy.agent.inthread import InThread
 from galaxy.agent.machine import volumes_in
 from galaxy.agent.records import Pod, PodKey
 from galaxy.agent.storage import tmpfs
 from galaxy.agent.storage.disks import DiskPlaces, Mounted, volumes
 from galaxy.agent.storage.project_quotas import is_limited, keeps_quotas, limit
 from galaxy.agent.storage.quotas import Part
-from galaxy.agent.workspaces import InThread
 from galaxy.protocol.types_pb2 import Resource
 
 _TRASH = "trash"
