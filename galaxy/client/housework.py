@@ -20,7 +20,7 @@ from galaxy.client import exits
 from galaxy.client.command import Failure
 from galaxy.nexus.backup import Backup, Damaged, read
 from galaxy.nexus.house import House, Unfit
-from galaxy.nexus.interfaces import CannotOpen, NexusError, Unavailable
+from galaxy.nexus.interfaces import CannotOpen, NexusError, NotAllowed, Unavailable
 from galaxy.nexus.places import LevelDBPlace, Place, parse_nexus_url
 from galaxy.nexus.urls import open_nexus
 
@@ -97,12 +97,13 @@ def in_reactor(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
         error = result.value
         if error is None:
             raise RuntimeError(result)
-        raise _failure(error) from error
+        raise as_failure(error) from error
     done: T = result
     return done
 
 
-def _failure(error: BaseException) -> BaseException:
+def as_failure(error: BaseException) -> BaseException:
+    """What may be wrong with a nexus, as a `Failure`; a mistake of ours as it is."""
     match error:
         case CannotOpen() if "another process has it open" in error.cause:
             return Failure(
@@ -110,13 +111,13 @@ def _failure(error: BaseException) -> BaseException:
                 f"{error.place} is in use: stop its master first (`galaxy down --keep-tasks` on a"
                 " local cluster); tasks run on meanwhile",
             )
-        case CannotOpen():
-            return Failure(exits.FAILED, str(error))
         case Unfit():
             return Failure(exits.REFUSED, str(error))
+        case NotAllowed():
+            return Failure(exits.NOT_ALLOWED, str(error))
         case Unavailable():
             return Failure(exits.UNREACHABLE, str(error))
-        case NexusError():
+        case CannotOpen() | NexusError():
             return Failure(exits.FAILED, str(error))
         case _:
             return error

@@ -80,7 +80,7 @@ def read(data: bytes) -> Backup:
             check_key(key)
         whole = len(values) == len(entries) == head["keys"] and 0 <= epoch < _LATEST_EPOCH
     except (ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"it is no backup of a nexus: {error!r}") from error
+        raise Damaged("it is no backup of a nexus, or lines of it were lost or changed") from error
     if not whole:
         raise Damaged("it does not hold what its first line says")
     return Backup(values, epoch, time, origin)

@@ -87,6 +87,10 @@ class Unavailable(NexusError):
     """The nexus cannot be reached or cannot write."""
 
 
+class NotAllowed(Unavailable):
+    """The nexus does not let us: user and password in its URL are not those it knows."""
+
+
 class OutcomeUnknown(Unavailable):
     """
     A commit was sent and its answer was lost: all of it was, or will be, done, or none.

@@ -40,7 +40,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from galaxy.nexus.handshake import SessionClient
-from galaxy.nexus.interfaces import OutcomeUnknown, Unavailable
+from galaxy.nexus.interfaces import NotAllowed, OutcomeUnknown, Unavailable
 from galaxy.nexus.operations import Check, Create, Operation, Refused, Remove, SetData
 from galaxy.nexus.places import ZooKeeperPlace
 
@@ -77,8 +77,8 @@ class ZooKeeperSession:
     Calls `changed` with each `Link` as it comes.
 
     Failures: kazoo's `NoNodeError`, `NodeExistsError`, `BadVersionError` where
-    they can occur, `Refused` for a transaction, `Unavailable` for all the rest;
-    `OutcomeUnknown` for a transaction that was sent.
+    they can occur, `Refused` for a transaction, `Unavailable` for all the rest,
+    of which `NotAllowed`, and `OutcomeUnknown` for a transaction that was sent.
     """
 
     log = Logger()
@@ -209,7 +209,7 @@ class ZooKeeperSession:
             self._fail(question, f"the connection to {self.place} was lost meanwhile")
         elif isinstance(error, NoAuthError):
             question.answer.errback(
-                Unavailable(f"{self.place} does not let us: check user and password in its URL")
+                NotAllowed(f"{self.place} does not let us: check user and password in its URL")
             )
         else:
             question.answer.errback(error)
@@ -254,7 +254,7 @@ class ZooKeeperSession:
     def _outcome(self, results: list[Any]) -> None:
         for index, result in enumerate(results):
             if isinstance(result, NoAuthError):
-                raise Unavailable(f"{self.place} does not let us: check user and password")
+                raise NotAllowed(f"{self.place} does not let us: check user and password")
             if isinstance(result, Exception) and not isinstance(
                 result, RolledBackError | RuntimeInconsistency
             ):

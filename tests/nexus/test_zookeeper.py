@@ -25,6 +25,7 @@ from galaxy.nexus.interfaces import (
     INexus,
     Leader,
     NexusError,
+    NotAllowed,
     OutcomeUnknown,
     Put,
     StaleEpoch,
@@ -462,7 +463,7 @@ class WrongPlaceTests(ZooKeeperTestCase):
             for asked in (theirs.get("a"), theirs.scan(""), theirs.commit([Put("a", b"2")])):
                 try:
                     await asked
-                except Unavailable as error:
+                except NotAllowed as error:
                     self.assertIn("check user and password", str(error))
                     self.assertNotIn("secret", str(error))
                 else:
