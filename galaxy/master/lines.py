@@ -67,6 +67,8 @@ class Pool:
         self._waiting: deque[Agent] = deque()
         self._queued: set[Agent] = set()
         self._stopped = False
+        self._beginning = False
+        self._passed = 0  # those at the end of the line that are busy
 
     def want(self, agent: Agent) -> None:
         """
@@ -87,18 +89,21 @@ class Pool:
         self._queued.clear()
 
     def _begin(self) -> None:
-        passed = 0
-        while len(self._busy) < self._most and passed < len(self._waiting):
+        if self._beginning:
+            return  # work that ends at once is not to begin the next from within
+        self._beginning, self._passed = True, 0
+        while len(self._busy) < self._most and self._passed < len(self._waiting):
             agent = self._waiting.popleft()
             if agent in self._busy:
                 self._waiting.append(agent)
-                passed += 1
+                self._passed += 1
                 continue
             self._queued.discard(agent)
             self._busy.add(agent)
             done = Deferred.fromCoroutine(self._work(agent))
             done.addErrback(self._failed, agent)
             done.addCallback(self._done, agent)
+        self._beginning = False
 
     def _failed(self, failure: Failure, agent: Agent) -> None:
         self._log.failure(
@@ -110,4 +115,5 @@ class Pool:
 
     def _done(self, _: object, agent: Agent) -> None:
         self._busy.discard(agent)
+        self._passed = 0  # it may be one that waits
         self._begin()

@@ -61,6 +61,41 @@ class PoolTests(SynchronousTestCase):
             self.pool.want(agent)
         self.assertEqual(self.now(), [first, second])
 
+    def test_a_fleet_for_which_there_is_nothing_to_do_any_more(self) -> None:
+        """As when its connections are lost: each is done with as soon as it is begun."""
+        first = Deferred[None]()
+        done: list[Agent] = []
+
+        async def work(agent: Agent) -> None:
+            if agent.number == 1:
+                await first
+            done.append(agent)
+
+        pool = Pool("test", 1, work)
+        fleet = [Agent(number, f"a:{number}", 0.0) for number in range(1, 5000)]
+        for agent in fleet:
+            pool.want(agent)
+        first.callback(None)
+        self.assertEqual(done, fleet)
+
+    def test_one_whose_turn_comes_while_others_begin(self) -> None:
+        """Its work is done, by the work of another; it is wanted once more, and not forgotten."""
+        first = Deferred[None]()
+        done: list[int] = []
+
+        async def work(agent: Agent) -> None:
+            if agent.number == 1 and not first.called:
+                await first
+            elif agent.number == 2:
+                first.callback(None)
+            done.append(agent.number)
+
+        pool = Pool("test", 2, work)
+        one, two = self.agents[:2]
+        for agent in (one, one, two):
+            pool.want(agent)
+        self.assertEqual(done, [1, 2, 1])
+
     def test_a_fault_is_logged_and_frees_the_place(self) -> None:
         for agent in self.agents[:3]:
             self.pool.want(agent)
