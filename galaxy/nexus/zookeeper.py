@@ -7,7 +7,7 @@ kazoo's threads in `session`.
 What happens when: no server answers, no quorum, slow servers: everything asked fails with
 `Unavailable` within the session's time-out (a commit that was sent: `OutcomeUnknown`), who stands
 is suspended at once, reigns are deposed when the session has expired; connecting goes on for ever.
-A wrong user or password: `Unavailable` that says so. A chroot that does not exist is made
+A wrong user or password: `NotAllowed`. A chroot that does not exist is made
 by whoever stands or commits; who only looks finds nothing there, and a warning is logged.
 """
 
