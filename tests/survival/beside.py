@@ -7,12 +7,11 @@ import itertools
 from galaxy.protocol.agent_pb2 import ExecItem, TaskStatus
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kAgentError, kBusy, kTaskError
-from tests.survival.machine import Lost, Machine
+from tests.survival.machine import LONG_S, Lost, Machine
 from tests.survival.round import BYSTANDER
 
 RETRIES = 3
 _NOT_NOW = (kAgentError, kBusy)  # gce died meanwhile, or has not told yet what runs
-_LONG_S = 300.0  # where daemons die several times a second, little else is done
 _FIRST = 1_000_000  # far from the indexes of the rounds
 
 
@@ -32,7 +31,7 @@ class Beside:
             task = (await machine.tasks([index])).get(index)
             return task if task is not None and task.state == kTaskError else None
 
-        task = await machine.until(given_up, f"pod {index} is not given up", _LONG_S)
+        task = await machine.until(given_up, f"pod {index} is not given up", LONG_S)
         assert task is not None
         begun = machine.effects(index)
         if begun != ["start"] * (RETRIES + 1):
@@ -43,7 +42,7 @@ class Beside:
 
     async def execute(self) -> None:
         """What a command says is heard, and how it ended is told, unless that is said not to be."""
-        items = await self._machine.until(self._heard, "no command is executed", _LONG_S)
+        items = await self._machine.until(self._heard, "no command is executed", LONG_S)
         assert items is not None
         end = items[-1]
         said = b"".join(item.stdout for item in items)

@@ -55,6 +55,7 @@ from tests.gce.engines import ENVIRONMENT
 from tests.survival import nursery, steps
 
 PATIENCE_S = 30.0
+LONG_S = 300.0  # for what takes its time, where daemons die several times a second
 _POLL_S = 0.01
 
 # What is to get SIGTERM is there before it says so; and it is not to end when only its child did.
@@ -266,15 +267,15 @@ class Machine:
             request = ExecRequest(pod_id=pod_id, command=command, session=session)
             return [item async for item in ConsoleStub(peer).exec(request)]
 
-        return await self._ask(converse)
+        return await self._ask(converse, LONG_S)
 
     async def call(self, ask: Callable[[AgentStub], Awaitable[T]]) -> T:
         """Ask the agent; the next one, if it dies before it answers."""
         return await self._ask(lambda peer: ask(AgentStub(peer)))
 
-    async def _ask(self, ask: Callable[[IPeer], Awaitable[T]]) -> T:
+    async def _ask(self, ask: Callable[[IPeer], Awaitable[T]], patience_s: float = PATIENCE_S) -> T:
         clock = cast("Any", reactor)
-        end = clock.seconds() + PATIENCE_S
+        end = clock.seconds() + patience_s
         while True:
             try:
                 if self._peer is None:
