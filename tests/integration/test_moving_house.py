@@ -131,6 +131,7 @@ class HouseTestCase(ClusterTestCase):
         await until(finished)
         self.before = await cluster.pids(self.web), await cluster.attempts(self.web)
         self.epoch = await cluster.epoch()
+        self.identity = (await cluster.json("status"))["cluster_id"]
 
     async def live_in(self, url: str, *, expect: int = 0) -> None:
         """Start the master on another nexus; how that ends."""
@@ -150,6 +151,7 @@ class HouseTestCase(ClusterTestCase):
         epoch = await cluster.epoch()
         self.assertGreater(epoch, self.epoch)
         self.epoch = epoch
+        self.assertEqual((await cluster.json("status"))["cluster_id"], self.identity)
         late = await cluster.submit(sleeper(f"late{epoch}", 1), "--wait")
         await cluster.galaxy("kill", "-j", late)
         (agent,) = await cluster.json("agents")
@@ -231,6 +233,7 @@ class MovingHouseTests(HouseTestCase):
         (agent,) = await cluster.json("agents")
         self.assertGreater(agent["epoch"], await cluster.epoch())
         status = await cluster.json("status")
+        self.assertEqual(status["cluster_id"], self.identity)
         self.assertIn("is this the right nexus?", status["safe_mode_reason"])
         self.assertUntouched(self.before[0])
         self.assertEqual(await cluster.json("jobs"), [])
@@ -245,7 +248,6 @@ class MovingHouseTests(HouseTestCase):
         """With other jobs and later reigns: its master is obeyed by nobody who has pods of ours."""
         cluster = self.cluster
         home, foreign = (f"leveldb:{cluster.directory / name}" for name in ("nexus", "foreign"))
-        ours = (await cluster.json("status"))["cluster_id"]
         await cluster.kill("master")
         self.make_foreign(cluster.directory / "foreign")
         await self.live_in(foreign, expect=1)
@@ -260,13 +262,15 @@ class MovingHouseTests(HouseTestCase):
         self.assertGreater(await cluster.epoch(), self.epoch + 100)
         self.assertUntouched(self.before[0])
         said = (cluster.directory / "log" / "agent-0.log").read_text()
-        self.assertIn(f"has pods of cluster {ours}, and this nexus is of cluster {FOREIGN}", said)
+        self.assertIn(
+            f"has pods of cluster {self.identity}, and this nexus is of cluster {FOREIGN}", said
+        )
         await cluster.kill("master")
         await self.live_in(home)
         await self.assert_nothing_happened()
 
         await cluster.kill("master")
-        await cluster.galaxy("nexus", "adopt", ours, foreign)
+        await cluster.galaxy("nexus", "adopt", self.identity, foreign)
         await self.live_in(foreign)
 
         async def held() -> bool:

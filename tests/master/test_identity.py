@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred, gatherResults
+
 from galaxy.nexus.interfaces import Unavailable
 from galaxy.protocol.master_pb2 import HeartBeatRequest, SwitchSafeModeRequest, TerminateJobRequest
 from galaxy.protocol.statuses import GalaxyError
@@ -50,6 +52,17 @@ class IdentityTests(MasterTests):
         self.assertEqual(self.world.cluster().identity, "another")
         self.rejoin()
         self.assertEqual(self.world.cluster().identity, "another")
+
+    def test_of_two_that_come_at_once_the_first_says_which_it_is(self) -> None:
+        agents = []
+        for name in ("one", "other"):
+            said = facts()
+            said.cluster, said.bound = name, True
+            agents.append(FakeAgent(self.world.clock, f"{name}:8221", said=said))
+        joining = [Deferred.fromCoroutine(a.connect(self.world.network, ADDRESS)) for a in agents]
+        self.world.do(gatherResults(joining))
+        self.world.advance(1)
+        self.assertEqual([agent.obeyed for agent in agents], [{"one"}, set()])
 
     def test_an_agent_with_pods_of_another_cluster_is_turned_away(self) -> None:
         """And nothing else comes of it: no safe mode, though its reigns were more."""
