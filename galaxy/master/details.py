@@ -7,10 +7,10 @@ a bounded number at a time, and names those that did not answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 
 from galaxy import names
@@ -65,18 +65,15 @@ async def ask(lines: Lines, fleet: Fleet, wanted: Selection, *, dead: bool = Fal
         agent = fleet.find(each.place.endpoint)
         if agent is not None:
             asked.setdefault(agent, {})[each.pod_id] = None
-    permits = DeferredSemaphore(IN_FLIGHT)
-    answers = await DeferredList(
-        [
-            permits.run(_ask_one, lines, agent, ShowPodsRequest(pod_ids=pod_ids, dead=dead))
-            for agent, pod_ids in asked.items()
-        ],
-        fireOnOneErrback=True,
-    )
+    requests = {
+        agent: ShowPodsRequest(pod_ids=pod_ids, dead=dead) for agent, pod_ids in asked.items()
+    }
+    answers = await _answers(lines, requests)
     statuses: dict[tuple[str, int], PodStatus] = {}
     told: list[tuple[str, PodStatus]] = []
     silent = []
-    for agent, (_, answer) in zip(asked, answers, strict=True):
+    for agent in asked:
+        answer = answers[agent]
         if answer is None:
             silent.append(agent.endpoint)
             continue
@@ -97,10 +94,23 @@ def quote_few(statuses: Iterable[PodStatus], most: int = MOST_QUOTED) -> None:
         del task.said[:]
 
 
-def _ask_one(
-    lines: Lines, agent: Agent, request: ShowPodsRequest
-) -> Deferred[ShowPodsResponse | None]:
-    return Deferred.fromCoroutine(_answer(lines, agent, request))
+async def _answers(
+    lines: Lines, requests: Mapping[Agent, ShowPodsRequest]
+) -> dict[Agent, ShowPodsResponse | None]:
+    answers: dict[Agent, ShowPodsResponse | None] = {}
+    unasked = iter(requests.items())
+
+    async def ask_on() -> None:
+        for agent, request in unasked:
+            answers[agent] = await _answer(lines, agent, request)
+
+    try:
+        await gatherResults(
+            [Deferred.fromCoroutine(ask_on()) for _ in range(IN_FLIGHT)], consumeErrors=True
+        )
+    except FirstError as error:
+        error.subFailure.raiseException()
+    return answers
 
 
 async def _answer(lines: Lines, agent: Agent, request: ShowPodsRequest) -> ShowPodsResponse | None:

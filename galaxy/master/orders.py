@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from galaxy.master.agents import Agent
@@ -26,7 +26,7 @@ from galaxy.master.stored_orders import (
     safe_mode_put,
     succession_put,
 )
-from galaxy.master.work import Work
+from galaxy.master.work import Turns, Work
 from galaxy.protocol.master_pb2 import LabelAgentsRequest, StoredAgent
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
@@ -53,7 +53,7 @@ class Orders:
         self._store = store
         self._cluster = cluster
         self._changed = changed
-        self._turns = DeferredLock()
+        self._turns = Turns()
 
     def label(self, asked: LabelAgentsRequest, actor: str) -> Deferred[None]:
         """Change who carries a label."""
@@ -121,4 +121,4 @@ class Orders:
             await begin()
             self._changed()
 
-        return Work(self._turns.run(lambda: Deferred.fromCoroutine(carried_out()))).wait()
+        return Work(self._turns.run(carried_out())).wait()

@@ -8,12 +8,12 @@ with kPersistenceError; what the master wants itself is tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from hashlib import sha256
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -35,7 +35,7 @@ from galaxy.master.stored import (
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.system import find_homes
 from galaxy.master.update import check_lives
-from galaxy.master.work import Work, shared
+from galaxy.master.work import Turns, Work, shared
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     JobDescriptor,
@@ -73,7 +73,7 @@ class Scribe:
         self._cluster = cluster
         self._rng = rng
         self._changed = changed
-        self._records = DeferredLock()
+        self._records = Turns()
         self._submissions: dict[str, Work[Job]] = {}
         self._writing: set[Job] = set()  # those whose end is being written
         self._unended: dict[Job, None] = {}  # those whose end could not be written
@@ -132,7 +132,7 @@ class Scribe:
         with GalaxyError. Fires when that is on record. A repeat of a request
         that was carried out, in this reign or an earlier one, changes nothing.
         """
-        return Work(self._records.run(_begun, self._amend(job, wish, actor, request_id))).wait()
+        return Work(self._records.run(self._amend(job, wish, actor, request_id))).wait()
 
     async def _amend(
         self,
@@ -170,7 +170,7 @@ class Scribe:
             check_lives(job, called)
             await self._write_state(job, state, reason, actor)
 
-        return Work(self._records.run(_begun, change())).wait()
+        return Work(self._records.run(change())).wait()
 
     # -- what the master wants itself --------------------------------------------------
 
@@ -181,7 +181,7 @@ class Scribe:
             done = Deferred.fromCoroutine(self._slots_ended(job, indexes))
         else:
             # The first failure is worth a word in the job's record.
-            done = self._records.run(_begun, self._slots_ended(job, indexes))
+            done = self._records.run(self._slots_ended(job, indexes))
         done.addErrback(self._try_again, job, self._unrecorded)
 
     async def _slots_ended(self, job: Job, indexes: frozenset[int]) -> None:
@@ -208,12 +208,13 @@ class Scribe:
     def forget(self, job: Job) -> None:
         """Delete a job, and drop it."""
         if self._begins(job):
-            self._ends(job, self._records.run(_begun, self._forget(job)))
+            self._ends(job, self._records.run(self._forget(job)))
 
     async def _forget(self, job: Job) -> None:
         if self._cluster.jobs.get(job.job_id) is job:
             await self._store.save(job_deletes(job))
-            self._cluster.drop(job)
+            self._cluster.drop(job, self._clock.seconds())
+            self._changed()
 
     def try_again(self) -> None:
         """What could not be written a while ago."""
@@ -248,7 +249,7 @@ class Scribe:
     # -- records -----------------------------------------------------------------------
 
     def _take_state(self, job: Job, state: JobState, reason: str, actor: str) -> Deferred[None]:
-        return self._records.run(_begun, self._write_state(job, state, reason, actor))
+        return self._records.run(self._write_state(job, state, reason, actor))
 
     async def _write_state(self, job: Job, state: JobState, reason: str, actor: str) -> None:
         """Write a job's next state, then take it. What cannot follow any more is not wanted."""
@@ -266,8 +267,3 @@ class Scribe:
 
 def _nothing(_: object) -> None:
     """Whatever it was, nobody asks."""
-
-
-def _begun(work: Coroutine[Any, Any, T]) -> Deferred[T]:
-    """A coroutine that was made and waited for its turn."""
-    return Deferred.fromCoroutine(work)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,7 +16,7 @@ from galaxy.master.events import Happening
 from galaxy.master.waiting import Waiting
 from galaxy.master.watching import watch
 from galaxy.master.work import shared
-from galaxy.nexus.interfaces import Unavailable
+from galaxy.nexus.interfaces import OutcomeUnknown, Unavailable
 from galaxy.protocol.agent_pb2 import (
     RunPodsRequest,
     RunPodsResponse,
@@ -115,6 +117,20 @@ class SlowNexusTests(MasterTests):
         self.world.do(killed)
         reason = self.assert_refused(Status.kJobUpdateFail, suspended)
         self.assertIn("it cannot be suspended", reason)
+
+    def test_everybody_in_the_line_is_told_that_the_reign_is_over(self) -> None:
+        jobs = [self.world.submit(descriptor(f"job-{number}")) for number in range(500)]
+        self.world.ensemble.latency_s = 0.2
+        self.world.nexus.break_(
+            "commit", OutcomeUnknown("the answer was lost"), times=1, carried_out=True
+        )
+        answers: list[Any] = []
+        for job_id in jobs:
+            request = TerminateJobRequest(job_id=job_id)
+            self.world.stub.terminate_job(request).addErrback(answers.append)
+        self.world.advance(3)
+        statuses = Counter(Status.Name(answer.value.status) for answer in answers)
+        self.assertEqual(statuses, {"kPersistenceError": 1, "kNotLeader": len(jobs) - 1})
 
     def test_an_index_that_ended_is_not_recorded_after_its_job(self) -> None:
         """It could not be written at first; by now the job is forgotten."""
