@@ -112,13 +112,15 @@ def _add_process(proc: str, pid: str, found: Unlinked) -> None:
                 for name in os.listdir(directory):
                     _add(f"{directory}/{name}", found)
     for thread in threads:
-        mapped: dict[bytes, str] | None = None
+        mapped: dict[bytes, bytes] | None = None
         with suppress(*_GONE):
             mapped = _deleted_and_mapped(f"{proc}/{pid}/task/{thread}/maps")
         if mapped is not None:  # threads have one memory, but for those that ended
             # The kernel shows it below the thread's own number, too, but does not list that.
             for file in mapped.keys() - found.mapped:
-                if _add(f"{proc}/{thread}/map_files/{mapped[file]}", found):
+                start, _, end = mapped[file].partition(b"-")
+                place = f"{int(start, 16):x}-{int(end, 16):x}"
+                if _add(f"{proc}/{thread}/map_files/{place}", found):
                     found.mapped.add(file)
             return
 
@@ -146,19 +148,18 @@ def _same_files(pid: int, thread: int) -> bool:
     return _KCMP is not None and _LIBC.syscall(_KCMP, pid, thread, _KCMP_FILES, 0, 0) == 0
 
 
-def _deleted_and_mapped(maps: str) -> dict[bytes, str] | None:
+def _deleted_and_mapped(maps: str) -> dict[bytes, bytes] | None:
     """
-    By its device and inode, where in memory a thread has a deleted file, as map_files names
-    it; one place of each, of which it may have thousands. None: it has no memory.
+    By its device and inode, where in memory a thread has a deleted file; one place of each,
+    of which it may have thousands. None: it has no memory.
     """
-    found: dict[bytes, str] = {}
+    found: dict[bytes, bytes] = {}
     line = b""
     with open(maps, "rb") as lines:
         for line in lines:
             if line.endswith(b" (deleted)\n"):
                 place, _mode, _offset, file = line.split(b" ", 3)
-                start, _, end = place.partition(b"-")
-                found[file] = f"{int(start, 16):x}-{int(end, 16):x}"
+                found[file] = place
     return found if line else None
 
 
