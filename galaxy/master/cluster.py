@@ -24,7 +24,7 @@ from galaxy.master.fleet import Fleet
 from galaxy.master.jobs import ENDED, Job
 from galaxy.master.losses import Losses
 from galaxy.master.movements import Movements
-from galaxy.master.pods import Event, change, create, vanish, wake
+from galaxy.master.pods import HOLDING, Event, change, create, have_stopped, vanish, wake
 from galaxy.master.progress import progress
 from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
@@ -361,8 +361,15 @@ class Cluster:
             heappop(self._ended)
         return None
 
-    def drop(self, job: Job) -> None:
-        """A job is no more, in the nexus and here."""
+    def drop(self, job: Job, now: float) -> None:
+        """A job is no more, in the nexus and here. Pods that were heard of meanwhile are to go."""
+        for pod in list(job.pods.values()):
+            agent, attempt = pod.agent, (job.job_id, pod.index, pod.incarnation)
+            if pod.stage in HOLDING:
+                change(self.journal, pod, Event.STOPPED, "the job is no more", now)
+            if agent is not None:
+                vanish(self.journal, pod, "the job is no more", now)
+                have_stopped(self.journal, agent, attempt)
         self.jobs.remove(job)
         self.movements.forget(job)
         self.journal.jobs.pop(job, None)

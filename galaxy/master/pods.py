@@ -313,3 +313,11 @@ def vanish(journal: Journal, pod: Pod, reason: str, now: float, actor: str = "ag
     if pod.agent is not None:
         pod.agent.kills.discard((pod.job.job_id, pod.index, pod.incarnation))
     change(journal, pod, Event.GONE, reason, now, actor)
+
+
+def have_stopped(journal: Journal, agent: Agent, attempt: tuple[str, int, int]) -> None:
+    """An agent has an attempt that should not be there."""
+    agent.strangers.add(attempt)
+    agent.kills.add(attempt)
+    journal.outgoing[agent] = None
+    journal.moved[agent] = None

@@ -17,7 +17,16 @@ from galaxy.master.cluster import Cluster, last_incarnation_before
 from galaxy.master.copies import REPLACING, Copy, Judgement, is_overtaken, judge
 from galaxy.master.ends import merge_end
 from galaxy.master.jobs import Job
-from galaxy.master.pods import Event, Pod, adopt, change, create, observe, vanish
+from galaxy.master.pods import (
+    Event,
+    Pod,
+    adopt,
+    change,
+    create,
+    have_stopped,
+    observe,
+    vanish,
+)
 from galaxy.protocol.agent_pb2 import PodGroup, QueryResponse
 from galaxy.protocol.types_pb2 import (
     kPodError,
@@ -188,7 +197,7 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
     if judgement == Judgement.LEAVE:
         return None
     if judgement == Judgement.REFUSE or job is None or version is None:
-        _have_stopped(cluster, agent, attempt)
+        have_stopped(cluster.journal, agent, attempt)
         return None
     if slot is None:
         slot = create(cluster.journal, job, index, incarnation, now)
@@ -199,7 +208,7 @@ def _merge_copy(  # noqa: PLR0917 - the fields of a packed group
         if other is not None:
             vanish(cluster.journal, slot, REPLACING[judgement], now)
             if other is not agent:
-                _have_stopped(cluster, other, replaced)
+                have_stopped(cluster.journal, other, replaced)
     adopt(cluster.journal, slot, agent, incarnation, version, group.generation, now)
     return slot
 
@@ -216,10 +225,3 @@ def _merge_task_changes(cluster: Cluster, agent: Agent, report: QueryResponse, n
             cluster.journal.task(agent, told, now)
     deeds = frozenset(told.number for told in report.task_changes if told.number)
     agent.deeds = deeds | agent.deeds if report.full else deeds
-
-
-def _have_stopped(cluster: Cluster, agent: Agent, attempt: tuple[str, int, int]) -> None:
-    agent.strangers.add(attempt)
-    agent.kills.add(attempt)
-    cluster.journal.outgoing[agent] = None
-    cluster.journal.moved[agent] = None

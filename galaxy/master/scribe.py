@@ -213,7 +213,8 @@ class Scribe:
     async def _forget(self, job: Job) -> None:
         if self._cluster.jobs.get(job.job_id) is job:
             await self._store.save(job_deletes(job))
-            self._cluster.drop(job)
+            self._cluster.drop(job, self._clock.seconds())
+            self._changed()
 
     def try_again(self) -> None:
         """What could not be written a while ago."""

@@ -434,6 +434,28 @@ class CopyTests(SynchronousTestCase):
         remove(cluster, agent, self.job.job_id, [0], [1], NOW)
         self.assertEqual(cluster.settle(NOW).forgotten, (self.job,))
 
+    def test_what_is_heard_of_while_the_job_is_being_deleted_is_stopped(self) -> None:
+        """Else nobody would know of it any more, and it would run for ever."""
+        for settled in (False, True):
+            cluster = self.reign()
+            cluster.give_up(set(cluster.awaited), NOW)
+            agent = machine(cluster, "a:1")
+            turn(cluster.journal, self.job, kJobTerminated, "", "", NOW)
+            self.assertEqual(cluster.settle(NOW).forgotten, (self.job,))
+            found = group(self.job, [0, 1], incarnation=1)
+            merge(cluster, agent, delta(found), NOW)
+            if settled:
+                cluster.settle(NOW)
+            cluster.drop(self.job, NOW)
+            cluster.settle(NOW)
+            attempts = {(self.job.job_id, 0, 1), (self.job.job_id, 1, 1)}
+            self.assertEqual(
+                (agent.kills, agent.strangers, agent.pods), (attempts, attempts, set())
+            )
+            self.assertIn(agent, cluster.journal.outgoing)
+            merge(cluster, agent, delta(removed=[found]), NOW)
+            self.assertEqual((agent.kills, agent.unfit(NOW)), (set(), ""))
+
     def test_a_finished_index_is_not_taken_in(self) -> None:
         cluster = self.reign()
         self.job.finished.add(0)
