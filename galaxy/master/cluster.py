@@ -21,10 +21,10 @@ from galaxy.master.claims import Claims
 from galaxy.master.directory import Directory
 from galaxy.master.events import Journal
 from galaxy.master.fleet import Fleet
-from galaxy.master.jobs import ENDED, Job
+from galaxy.master.jobs import ENDED, HOLDING, Job
 from galaxy.master.losses import Losses
 from galaxy.master.movements import Movements
-from galaxy.master.pods import HOLDING, Event, change, create, have_stopped, vanish, wake
+from galaxy.master.pods import Event, change, create, have_stopped, vanish, wake
 from galaxy.master.progress import progress
 from galaxy.master.queue import Queue
 from galaxy.master.reconcile import Ignorance, Shortfall, shortfall
