@@ -26,10 +26,11 @@ from galaxy.master.stored_orders import (
     safe_mode_put,
     succession_put,
 )
-from galaxy.master.work import Turns, Work
+from galaxy.master.work import Work
 from galaxy.protocol.master_pb2 import LabelAgentsRequest, StoredAgent
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import Status
+from galaxy.turns import Turns
 
 
 class Orders:

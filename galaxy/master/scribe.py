@@ -35,7 +35,7 @@ from galaxy.master.stored import (
 from galaxy.master.submission import check_submission, new_job
 from galaxy.master.system import find_homes
 from galaxy.master.update import check_lives
-from galaxy.master.work import Turns, Work, shared
+from galaxy.master.work import Work, shared
 from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import (
     JobDescriptor,
@@ -45,6 +45,7 @@ from galaxy.protocol.types_pb2 import (
     kJobSuspended,
     kJobTerminated,
 )
+from galaxy.turns import Turns
 
 T = TypeVar("T")
 

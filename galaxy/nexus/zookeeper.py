@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from kazoo.protocol.states import ZnodeStat
-from twisted.internet.defer import Deferred, DeferredLock, fail
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -39,6 +39,7 @@ from galaxy.nexus.places import ZooKeeperPlace
 from galaxy.nexus.session import Link, ZooKeeperSession
 from galaxy.nexus.watches import LeaderWatches, Watches
 from galaxy.nexus.znodes import Damaged, Layout, parse_changes, parse_leader
+from galaxy.turns import Turns
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class ZooKeeperNexus:
         self._watches = Watches(reactor)
         self._leaders = LeaderWatches(reactor)
         self._candidacies: list[ZooKeeperCandidacy] = []
-        self._commits = DeferredLock()  # one at a time: they must not overtake each other
+        self._commits = Turns()  # one at a time: they must not overtake each other
         self._closed: Deferred[None] | None = None
         self._met = False  # the ensemble has answered
         self._changes_seen: int | None = None
@@ -91,9 +92,7 @@ class ZooKeeperNexus:
             return fail(Unavailable("this nexus has been closed"))
         late = self._reactor.seconds() + self._session.session_s
         asked = tuple(changes)
-        return self._commits.run(
-            lambda: Deferred.fromCoroutine(self._commit_in_turn(asked, epoch, late))
-        )
+        return self._commits.run(self._commit_in_turn(asked, epoch, late))
 
     def watch(self, prefix: str, changed: Callable[[str], None]) -> IWatch:
         """Tell of commits at or below the prefix."""
@@ -147,17 +146,15 @@ class ZooKeeperNexus:
             self._leaders.stop()
             self._follow_leader.stop()
             self._follow_changes.stop()
-            self._closed = Deferred.fromCoroutine(self._close())
+            self._closed = self._commits.run(self._close())  # after those that were asked for
         done: Deferred[None] = Deferred()
         self._closed.chainDeferred(done)
         return done
 
     async def _close(self) -> None:
-        await self._commits.acquire()  # after those that were asked for
         for candidacy in self._candidacies:
             candidacy.abandon()
         await self._session.stop()
-        self._commits.release()
 
     def _do(self, what: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
         if self._closed is not None:
