@@ -1,26 +1,22 @@
 """
-Where packages come from: files of this machine, and FTP servers. For HTTP there is
-`galaxy.agent.delivery.http`.
+Where packages come from: each kind of URL, and files of this machine.
 """
 
 from __future__ import annotations
 
-import ftplib
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import Any, BinaryIO
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from galaxy.agent.delivery.fetch import FetchError, Have, ISink, ISource, Tag, abandonable
-from galaxy.agent.delivery.http import STALL_S, HttpSource
+from galaxy.agent.delivery.fetch import FetchError, Have, ISink, ISource, Tag
+from galaxy.agent.delivery.ftp import FtpSource
+from galaxy.agent.delivery.http import HttpSource
 from galaxy.agent.delivery.threads import FetchThreads
 from galaxy.agent.delivery.throttle import Throttle
 from galaxy.agent.inthread import InThread
@@ -29,7 +25,6 @@ from galaxy.protocol.statuses import GalaxyError
 from galaxy.protocol.types_pb2 import kPermission
 
 _CHUNK = 1 << 20
-_FTP_CHUNK = 1 << 16
 
 
 def all_sources(reactor: Any, throttle: Throttle, data: Path) -> dict[str, ISource]:
@@ -103,62 +98,3 @@ class FileSource:
         if self.public_only and not found.st_mode & wanted:
             there = os.readlink(f"/proc/self/fd/{step}")
             raise GalaxyError(kPermission, f"{there} is not for everybody (chmod a+{letter})")
-
-
-class _GivenUp(Exception):
-    """Nobody waits for this any more."""
-
-
-@implementer(ISource)
-@frozen
-class FtpSource:
-    """FTP servers, by the standard library's blocking client in a thread."""
-
-    in_thread: InThread
-    throttle: Throttle
-    clock: IReactorTime
-
-    def fetch(self, url: str, have: Have, sink: ISink) -> Deferred[bool]:
-        """Retrieve the file; when it is given up, the thread ends with the next piece."""
-        given_up = Event()
-        work = self.in_thread(lambda: self._retrieve(url, have, sink, given_up))
-        return abandonable(work, given_up.set)
-
-    def _retrieve(self, url: str, have: Have, sink: ISink, given_up: Event) -> bool:
-        parts = urlsplit(url)
-        path = unquote(parts.path)
-
-        def write(data: bytes) -> None:
-            # Nobody writes to a sink that its owner has closed.
-            if given_up.wait(self.throttle.wait_s(len(data), self.clock.seconds())):
-                raise _GivenUp
-            sink.write(data)
-
-        try:
-            with ftplib.FTP(timeout=STALL_S) as server:  # noqa: S321 - the URL asks for it
-                server.connect(parts.hostname or "", parts.port or 21)
-                server.login(unquote(parts.username or ""), unquote(parts.password or ""))
-                server.voidcmd("TYPE I")
-                total = _perhaps(lambda: server.size(path))
-                changed = _perhaps(lambda: server.voidcmd(f"MDTM {path}"))
-                tag = Tag(modified=(changed and f"{changed} {total}") or "")
-                if tag.modified and tag == have.whole:
-                    return False
-                offset = have.offset if tag.modified and tag == have.part else 0
-                sink.begin(offset, total, tag)
-                server.retrbinary(f"RETR {path}", write, _FTP_CHUNK, rest=offset or None)
-        except _GivenUp:
-            return False
-        except ftplib.error_perm as error:
-            raise FetchError(f"{url} is refused: {error}", final=True) from error
-        except (ftplib.Error, EOFError, OSError) as error:
-            raise FetchError(f"{url} cannot be fetched: {error}") from error
-        return True
-
-
-def _perhaps(ask: Callable[[], Any]) -> Any:
-    """What a server says that need not know how to; None: it does not."""
-    try:
-        return ask()
-    except ftplib.error_perm:
-        return None

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import socketserver
 import tempfile
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as installed_reactor
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.internet.defer import maybeDeferred
+from twisted.trial.unittest import SynchronousTestCase
 
-from galaxy.agent.delivery.fetch import FetchError, Have, Tag
-from galaxy.agent.delivery.sources import FileSource, FtpSource, all_sources
+from galaxy.agent.delivery.fetch import FetchError, Have
+from galaxy.agent.delivery.sources import FileSource, all_sources
 from galaxy.agent.delivery.threads import FetchThreads
 from galaxy.agent.delivery.throttle import Throttle
 from tests.agent.delivery.test_http import CONTENT, Collected
@@ -160,110 +156,3 @@ class KindTests(SynchronousTestCase):
         self.assertIsInstance(theirs[0], FetchThreads)
         self.assertIsInstance(theirs[1], FetchThreads)
         self.assertIsNot(*theirs)
-
-
-class FtpHandler(socketserver.StreamRequestHandler):
-    """As much of an FTP server as a retrieval needs."""
-
-    def handle(self) -> None:
-        """Serve one client."""
-        data = socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler)
-        self.say("220 ready")
-        start = 0
-        for line in self.rfile:
-            match line.split():
-                case [b"USER", _]:
-                    self.say("331 password")
-                case [b"PASS", *_]:
-                    self.say("230 welcome")
-                case [b"TYPE", _]:
-                    self.say("200 binary")
-                case [b"PASV"]:
-                    port = int(data.server_address[1])
-                    self.say(f"227 Entering Passive Mode (127,0,0,1,{port >> 8},{port & 255})")
-                case [b"SIZE", b"/package"]:
-                    self.say(f"213 {len(CONTENT)}")
-                case [b"MDTM", b"/package"]:
-                    self.say("213 20261123040000")
-                case [b"REST", offset]:
-                    start = int(offset)
-                    self.say("350 from there on")
-                case [b"RETR", b"/package"]:
-                    self.say("150 here it comes")
-                    connection, _address = data.get_request()
-                    connection.sendall(CONTENT[start:])
-                    connection.close()
-                    self.say("226 done")
-                case [b"RETR", _]:
-                    self.say("550 no such file")
-                case [b"QUIT"]:
-                    self.say("221 bye")
-                    break
-                case _:
-                    self.say("500 what?")
-        data.server_close()
-
-    def say(self, line: str) -> None:
-        """Answer."""
-        self.wfile.write(line.encode() + b"\r\n")
-
-
-class FtpTests(TestCase):
-    """ftp:// URLs, against a small server."""
-
-    def setUp(self) -> None:
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), FtpHandler)
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        self.base = f"ftp://127.0.0.1:{server.server_address[1]}"
-        self.source = FtpSource(deferToThread, Throttle(), reactor)
-
-    async def test_retrieve(self) -> None:
-        """A file."""
-        sink = Collected()
-        await self.source.fetch(f"{self.base}/package", Have(), sink)
-        self.assertEqual((sink.total, sink.data), (len(CONTENT), CONTENT))
-
-    async def test_goes_on(self) -> None:
-        """What is there is not sent again, unless it has changed; the same does not come."""
-        whole = Collected()
-        await self.source.fetch(f"{self.base}/package", Have(), whole)
-        rest = Collected()
-        await self.source.fetch(f"{self.base}/package", Have(1000, whole.tag), rest)
-        self.assertEqual((rest.offset, rest.data), (1000, CONTENT[1000:]))
-        changed = Collected()
-        await self.source.fetch(f"{self.base}/package", Have(1000, Tag(modified="then")), changed)
-        self.assertEqual((changed.offset, changed.data), (0, CONTENT))
-        self.assertFalse(
-            await self.source.fetch(f"{self.base}/package", Have(whole=whole.tag), Collected())
-        )
-
-    async def test_given_up(self) -> None:
-        """When nobody waits any more, the thread ends with the piece it has."""
-        over: Deferred[None] = Deferred()
-
-        def ended(result: Any) -> Any:
-            over.callback(None)
-            return result
-
-        def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
-            return deferToThread(work).addBoth(ended)
-
-        source = FtpSource(in_thread, Throttle(1.0), reactor)
-        sink = Collected()
-        fetched = source.fetch(f"{self.base}/package", Have(), sink)
-        reactor.callLater(0.1, fetched.cancel)
-        await self.assertFailure(fetched, CancelledError)
-        await over
-        self.assertEqual(sink.data, b"")
-
-    async def test_refused(self) -> None:
-        """What the server refuses is refused for good."""
-        fetched = self.source.fetch(f"{self.base}/nothing", Have(), Collected())
-        error: Any = await self.assertFailure(fetched, FetchError)
-        self.assertTrue(error.final)
-        self.assertIn("550", error.reason)
