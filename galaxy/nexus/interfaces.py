@@ -77,10 +77,11 @@ class Conflict(NexusError):
 
 
 class StaleEpoch(NexusError):
-    """The write was fenced: a higher epoch has begun."""
+    """The write was fenced: a higher epoch has begun, or the nexus lost count of them."""
 
     def __init__(self, epoch: int, begun: int) -> None:
-        super().__init__(f"epoch {epoch} is over, epoch {begun} has begun")
+        why = f"epoch {begun} has begun" if begun > epoch else "the nexus lost count of its epochs"
+        super().__init__(f"epoch {epoch} is over, {why}")
 
 
 class Unavailable(NexusError):

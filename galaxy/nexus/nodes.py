@@ -13,7 +13,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from attrs import frozen
-from kazoo.exceptions import BadVersionError, NodeExistsError, NoNodeError
+from kazoo.exceptions import NodeExistsError, NoNodeError
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 
@@ -103,9 +103,7 @@ class Nodes:
         except NoNodeError:
             return None
         except Damaged as error:
-            raise NexusError(
-                f"{self._layout.node(key)} in {self._session.place}: {error}"
-            ) from error
+            raise self._damaged(self._layout.node(key), error) from error
 
     async def scan(self, prefix: str) -> dict[str, Entry]:
         """Every key below the prefix, each with a value of its own moment."""
@@ -133,8 +131,11 @@ class Nodes:
 
     async def commit(self, changes: Sequence[Change], epoch: int) -> None:
         """All of the changes or none; fails as `INexus.commit` does."""
-        await self.prepare_ground()
-        prepared = await self._prepare(changes)
+        try:
+            await self.prepare_ground()
+            prepared = await self._prepare(changes)
+        except NoNodeError as error:
+            raise self._taken_away(error) from error
         written = [each.blob for each in prepared if each.blob is not None]
         try:
             await self._commit(prepared, epoch)
@@ -244,7 +245,7 @@ class Nodes:
         """A transaction, and for each operation whose it is."""
         owned: list[tuple[Operation, _Prepared | None]] = []
         if epoch:
-            version = max(epoch - await self._base(), 0)
+            version = max(epoch - await self._base(epoch), 0)
             owned.append((Check(self._layout.epoch, version), None))
         for each in prepared:
             if each.blob is not None:
@@ -285,27 +286,41 @@ class Nodes:
 
     async def _explain(self, refused: Refused, epoch: int) -> None:
         """What is not a change was refused: the epoch, or a node that belongs to us is gone."""
-        if isinstance(refused.error, BadVersionError) and epoch:
-            begun = await self.epoch()
+        if epoch and refused.index == 0:
             self._epoch_base = None
-            raise StaleEpoch(epoch, begun)
+            raise StaleEpoch(epoch, await self.epoch())
+        raise self._taken_away(refused)
+
+    def _taken_away(self, error: Exception) -> Unavailable:
         self._made.clear()
-        raise Unavailable(f"{self._session.place}: nodes were taken away meanwhile ({refused})")
+        return Unavailable(f"{self._session.place}: nodes were taken away meanwhile ({error!r})")
+
+    def _damaged(self, node: str, error: Damaged) -> NexusError:
+        return NexusError(f"{node} in {self._session.place}: {error}")
 
     async def epoch(self) -> int:
         """The highest epoch that has begun."""
         try:
-            data, stat = await self._session.get(self._layout.epoch)
+            return sum(await self._reigns())
         except NoNodeError:
             return 0
-        return parse_epoch(data, stat.version)
 
-    async def _base(self) -> int:
+    async def _base(self, epoch: int) -> int:
         """The number that epochs are counted from; only an election changes it."""
         if self._epoch_base is None:
-            data, _ = await self._session.get(self._layout.epoch)
-            self._epoch_base = parse_epoch(data, 0)
+            try:
+                self._epoch_base, _ = await self._reigns()
+            except NoNodeError as error:
+                raise StaleEpoch(epoch, 0) from error
         return self._epoch_base
+
+    async def _reigns(self) -> tuple[int, int]:
+        """The number that epochs are counted from, and how many elections were held since."""
+        data, stat = await self._session.get(self._layout.epoch)
+        try:
+            return parse_epoch(data, 0), stat.version
+        except Damaged as error:
+            raise self._damaged(self._layout.epoch, error) from error
 
 
 async def _all(deferreds: Iterable[Deferred[T]]) -> list[T]:

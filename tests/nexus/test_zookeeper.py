@@ -420,6 +420,59 @@ class DamageTests(ZooKeeperTestCase):
         assert entry is not None
         self.assertEqual(entry.value, b"3")
 
+    async def test_a_reign_whose_epoch_was_taken_away_is_over(self) -> None:
+        """Before its first commit, and after it."""
+        nexus = self.open_nexus(zookeeper_server.shared_server().hosts)
+        for keys in ((), ("a/b",)):
+            with self.subTest(committed=keys):
+                candidate = contract.Candidate()
+                candidacy = nexus.stand(candidate, "here:1")
+                epoch = await candidate.reign()
+                for key in keys:
+                    await nexus.commit([Put(key, b"1")], epoch)
+                await self.take_away(nexus, "epoch")
+                for _ in range(2):
+                    await self.assertFailure(nexus.commit([Put("a/b", b"2")], epoch), StaleEpoch)
+                await candidacy.resign()
+
+    async def test_a_reign_whose_data_were_taken_away_goes_on(self) -> None:
+        """Before its first commit, and after it: a commit says so once."""
+        nexus, candidate = (
+            self.open_nexus(zookeeper_server.shared_server().hosts),
+            contract.Candidate(),
+        )
+        nexus.stand(candidate, "here:1")
+        epoch = await candidate.reign()
+        for value in (b"1", os.urandom(2 << 20)):
+            for node in ("data", "blobs"):
+                with self.subTest(size=len(value), node=node):
+                    await self.take_away(nexus, node)
+                    with contextlib.suppress(Unavailable):
+                        await nexus.commit([Put("a/b", value)], epoch)
+                    await nexus.commit([Put("a/b", value)], epoch)
+                    self.assertEqual(getattr(await nexus.get("a/b"), "value", None), value)
+
+    async def test_an_epoch_that_somebody_else_wrote_is_named(self) -> None:
+        nexus, candidate = (
+            self.open_nexus(zookeeper_server.shared_server().hosts),
+            contract.Candidate(),
+        )
+        nexus.stand(candidate, "here:1")
+        epoch = await candidate.reign()
+        await deferToThread(nexus._session._client.set, f"/{self.chroot}/epoch", b"by hand")
+        for asked in (nexus.epoch(), nexus.commit([Put("a", b"1")], epoch)):
+            try:
+                await asked
+            except NexusError as error:
+                self.assertIn("/epoch in zookeeper://", str(error))
+            else:
+                self.fail("it was read")
+
+    async def take_away(self, nexus: ZooKeeperNexus, node: str) -> None:
+        """Delete a node and all below it, by hand."""
+        zookeeper = nexus._session._client
+        await deferToThread(zookeeper.delete, f"/{self.chroot}/{node}", recursive=True)
+
 
 class WrongPlaceTests(ZooKeeperTestCase):
     """Addresses, chroots and passwords that are not right."""
