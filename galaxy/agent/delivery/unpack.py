@@ -145,6 +145,8 @@ def deploy(archive: BinaryIO, directory: str, most_bytes: int = 0) -> None:
         os.mkdir(staging, 0o700)
         try:
             unpack(archive, staging, most_bytes)
+            if os.path.lexists(os.path.join(staging, STAGING)):
+                raise Unusable(f"the package is refused: {STAGING!r} in it is not a name to have")
             _move(staging, directory)
         finally:
             _wipe(staging)
@@ -246,7 +248,8 @@ def _link(member: tarfile.TarInfo, path: str, root: str) -> None:
 def _admitted(member: tarfile.TarInfo, root: str) -> None:
     """Make of the member what may be unpacked; Unusable if it may not be."""
     name = member.name
-    if not (member.isreg() or member.isdir() or member.islnk() or member.issym()):
+    known = member.isreg() or member.isdir() or member.islnk() or member.issym()
+    if not known or os.path.normpath(name) == ".":
         raise Unusable(f"the package is refused: {name!r} is not a file")
     _check_name(name, root)
     if member.islnk() or member.issym():
@@ -304,7 +307,8 @@ def _check_member(name: str, mode: int) -> None:
         raise Unusable(f"the package is refused: {name[:40]!r}... lies too deep")
     if ".." in name.split("/") or name.startswith("/"):
         raise Unusable(f"the package is refused: {name!r} leads out of it")
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+    nameless = os.path.normpath(name) == "." and not name.endswith("/")
+    if nameless or stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Unusable(f"the package is refused: {name!r} is not a file")
 
 

@@ -197,6 +197,17 @@ class UnpackTests(SynchronousTestCase):
         """Directories in directories have an end."""
         self.assert_refused(tar(("a/" * 300 + "b", b"")), "too deep")
 
+    def test_names_that_cannot_be(self) -> None:
+        """What is already there under its name for a while is refused in a sentence."""
+        for name in (".galaxy-unpacking", "./.galaxy-unpacking", ".galaxy-unpacking/x"):
+            self.assert_refused(tar(("a", b"x"), (name, b"x")), "'.galaxy-unpacking' in it")
+        self.assert_refused(tar((".", b"x")), "'.' is not a file")
+        for name, why in ((".", "'.' is not a file"), (".galaxy-unpacking", "in it is not")):
+            out = io.BytesIO()
+            with zipfile.ZipFile(out, "w") as package:
+                package.writestr(name, "x")
+            self.assert_refused(out.getvalue(), why)
+
     def test_over_an_earlier_version(self) -> None:
         """What has the same name is replaced, what has not is kept, what was left over is not."""
         self.run_unpack(tar(("lib/a", b"1"), ("lib/old", b"1"), ("data", b"1")))
