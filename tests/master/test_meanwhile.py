@@ -18,6 +18,7 @@ from galaxy.master.watching import watch
 from galaxy.master.work import shared
 from galaxy.nexus.interfaces import OutcomeUnknown, Unavailable
 from galaxy.protocol.agent_pb2 import (
+    PodRefusal,
     RunPodsRequest,
     RunPodsResponse,
     ShowPodsRequest,
@@ -28,6 +29,7 @@ from galaxy.protocol.master_pb2 import (
     Events,
     ExplainRequest,
     GetStatusRequest,
+    RestartJobRequest,
     ScaleJobRequest,
     ShowPodRequest,
     StepDownRequest,
@@ -87,6 +89,29 @@ class SlowAgentTests(MasterTests):
         self.world.schedule()
         (told,) = self.a.descriptions.values()
         self.assertEqual((len(self.a.pods), told.retries), (2, 7))
+
+    def restart_while_told(self) -> tuple[str, Deferred[None]]:
+        """A pod's launch is not answered yet, and another attempt is to take its place."""
+        job_id = self.world.submit(descriptor(replica=1))
+        gate = self.a.gate = Deferred()
+        self.world.schedule()
+        self.world.do(self.world.stub.restart_job(RestartJobRequest(job_id=job_id)))
+        self.world.advance(0.2)
+        return job_id, gate
+
+    def test_attempt_that_took_the_place_of_the_one_told_of_is_told_of_too(self) -> None:
+        job_id, gate = self.restart_while_told()
+        gate.callback(None)
+        self.world.advance(0.2)
+        self.assertEqual(self.a.launches, [(job_id, 0, 1), (job_id, 0, 2)])
+
+    def test_attempt_that_took_the_place_of_the_one_refused_is_not_refused(self) -> None:
+        self.a.refuse = PodRefusal(status=Status.kQuota, reason="no room")
+        job_id, gate = self.restart_while_told()
+        self.a.refuse = None
+        gate.callback(None)
+        self.world.advance(0.2)
+        self.assertEqual(self.a.launches, [(job_id, 0, 2)])
 
     def test_pod_that_is_gone_by_then_is_not_shown(self) -> None:
         self.world.run(descriptor(replica=2))
