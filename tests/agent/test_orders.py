@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from galaxy.agent.records import PodKey
 from galaxy.protocol.agent_pb2 import KillPodsRequest, PodKill, QueryRequest
 from galaxy.protocol.methods import Served
 from galaxy.protocol.statuses import GalaxyError
@@ -12,11 +13,13 @@ from galaxy.protocol.types_pb2 import (
     kInputError,
     kNotFound,
     kPersistenceError,
+    kPodRunning,
     kQuota,
     kStaleEpoch,
 )
 from galaxy.protocol.wire_pb2 import Hello
 from tests.agent.machines import (
+    JOB,
     MASTER,
     MachineTests,
     description,
@@ -81,6 +84,15 @@ class OrderTests(MachineTests):
         older = run_request(description(), 0, incarnation=4)
         self.assertEqual(self.refusal(older)[0], kConflict)
         self.assertEqual(self.machine.pod().incarnation, 5)
+
+    def test_older_incarnation_is_to_end(self) -> None:
+        """A late order to end an earlier attempt is answered; the one that is here runs on."""
+        self.machine.run(run_request(description(), 0, incarnation=5))
+        pids = self.machine.pids()
+        (gone,) = self.machine.kill_pods(PodKey(JOB, 0, 4)).gone
+        self.assertEqual(list(gone.incarnation), [4])
+        self.machine.advance(5)
+        self.assertEqual((self.machine.pod().state, self.machine.pids()), (kPodRunning, pids))
 
     def test_stale_epoch(self) -> None:
         """A master whose reign is over starts and kills nothing, also after a restart."""

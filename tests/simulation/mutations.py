@@ -32,7 +32,7 @@ from galaxy.protocol.agent_pb2 import (
 from galaxy.protocol.calls import Call
 from galaxy.protocol.services import IAgent
 from tests.scenario.processes import ProcessClock
-from tests.simulation.witness import ENDED, WatchedEnsemble, launched
+from tests.simulation.witness import ENDED, WatchedEnsemble, killed, launched
 from tests.simulation.world import Build, Disk
 
 LATER_S = 0.5
@@ -90,6 +90,17 @@ class Forgetful(_Plain):
         return await self.answers.run_pods(request, call)
 
 
+class Overzealous(_Plain):
+    """Ends whatever is at a slot, also if an earlier attempt was meant."""
+
+    async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
+        """End the latest, too."""
+        runner = self.answers.runner
+        latest = filter(None, map(runner.book.latest, killed(request)))
+        await runner.kill(KillOrder(call.epoch, [pod.key for pod in latest], "they were meant"))
+        return await self.answers.kill_pods(request, call)
+
+
 def _answers_first(clock: ProcessClock, rng: Random) -> Disk:
     """A disk that says it has written what it will write later."""
 
@@ -127,5 +138,6 @@ class NotFenced(WatchedEnsemble):
 NO_EPOCHS = Build(answers=Credulous)
 ANSWERS_FIRST = Build(disk=_answers_first)
 NOT_IDEMPOTENT = Build(answers=Forgetful)
+OVERZEALOUS = Build(answers=Overzealous)
 NOT_WRITTEN = Build(ensemble=NotWritten)
 NOT_FENCED = Build(ensemble=NotFenced)

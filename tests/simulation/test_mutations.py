@@ -12,6 +12,7 @@ from tests.simulation.mutations import (
     NOT_FENCED,
     NOT_IDEMPOTENT,
     NOT_WRITTEN,
+    OVERZEALOUS,
 )
 from tests.simulation.run import simulate
 from tests.simulation.world import Build
@@ -45,6 +46,10 @@ class MutationTests(SynchronousTestCase):
     def test_not_idempotent(self) -> None:
         """A command that comes twice ends what runs."""
         self.found(NOT_IDEMPOTENT, "nobody ordered it")
+
+    def test_an_old_kill_hits_a_newer_attempt(self) -> None:
+        """A command to end an attempt, that comes again, ends the one that followed it."""
+        self.found(OVERZEALOUS, "nobody ordered it")
 
     def test_what_has_ended_is_not_written(self) -> None:
         """The next reign does not know what people were told of."""

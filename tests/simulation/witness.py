@@ -281,6 +281,19 @@ class WatchedAgent:
         self.witness.obeyed(self.seen, Command(call.epoch, request, call), highest)
         return response
 
+    async def _ended_again(self, command: Command, key: PodKey) -> None:
+        """What was to end before an attempt began is to end once more: that attempt is not."""
+        await deferLater(self.clock, self.rng.uniform(0.0, REPEATED_WITHIN_S))
+        if self.seen.answers is not self.answers or self.seen.epoch > command.epoch:
+            return
+        words = f"{self.seen.endpoint} is told once more what to end before {key.name}"
+        self.witness.history.note("repeat", words)
+        answers: Any = self.answers
+        try:
+            await answers.kill_pods(command.request, command.call)
+        except GalaxyError as error:
+            self.witness.history.note("refused", f"by {self.seen.endpoint}: {error}")
+
     async def show_pods(self, request: ShowPodsRequest, call: Call) -> ShowPodsResponse:
         """As the agent does."""
         response: ShowPodsResponse = await self.answers.show_pods(request, call)
@@ -306,6 +319,13 @@ class WatchedAgent:
         if key not in self.seen.taken and key not in self.seen.killed:
             self.witness.history.note("take", f"{key.name} by {self.seen.endpoint}")
             self.seen.taken[key] = self.witness.now()
+            self._follow(key)
+
+    def _follow(self, key: PodKey) -> None:
+        """An attempt is taken: what ended one before it at its slot arrives again, late."""
+        ends = [command for command in self.seen.commands if _ends_before(command, key)]
+        if ends:
+            Deferred.fromCoroutine(self._ended_again(ends[-1], key)).addErrback(self._fault)
 
 
 @implementer(INetwork)
@@ -343,3 +363,12 @@ def killed(request: KillPodsRequest) -> Iterator[PodKey]:
     for kill in request.kills:
         for index, incarnation in zip(kill.index, kill.incarnation, strict=True):
             yield PodKey(kill.job_id, index, incarnation)
+
+
+def _ends_before(command: Command, key: PodKey) -> bool:
+    """Whether it is to end an earlier attempt at the slot of this one."""
+    request = command.request
+    return isinstance(request, KillPodsRequest) and any(
+        (other.job_id, other.index) == (key.job_id, key.index) and other < key
+        for other in killed(request)
+    )
