@@ -72,8 +72,13 @@ class ExaminedTests(SynchronousTestCase):
         self.assertEqual(
             finding.counts,
             {
-                "jobs": 1, "versions": 2, "finished": 1, "agents": 1, "labels": 1,
-                "safemode": 1, "cluster": 1,
+                "jobs": 1,
+                "versions": 2,
+                "finished": 1,
+                "agents": 1,
+                "labels": 1,
+                "safemode": 1,
+                "cluster": 1,
             },
         )
 
