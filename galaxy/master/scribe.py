@@ -9,7 +9,6 @@ with kPersistenceError; what the master wants itself is tried again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 from random import Random
 from typing import TypeVar
 
@@ -94,9 +93,7 @@ class Scribe:
     async def _submit(self, asked: JobDescriptor, request_id: str, actor: str) -> Job:
         jobs = self._cluster.jobs
         check_submission(jobs, asked)
-        job_id = names.job_id(asked.name, self._bits(request_id))
-        if jobs.get(job_id) is not None:
-            job_id = names.job_id(asked.name, self._bits(""))
+        job_id = names.job_id(asked.name, self._rng.getrandbits(48))
         job = new_job(job_id, asked, request_id, self._clock.seconds())
         jobs.reserve(job.name, job_id)
         try:
@@ -108,12 +105,6 @@ class Scribe:
         self._cluster.journal.job(job, None, "submitted", actor, self._clock.seconds())
         self._changed()
         return job
-
-    def _bits(self, request_id: str) -> int:
-        """The same for the same request, so that what is written twice is one job."""
-        if not request_id:
-            return self._rng.getrandbits(48)
-        return int.from_bytes(sha256(request_id.encode()).digest()[:6])
 
     def terminate(self, job: Job, actor: str) -> Deferred[None]:
         """End a job; fires when that is on record. Stopping its pods follows."""

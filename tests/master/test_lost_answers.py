@@ -45,12 +45,6 @@ class LostAnswerTests(MasterTests):
             self.assertEqual(self.world.job(asked.name).job_id, job_id)
         self.assertEqual(len(self.world.do(self.world.stub.list_jobs(ListJobsRequest())).jobs), 2)
 
-    def test_the_job_of_a_request_has_the_same_id_whoever_makes_it(self) -> None:
-        job_id = self.world.submit(request_id="r1")
-        self.world.ensemble.entries.clear()
-        self.world.restart_master()
-        self.assertEqual(self.world.submit(request_id="r1"), job_id)
-
     def test_a_reign_that_does_not_know_is_followed_by_one_that_does(self) -> None:
         self.world.submit()
         before = self.world.cluster()
