@@ -101,6 +101,20 @@ class Overzealous(_Plain):
         return await self.answers.kill_pods(request, call)
 
 
+class Hoarding(_Plain):
+    """Keeps what it granted to a pod, also when that is gone."""
+
+    async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
+        """End pods, and grant them anew what those had that are gone."""
+        accounts = self.answers.runner.book.accounts
+        held = {key: accounts.grants[key] for key in killed(request) if key in accounts.grants}
+        response = await self.answers.kill_pods(request, call)
+        for key, grant in held.items():
+            if key not in accounts.grants:
+                accounts.restore(key, grant)
+        return response
+
+
 def _answers_first(clock: ProcessClock, rng: Random) -> Disk:
     """A disk that says it has written what it will write later."""
 
@@ -137,6 +151,7 @@ class NotFenced(WatchedEnsemble):
 
 NO_EPOCHS = Build(answers=Credulous)
 ANSWERS_FIRST = Build(disk=_answers_first)
+HOARDING = Build(answers=Hoarding)
 NOT_IDEMPOTENT = Build(answers=Forgetful)
 OVERZEALOUS = Build(answers=Overzealous)
 NOT_WRITTEN = Build(ensemble=NotWritten)

@@ -23,6 +23,7 @@ from tests.simulation.convergence import DOUBLED_S, SETTLED_S, amiss, doubled, u
 from tests.simulation.faults import Faults
 from tests.simulation.history import History, Violation
 from tests.simulation.laws import Laws
+from tests.simulation.leftovers import held_for_nobody
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
 from tests.simulation.world import Build, World
@@ -108,7 +109,7 @@ class Run:
             self._pass(LOOK_S)
             return "an owner waits for an answer"
         told = self._untold()
-        return amiss(self.world, self.people) or told
+        return amiss(self.world, self.people) or told or held_for_nobody(self.world)
 
     def _untold(self) -> str:
         answer: list[str] = []

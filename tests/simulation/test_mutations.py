@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.simulation.mutations import (
     ANSWERS_FIRST,
+    HOARDING,
     NO_EPOCHS,
     NOT_FENCED,
     NOT_IDEMPOTENT,
@@ -58,3 +59,7 @@ class MutationTests(SynchronousTestCase):
     def test_not_fenced(self) -> None:
         """Who leads no more writes on."""
         self.found(NOT_FENCED, "wrote in epoch", first=50)
+
+    def test_hoarding(self) -> None:
+        """What pods had that are gone is nobody's."""
+        self.found(HOARDING, "and grants to")
