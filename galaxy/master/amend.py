@@ -83,6 +83,7 @@ def amend(journal: Journal, job: Job, amendment: Amendment, actor: str, now: flo
         )
     if (before, job.update.time) != (after, amendment.update.time):
         job.complaint = ""  # it spoke against what is over
+        job.updating_since = now
     spread_before = job.max_per_host
     job.descriptor = amendment.descriptor
     job.versions = list(amendment.versions)

@@ -150,6 +150,7 @@ class Job:
     requests: tuple[str, ...] = ()  # the ids of the latest that changed it
     behind: set[int] = field(factory=set)  # held slots of another version or generation
     complaint: str = ""  # what speaks against the update that goes on
+    updating_since: float = 0.0  # when that began, or went on, in this reign: by its clock
     beyond: int = 0  # ended slots with indexes that replica does not reach any more
     highest: int = 0  # the highest incarnation of slots and attempts that are no more
     earlier: int = 0  # no reign before this one gave a higher incarnation

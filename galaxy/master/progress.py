@@ -50,7 +50,7 @@ def overdue(job: Job, now: float) -> str:
     for pod in job.pods.values():
         if pod.stage != kStageRunning or pod.settled or job.is_behind(pod):
             continue
-        if now - max(pod.sched_time, job.update.time) > deadline_s:
+        if now - max(pod.sched_time, job.updating_since) > deadline_s:
             return (
                 f"pod {pod.index} of version {pod.version.name} is not healthy"
                 f" {deadline_s:g} s after it was placed"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from galaxy.master.amend import Amendment
 from galaxy.master.jobs import turn
 from galaxy.master.pods import observe
 from galaxy.master.progress import overdue, progress
-from galaxy.master.update import scaled
+from galaxy.master.update import scaled, steered
+from galaxy.protocol.master_pb2 import kSteerContinue, kSteerPause
 from galaxy.protocol.types_pb2 import (
     kJobFinished,
     kPodError,
@@ -23,7 +25,9 @@ from tests.master.examples import (
     NOW,
     delta,
     descriptor,
+    full_report,
     group,
+    loaded,
     machine,
     merged,
     picture,
@@ -32,6 +36,7 @@ from tests.master.examples import (
     submitted,
 )
 from tests.master.test_moves import begin, other
+from tests.master.test_stored import read_back
 
 
 class ProgressTests(SynchronousTestCase):
@@ -132,6 +137,26 @@ class ProgressTests(SynchronousTestCase):
         self.well()
         self.well()
         self.assertEqual(overdue(self.job, NOW + 301), "")
+
+    def test_held_and_let_go_on_it_has_its_time_anew(self) -> None:
+        self.begin()
+        for steering, now in ((kSteerPause, NOW + 100), (kSteerContinue, NOW + 200)):
+            amendment = steered(self.job, steering, "", complete=True, now=now)
+            assert amendment is not None
+            self.cluster.amend(self.job, amendment, "ada", now)
+        self.assertEqual(overdue(self.job, NOW + 500), "")
+        self.assertIn("is not healthy 300 s after it was placed", overdue(self.job, NOW + 501))
+
+    def test_it_is_in_time_by_the_clock_of_who_looks(self) -> None:
+        """The leader that began it was an hour ahead; an attempt has its time anew with a reign."""
+        self.begin()
+        self.job.update = evolve(self.job.update, time=NOW + 3600)
+        job = loaded(read_back(self.job))
+        index = min({pod.index for pod in self.agent.pods} - self.job.behind)
+        attempt = group(self.job, [index], healthy=False)
+        machine(picture(job, endpoints=["a:1"], epoch=2), report=full_report(attempt))
+        self.assertEqual(overdue(job, NOW + 300), "")
+        self.assertIn("is not healthy 300 s after it was placed", overdue(job, NOW + 301))
 
     def test_the_breakpoint_is_reached_when_those_moved_are_well(self) -> None:
         self.begin(breakpoint_=2)
