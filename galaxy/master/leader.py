@@ -286,6 +286,7 @@ class Leadership:
         if self.reign is None or self.reign.epoch != epoch:
             return
         self._end(reason)
+        self._above = max(self._above, epoch)  # the nexus may have lost count
         candidacy, self._candidacy = self._candidacy, None
         if candidacy is not None and not self._stopped:
             candidacy.resign().addErrback(

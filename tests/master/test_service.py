@@ -20,7 +20,7 @@ from galaxy.master.cluster import Cluster
 from galaxy.master.service import Master, MasterService
 from galaxy.nexus.failing import FailingNexus
 from galaxy.nexus.house import MOVED, UNFINISHED
-from galaxy.nexus.interfaces import Delete, Entry, NexusError, Put, Unavailable
+from galaxy.nexus.interfaces import Delete, Entry, NexusError, Put, StaleEpoch, Unavailable
 from galaxy.nexus.memory import MemoryEnsemble, MemoryNexus
 from galaxy.protocol.agent_pb2 import PodRefusal
 from galaxy.protocol.loopback import LoopbackNetwork
@@ -695,6 +695,17 @@ class LeadershipTests(MasterTests):
             Status.kNotLeader, self.world.stub.submit_job(SubmitJobRequest(job=descriptor()))
         )
         self.assertEqual(self.world.stored(), [])
+
+    def test_a_reign_that_the_nexus_lost_count_of_is_followed_by_a_higher_one(self) -> None:
+        """As when somebody deletes the epoch from ZooKeeper."""
+        self.world.ensemble.epoch = 0
+        self.world.nexus.break_("commit", StaleEpoch(1, 0), times=1)
+        self.assert_refused(
+            Status.kNotLeader, self.world.stub.submit_job(SubmitJobRequest(job=descriptor()))
+        )
+        self.world.advance(2)
+        self.world.submit()
+        self.assertEqual(self.status(self.world.stub).epoch, 2)
 
     def test_a_suspended_leader_answers_and_decides_nothing(self) -> None:
         a = self.world.agent("a")
