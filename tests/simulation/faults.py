@@ -34,7 +34,7 @@ class Faults:
     world: World
     rng: Random
     open: dict[int, tuple[str, Undo]] = field(factory=dict)
-    _number: int = 0
+    struck: int = 0
 
     def strike(self) -> None:
         """Something goes wrong."""
@@ -43,11 +43,11 @@ class Faults:
         if begun is None:
             return
         words, _ = begun
-        self._number += 1
-        self.open[self._number] = begun
+        self.struck += 1
+        self.open[self.struck] = begun
         self.world.history.note("fault", words)
         lasts_s = self.rng.uniform(0.2, 1.0) ** 2 * fault.longest_s
-        self.world.clock.callLater(lasts_s, self._undo, self._number)
+        self.world.clock.callLater(lasts_s, self._undo, self.struck)
 
     def end(self) -> None:
         """All is well again, and everybody runs."""

@@ -25,6 +25,7 @@ from galaxy.protocol.master_pb2 import JobOverview
 from galaxy.protocol.types_pb2 import kBatch, kLongRun, kStageRunning
 from tests.scenario.processes import ProcessClock
 from tests.simulation.convergence import running
+from tests.simulation.faults import Faults
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
 from tests.simulation.witness import attempt_of
@@ -37,6 +38,10 @@ STEP = 2
 """The most that people ask for when they restart a job."""
 
 
+ARRIVES_S = 0.5
+"""So soon what was sent is there, when there are no faults."""
+
+
 @define(eq=False)
 class Laws:
     """What is looked at once a second."""
@@ -44,9 +49,11 @@ class Laws:
     world: World
     people: People
     operators: Operators
+    faults: Faults
     quiet: bool  # nothing goes wrong in this run
     _barred: dict[tuple[str, str, str], float] = field(factory=dict)  # reign, machine, cause
     _whole: set[str] = field(factory=set)  # jobs that had all their pods
+    _calm: tuple[int, float] | None = None  # the faults there were, and since when none is
 
     def look(self) -> None:
         """All of them, now."""
@@ -55,6 +62,7 @@ class Laws:
                 self._look_at_reign(master, master.service.leadership.reign)
         for machine in self.world.machines:
             self._look_at_grants(machine)
+        self._look_at_hold()
         if self.quiet:
             self._look_at_steps()
 
@@ -138,6 +146,16 @@ class Laws:
                 f"{machine.agent.name} has {DISKS * DISK_MIB * MIB} bytes for volumes,"
                 f" {len(volumes)} of {DISK_MIB} MiB are there"
             )
+
+    def _look_at_hold(self) -> None:
+        """Whatever was on its way as safe mode was entered has arrived, if nothing held it up."""
+        witness, struck, now = self.world.witness, self.faults.struck, self.world.clock.seconds()
+        if witness.held is None or self.faults.open:
+            self._calm = None
+        elif self._calm is None or self._calm[0] != struck:
+            self._calm = struck, now
+        elif now - self._calm[1] >= ARRIVES_S:
+            witness.held = min(witness.held, self.world.ensemble.epoch - 1)
 
     def _look_at_steps(self) -> None:
         slots = {(key.job_id, key.index) for key in running(self.world)}

@@ -31,6 +31,7 @@ from galaxy.protocol.agent_pb2 import (
 )
 from galaxy.protocol.calls import Call
 from galaxy.protocol.services import IAgent
+from galaxy.stored import SAFE_MODE
 from tests.scenario.processes import ProcessClock
 from tests.simulation.witness import ENDED, WatchedEnsemble, killed, launched
 from tests.simulation.world import Build, Disk
@@ -140,6 +141,14 @@ class NotWritten(WatchedEnsemble):
         super().commit([each for each in changes if not each.key.startswith(ENDED)], epoch)
 
 
+class NotHeld(WatchedEnsemble):
+    """Takes it for written that safe mode was entered, and does not write it."""
+
+    def commit(self, changes: Sequence[Change], epoch: int) -> None:
+        """Apply the others."""
+        super().commit([each for each in changes if each.key != SAFE_MODE], epoch)
+
+
 class NotFenced(WatchedEnsemble):
     """Takes what is written in a reign that is over."""
 
@@ -155,4 +164,5 @@ HOARDING = Build(answers=Hoarding)
 NOT_IDEMPOTENT = Build(answers=Forgetful)
 OVERZEALOUS = Build(answers=Overzealous)
 NOT_WRITTEN = Build(ensemble=NotWritten)
+NOT_HELD = Build(ensemble=NotHeld)
 NOT_FENCED = Build(ensemble=NotFenced)

@@ -119,9 +119,12 @@ class Operators:
         enter = not self.held
         self._note("safe mode" if enter else "no safe mode")
         request = SwitchSafeModeRequest(enter=enter)
-        self.held = True
+        self.held, self.world.witness.held = True, None
         await self.people.ask(lambda master: master.switch_safe_mode(request))
         self.held = enter
+        if enter:
+            self._note("safe mode holds")
+            self.world.witness.held = self.world.ensemble.epoch
 
     async def _step_down(self) -> None:
         status = await self.people.ask(lambda master: master.get_status(GetStatusRequest()))

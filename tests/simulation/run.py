@@ -62,8 +62,8 @@ class Run:
             world.add_machine()
         people = People(world, Random(f"people {seed}"))
         operators = Operators(world, people, Random(f"operators {seed}"))
-        laws = Laws(world, people, operators, quiet=rng.random() < QUIET)
         faults = Faults(world, Random(f"faults {seed}"))
+        laws = Laws(world, people, operators, faults, quiet=rng.random() < QUIET)
         return cls(world, people, operators, faults, laws, rng)
 
     def go(self) -> None:

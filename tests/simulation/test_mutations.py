@@ -11,6 +11,7 @@ from tests.simulation.mutations import (
     HOARDING,
     NO_EPOCHS,
     NOT_FENCED,
+    NOT_HELD,
     NOT_IDEMPOTENT,
     NOT_WRITTEN,
     OVERZEALOUS,
@@ -63,3 +64,7 @@ class MutationTests(SynchronousTestCase):
     def test_hoarding(self) -> None:
         """What pods had that are gone is nobody's."""
         self.found(HOARDING, "and grants to")
+
+    def test_safe_mode_is_forgotten(self) -> None:
+        """The next reign does not know that somebody holds everything."""
+        self.found(NOT_HELD, "in safe mode")

@@ -11,7 +11,8 @@ Laws told of here (all are safety; liveness is in `tests.simulation.convergence`
 * two attempts at a slot never run side by side on one machine;
 * what runs on a machine fits into it;
 * an index that the nexus has as ended is not begun again;
-* the nexus takes nothing from a reign that is over.
+* the nexus takes nothing from a reign that is over;
+* in safe mode by hand nothing is begun or ended, whoever leads.
 
 More laws: `tests.simulation.laws`.
 """
@@ -107,6 +108,7 @@ class Witness:
     millicores: Callable[[str], int]  # what one pod of a job may use
     ended: dict[Slot, float] = field(factory=dict)
     places: dict[PodKey, str] = field(factory=dict)
+    held: int | None = None  # safe mode, by hand: later reigns than this command nothing
     stale: int = 0  # commands of earlier reigns that were refused
 
     def began(self, seen: Seen, process: ProcessId, running: Sequence[ProcessId]) -> None:
@@ -164,6 +166,11 @@ class Witness:
                 self.history.breach(
                     f"{seen.endpoint} took {key.name} and does not know it any more"
                 )
+
+    def commanded(self, seen: Seen, epoch: int) -> None:
+        """A command comes, of that reign."""
+        if self.held is not None and epoch > self.held:
+            self.history.breach(f"{seen.endpoint} got a command of epoch {epoch} in safe mode")
 
     def obeyed(self, seen: Seen, command: Command, highest: int) -> None:
         """A command was carried out that came when `highest` had been obeyed."""
@@ -232,6 +239,7 @@ class WatchedAgent:
     async def run_pods(self, request: RunPodsRequest, call: Call) -> RunPodsResponse:
         """As the agent does; what it took is remembered."""
         self.look()
+        self.witness.commanded(self.seen, call.epoch)
         highest = self.seen.epoch
         if call.epoch >= highest:
             for key in launched(request):
@@ -272,6 +280,7 @@ class WatchedAgent:
     async def kill_pods(self, request: KillPodsRequest, call: Call) -> KillPodsResponse:
         """As the agent does; what it is to forget is no longer expected of it."""
         self.look()
+        self.witness.commanded(self.seen, call.epoch)
         highest = self.seen.epoch
         if call.epoch >= highest:
             for key in killed(request):
