@@ -4,6 +4,7 @@ Laws about what masters think and say, and about what agents grant. See `witness
 * a machine that an operator took out of use, or that is unwell, gets no pod;
 * who took it out is not forgotten;
 * what people were told to have ended stays so;
+* a restart that is asked for several times is one;
 * a port of a machine is given once, and its disks are not promised twice;
 * what began on a machine leaves something to look at;
 * of a job that nothing but its owner disturbs, and nobody outranks, no more is out than its step.
@@ -97,6 +98,7 @@ class Laws:
 
     def _look_at_reign(self, master: Process, reign: Reign) -> None:
         assert master.clock is not None
+        self._look_at_restarts(reign)
         for agent in reign.cluster.fleet:
             causes = (("offline", agent.offline), ("unwell", bool(agent.facts.unhealthy)))
             for cause, holds in causes:
@@ -107,6 +109,14 @@ class Laws:
                     self._barred.pop(at, None)
         if reign.epoch == self.world.ensemble.epoch and not reign.suspended:
             self._look_for_offline(reign.cluster.fleet.find(self.operators.offline))
+
+    def _look_at_restarts(self, reign: Reign) -> None:
+        for wish in self.people.wishes:
+            job = reign.cluster.jobs.get(wish.job_id)
+            if job is not None and job.generation > wish.restarts:
+                self.world.history.breach(
+                    f"{wish.name} was to restart {wish.restarts} times, it is {job.generation}"
+                )
 
     def _since(self, at: tuple[str, str, str]) -> float:
         since = self._barred.setdefault(at, self.world.clock.seconds())

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from galaxy.agent.orders import KillOrder
 from galaxy.agent.records import PodKey
 from galaxy.agent.service import AgentAnswers
-from galaxy.nexus.interfaces import Change, Unavailable
+from galaxy.nexus.interfaces import Change, Put, Unavailable
 from galaxy.protocol.agent_pb2 import (
     KillPodsRequest,
     KillPodsResponse,
@@ -30,8 +30,9 @@ from galaxy.protocol.agent_pb2 import (
     ShowPodsResponse,
 )
 from galaxy.protocol.calls import Call
+from galaxy.protocol.master_pb2 import StoredJob
 from galaxy.protocol.services import IAgent
-from galaxy.stored import SAFE_MODE
+from galaxy.stored import JOBS, SAFE_MODE
 from tests.scenario.processes import ProcessClock
 from tests.simulation.witness import ENDED, WatchedEnsemble, killed, launched
 from tests.simulation.world import Build, Disk
@@ -149,6 +150,22 @@ class NotHeld(WatchedEnsemble):
         super().commit([each for each in changes if each.key != SAFE_MODE], epoch)
 
 
+class NotNoted(WatchedEnsemble):
+    """Takes it for written which requests have changed a job, and does not write it."""
+
+    def commit(self, changes: Sequence[Change], epoch: int) -> None:
+        """Apply the rest."""
+        super().commit(list(map(_unnoted, changes)), epoch)
+
+
+def _unnoted(change: Change) -> Change:
+    if not isinstance(change, Put) or not change.key.startswith(f"{JOBS}/"):
+        return change
+    job = StoredJob.FromString(change.value)
+    job.ClearField("requests")
+    return evolve(change, value=job.SerializeToString())
+
+
 class NotFenced(WatchedEnsemble):
     """Takes what is written in a reign that is over."""
 
@@ -165,4 +182,5 @@ NOT_IDEMPOTENT = Build(answers=Forgetful)
 OVERZEALOUS = Build(answers=Overzealous)
 NOT_WRITTEN = Build(ensemble=NotWritten)
 NOT_HELD = Build(ensemble=NotHeld)
+NOT_NOTED = Build(ensemble=NotNoted)
 NOT_FENCED = Build(ensemble=NotFenced)

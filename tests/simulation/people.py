@@ -191,6 +191,7 @@ class People:
 
     async def _restart(self, wish: Wish) -> None:
         self._steps += 1
+        wish.restarts += 1
         words = f"restart {wish.name}"
         self._note(words)
         request = RestartJobRequest(

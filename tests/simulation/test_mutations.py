@@ -13,6 +13,7 @@ from tests.simulation.mutations import (
     NOT_FENCED,
     NOT_HELD,
     NOT_IDEMPOTENT,
+    NOT_NOTED,
     NOT_WRITTEN,
     OVERZEALOUS,
 )
@@ -59,7 +60,7 @@ class MutationTests(SynchronousTestCase):
 
     def test_not_fenced(self) -> None:
         """Who leads no more writes on."""
-        self.found(NOT_FENCED, "wrote in epoch", first=50)
+        self.found(NOT_FENCED, "wrote in epoch", first=150)
 
     def test_hoarding(self) -> None:
         """What pods had that are gone is nobody's."""
@@ -68,3 +69,7 @@ class MutationTests(SynchronousTestCase):
     def test_safe_mode_is_forgotten(self) -> None:
         """The next reign does not know that somebody holds everything."""
         self.found(NOT_HELD, "in safe mode")
+
+    def test_requests_are_forgotten(self) -> None:
+        """The next reign does not know what it is asked for once more."""
+        self.found(NOT_NOTED, "was to restart")

@@ -54,6 +54,7 @@ class Wish:
     suspended: bool = False
     moving: bool = False  # people keep stopping and starting it
     scaled: bool = False  # once only: the repeat of a call may be late, and undo a later one
+    restarts: int = 0  # that were asked for, each perhaps several times
     open: int = 0  # questions without an answer
     seen: int = field(default=0)  # ended indexes that its owner was told of
 
