@@ -12,13 +12,13 @@ Laws about what masters think and say, and about what agents grant. See `witness
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from attrs import define, field
 
 from galaxy.agent.agent import Agent
 from galaxy.agent.pods import has_ended
+from galaxy.agent.records import PodKey
 from galaxy.master.agents import Agent as Known
 from galaxy.master.reign import Reign
 from galaxy.master.service import Master
@@ -29,7 +29,7 @@ from tests.simulation.convergence import running
 from tests.simulation.faults import Faults
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
-from tests.simulation.witness import attempt_of
+from tests.simulation.witness import Slot, attempt_of
 from tests.simulation.world import DISK_MIB, DISKS, MIB, Machine, Process, World
 
 PLACED = frozenset({"", "room was made for it"})
@@ -38,6 +38,9 @@ PLACED = frozenset({"", "room was made for it"})
 STEP = 2
 """The most that people ask for when they restart a job."""
 
+
+KNOWN_S = 5.0
+"""So soon a master has heard that a pod is healthy, when there are no faults."""
 
 ARRIVES_S = 0.5
 """So soon what was sent is there, when there are no faults."""
@@ -53,6 +56,8 @@ class Laws:
     faults: Faults
     quiet: bool  # nothing goes wrong in this run
     _barred: dict[tuple[str, str, str], float] = field(factory=dict)  # reign, machine, cause
+    _first_seen: dict[PodKey, float] = field(factory=dict)
+    _known: dict[Slot, bool] = field(factory=dict)  # whether its last attempt could be healthy
     _whole: set[str] = field(factory=set)  # jobs that had all their pods
     _calm: tuple[int, float] | None = None  # the faults there were, and since when none is
 
@@ -168,14 +173,19 @@ class Laws:
             witness.held = min(witness.held, self.world.ensemble.epoch - 1)
 
     def _look_at_steps(self) -> None:
-        slots = {(key.job_id, key.index) for key in running(self.world)}
-        there = Counter(job_id for job_id, _ in slots)
+        now, slots = self.world.clock.seconds(), set()
+        for key in running(self.world):
+            slots.add((key.job_id, key.index))
+            known = now - self._first_seen.setdefault(key, now) >= KNOWN_S
+            self._known[key.job_id, key.index] = known
         for wish in self.people.wishes:
             below = any(other.priority > wish.priority for other in self.people.wishes)
             if wish.kind != kLongRun or below or wish.scaled or wish.moving or wish.doomed:
                 continue
-            absent = wish.replica - there[wish.job_id]
+            absent = {(wish.job_id, index) for index in range(wish.replica)} - slots
             if not absent:
                 self._whole.add(wish.job_id)
-            if wish.job_id in self._whole and absent > max(wish.step, STEP):
-                self.world.history.breach(f"{wish.name}: {absent} are out at once")
+            # Those that were not known to be healthy were out anyway.
+            missed = sum(self._known.get(slot, False) for slot in absent)
+            if wish.job_id in self._whole and missed > max(wish.step, STEP):
+                self.world.history.breach(f"{wish.name}: {missed} are out at once")
