@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import itertools
 import os
 import pwd
+import secrets
 import shutil
 import struct
 import termios
@@ -96,7 +96,6 @@ class Channels:
     def __init__(self, reactor: IReactorFDSet, directory: Path) -> None:
         self._reactor = reactor
         self._directory = directory
-        self._numbers = itertools.count(1)
 
     def prepare(self) -> None:
         """Remove what earlier agents left. Raises `OSError`."""
@@ -117,7 +116,8 @@ class Channels:
         owner = pwd.getpwnam(user).pw_uid if user else None
         if window is not None:
             return _Terminal(self._reactor, owner, window, ring, task)
-        base = self._directory / str(next(self._numbers))
+        # No path twice, also under the next agent: gce may begin a command of the last one late.
+        base = self._directory / secrets.token_hex(8)
         return _Pipes(self._reactor, base, owner, ring, interactive=interactive)
 
 

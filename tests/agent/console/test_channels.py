@@ -147,6 +147,15 @@ class ChannelTests(TestCase):
         self.channels.prepare()
         self.assertEqual(list(self.directory.iterdir()), [])
 
+    def test_the_next_agent_uses_none_of_the_paths_of_the_last(self) -> None:
+        """Else a command of the last one that gce begins late writes to somebody else's reader."""
+        before = self.open().ends()
+        self.channels = Channels(cast("Any", reactor), self.directory)
+        self.channels.prepare()
+        after = self.open().ends()
+        for path in (after.stdin, after.stdout, after.stderr):
+            self.assertNotIn(path, {before.stdin, before.stdout, before.stderr})
+
 
 def _closed(descriptor: int) -> None:
     try:
